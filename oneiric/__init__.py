@@ -1,0 +1,1 @@
+"""Resolve, hot-swap and observe the providers of a running process."""

@@ -1,0 +1,258 @@
+"""The seam: the one place through which the runtime tells of itself.
+
+The runtime calls :meth:`Observers.notify` and :meth:`Observers.operation`; whoever wants to know is an
+:class:`Observer`. Dispatch is a table from event type to receivers, so an event type that nobody wants costs one
+look-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from oneiric.core.events import Event, Finished, HookFailed, Operation, Outcome, State
+from oneiric.core.redaction import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+
+class Scope(Protocol):
+    """What a receiver of an operation keeps while the operation runs."""
+
+    def finished(self, finished: Finished) -> None:
+        """Take how the operation ended; told to every scope before any of them is closed."""
+
+    def close(self) -> None:
+        """Let go of what was held open, a span for instance."""
+
+
+Receiver: TypeAlias = "Callable[[Any], Scope | None]"
+"""Called with each event of its type; for an operation, at its start, and may return a :class:`Scope`."""
+
+
+class Observer(Protocol):
+    """Whoever wants to know; its ``name`` attribute, or else its class name, stands for it in ``HookFailed.sink``."""
+
+    def receiver(self, event_type: type[Event]) -> Receiver | None:
+        """Return what wants events of *event_type*, or None; asked once, when the observer is added."""
+
+
+class Observable(Protocol):
+    """Whatever reports through an :class:`Observers`."""
+
+    @property
+    def observers(self) -> Observers:
+        """The seam it reports through."""
+
+
+class Stateful(Protocol):
+    """Whatever can be asked, from any thread, what is so now."""
+
+    def states(self) -> Iterable[State]:
+        """Return the present states, quickly and without waiting for input or output."""
+
+
+OperationT = TypeVar("OperationT", bound=Operation)
+
+
+class Observers:
+    """The observers of one runtime.
+
+    Thread-safe: :meth:`notify` takes no lock, :meth:`add` replaces the table atomically. An observer that raises is
+    caught and reported as :class:`HookFailed`; only KeyboardInterrupt and SystemExit pass. Receivers are called in the
+    order in which their observers were added, in the thread that reports.
+
+    Args:
+        clock: Monotonic seconds; measures every operation once.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.clock = clock
+        self._lock = threading.RLock()
+        self._observers: tuple[Observer, ...] = ()
+        self._table = _Table(self, ())
+
+    @property
+    def observers(self) -> Observers:
+        """Itself, so that a seam can stand wherever something :class:`Observable` is asked for."""
+        return self
+
+    @property
+    def attached(self) -> tuple[Observer, ...]:
+        """The observers, in the order in which they were added."""
+        return self._observers
+
+    def add(self, observer: Observer) -> Callable[[], None]:
+        """Add *observer* and return what removes it again; adding it twice and removing it twice change nothing."""
+        with self._lock:
+            if not any(known is observer for known in self._observers):
+                self._replace((*self._observers, observer))
+
+        def remove() -> None:
+            with self._lock:
+                self._replace(tuple(known for known in self._observers if known is not observer))
+
+        return remove
+
+    def refresh(self) -> None:
+        """Ask every observer anew what it wants, after a log level was changed for instance."""
+        with self._lock:
+            self._replace(self._observers)
+
+    def wants(self, event_type: type[Event]) -> bool:
+        """Whether anybody wants events of *event_type*; one look-up."""
+        return bool(self._table[event_type])
+
+    def notify(self, event: Event) -> None:
+        """Tell *event* to whoever wants it; never raises what an observer raises."""
+        for receiver, sink in self._table[type(event)]:
+            try:
+                receiver(event)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
+                if type(event) is not HookFailed:
+                    self.hook_failed(sink, error)
+
+    def operation(self, operation: OperationT) -> Running[OperationT]:
+        """Return a context manager that tells *operation* and, when its body ends, how it ended."""
+        return Running(self, operation)
+
+    def hook_failed(self, sink: str, error: BaseException) -> None:
+        """Report that *sink*, whose failure must not stop the runtime, failed with *error*."""
+        error_type, text = describe(error)
+        self.notify(HookFailed(sink=sink, error_type=error_type, error=text))
+
+    def start(self, operation: Operation) -> list[tuple[Scope, str]]:
+        """Tell that *operation* starts and return the scopes to end it with; for :class:`Running`."""
+        scopes: list[tuple[Scope, str]] = []
+        for receiver, sink in self._table[type(operation)]:
+            try:
+                scope = receiver(operation)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
+                self.hook_failed(sink, error)
+            else:
+                if scope is not None:
+                    scopes.append((scope, sink))
+        return scopes
+
+    def end(self, scopes: list[tuple[Scope, str]], finished: Finished) -> None:
+        """Tell every scope *finished*, then close them, the last opened first; for :class:`Running`."""
+        for scope, sink in scopes:
+            try:
+                scope.finished(finished)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
+                self.hook_failed(sink, error)
+        for scope, sink in reversed(scopes):
+            try:
+                scope.close()
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
+                self.hook_failed(sink, error)
+
+    def _replace(self, observers: tuple[Observer, ...]) -> None:
+        self._observers = observers
+        table = _Table(self, observers)
+        for event_type in _subclasses(Event):
+            table[event_type]  # asks the observers
+        self._table = table
+
+
+class Running(Generic[OperationT]):
+    """An operation in progress; made by :meth:`Observers.operation`, used once, by one task.
+
+    Attributes:
+        operation: The operation with what has been filled in so far.
+    """
+
+    __slots__ = ("_error", "_observers", "_outcome", "_reason", "_scopes", "_started", "operation")
+
+    def __init__(self, observers: Observers, operation: OperationT) -> None:
+        self.operation = operation
+        self._observers = observers
+        self._outcome: Outcome | None = None
+        self._reason = ""
+        self._error: BaseException | None = None
+        self._scopes: list[tuple[Scope, str]] = []
+        self._started = 0.0
+
+    def update(self, **fields: str | float | bool) -> None:
+        """Fill in fields of the operation that its body has learned; an unknown field is a TypeError."""
+        self.operation = msgspec.structs.replace(self.operation, **fields)
+
+    def settle(self, outcome: Outcome, reason: str = "") -> None:
+        """Decide the outcome now, whatever is raised later: the work is done, or deliberately left undone."""
+        self._outcome, self._reason = outcome, reason
+
+    def fail(self, reason: str, error: BaseException | None = None) -> None:
+        """Decide that the operation failed for *reason*; without *error*, the one its body raises is reported."""
+        self._outcome, self._reason, self._error = "failed", reason, error
+
+    def __enter__(self) -> Running[OperationT]:
+        self._scopes = self._observers.start(self.operation)
+        self._started = self._observers.clock()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        duration = self._observers.clock() - self._started
+        if not self._scopes:
+            return
+        self._observers.end(self._scopes, self._finished(error, duration))
+
+    def _finished(self, raised: BaseException | None, duration: float) -> Finished:
+        outcome, reason = self._outcome, self._reason
+        if outcome is None:
+            if raised is None:
+                outcome = "success"
+            elif isinstance(raised, asyncio.CancelledError):
+                outcome, reason = "cancelled", "cancelled"
+            else:
+                outcome, reason = "failed", "other"
+        error_type, text = "", ""
+        if outcome == "failed" and (error := self._error or raised) is not None:
+            error_type, text = describe(error)
+        return Finished(
+            operation=self.operation,
+            outcome=outcome,
+            reason=reason,
+            duration=duration,
+            error_type=error_type,
+            error=text,
+        )
+
+
+class _Table(dict[type[Event], tuple[tuple[Receiver, str], ...]]):
+    """The receivers, with the name of their sink, by event type."""
+
+    def __init__(self, owner: Observers, observers: tuple[Observer, ...]) -> None:
+        super().__init__()
+        self._owner = owner
+        self._observers = observers
+
+    def __missing__(self, event_type: type[Event]) -> tuple[tuple[Receiver, str], ...]:
+        entry = []
+        for observer in self._observers:
+            try:
+                receiver = observer.receiver(event_type)
+            except Exception as error:  # noqa: BLE001 - isolation is the job
+                self._owner.hook_failed(_name(observer), error)
+            else:
+                if receiver is not None:
+                    entry.append((receiver, _name(observer)))
+        self[event_type] = tuple(entry)
+        return self[event_type]
+
+
+def _name(observer: Observer) -> str:
+    return str(getattr(observer, "name", type(observer).__name__))
+
+
+def _subclasses(event_type: type[Event]) -> Iterable[type[Event]]:
+    for subclass in event_type.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)

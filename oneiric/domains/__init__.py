@@ -1,0 +1,1 @@
+"""Bridges from an application to its components, one a domain."""

@@ -1,0 +1,1 @@
+"""Operator files generated from, or checked against, the catalogue."""

@@ -1,0 +1,1 @@
+"""Signed remote manifests: fetch, verify, cache, register."""
