@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -43,6 +43,7 @@ class Observer(Protocol):
         """Return what wants events of *event_type*, or None; asked once, when the observer is added."""
 
 
+@runtime_checkable
 class Observable(Protocol):
     """Whatever reports through an :class:`Observers`."""
 
@@ -51,11 +52,20 @@ class Observable(Protocol):
         """The seam it reports through."""
 
 
+@runtime_checkable
 class Stateful(Protocol):
     """Whatever can be asked, from any thread, what is so now."""
 
     def states(self) -> Iterable[State]:
         """Return the present states, quickly and without waiting for input or output."""
+
+
+@runtime_checkable
+class Replayable(Protocol):
+    """Whatever can tell a late observer what it missed."""
+
+    def replay(self) -> Iterable[Event]:
+        """Return the events that made what is so now: a registration for each candidate, for instance."""
 
 
 OperationT = TypeVar("OperationT", bound=Operation)

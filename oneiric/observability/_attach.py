@@ -1,0 +1,173 @@
+"""Attach every sink to a runtime, and take them off again."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol, Self
+
+from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful
+from oneiric.observability import events as own
+from oneiric.observability._isolation import IsolatedCollector, own_registry
+from oneiric.observability._logs import DEFAULT_RATE_LIMIT_SECONDS, LogSink
+from oneiric.observability._prometheus import DEFAULT_SERIES_BUDGET, PrometheusSink
+from oneiric.observability.catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+    from opentelemetry.trace import TracerProvider
+    from prometheus_client import CollectorRegistry
+
+    from oneiric.core.events import Event
+
+
+class Sink(Observer, Protocol):
+    """An observer with a name of its own."""
+
+    @property
+    def name(self) -> str:
+        """What stands for it in logs and labels."""
+
+
+def attach(
+    *targets: object,
+    registry: CollectorRegistry | None = None,
+    series_budget: int = DEFAULT_SERIES_BUDGET,
+    log_rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
+    tracing: bool = True,
+    tracer_provider: TracerProvider | None = None,
+) -> Telemetry:
+    """Attach metrics, logs and traces to *targets* and return what detaches them.
+
+    A target is anything that reports through ``observers`` (a resolver, a lifecycle manager, an activity store, a
+    remote source, an ``Observers``) or that has ``states()`` to read gauges from; each is used for what it offers. What
+    a resolver or a source already holds is counted too. Idempotent: targets that report through a seam that already has
+    telemetry join it, and the same :class:`Telemetry` is returned; the other arguments are then ignored.
+
+    Args:
+        targets: At least one that reports through ``observers``.
+        registry: Where to register the metrics; None: a registry of their own, with the process, platform and garbage
+            collector metrics on it. Names that it already has are a ValueError, and nothing is attached.
+        series_budget: Label sets a metric may have; further ones are folded into ``_other``.
+        log_rate_limit: Seconds in which a rate-limited log event is written at most once.
+        tracing: Whether to open spans, where OpenTelemetry is installed.
+        tracer_provider: Where spans go; None: the global provider.
+    """
+    seams = _seams(targets)
+    if not seams:
+        raise ValueError(f"nothing to attach to: none of {[type(target).__name__ for target in targets]} has observers")
+    telemetry = _attached(seams)
+    if telemetry is None:
+        sink = PrometheusSink(CATALOGUE, seams[0], version=_version(), series_budget=series_budget)
+        sinks: list[Sink] = [sink, LogSink(CATALOGUE, seams[0], rate_limit=log_rate_limit)]
+        if tracing and find_spec("opentelemetry") is not None:
+            sinks.insert(0, _tracing_sink(tracer_provider))
+        telemetry = Telemetry(seams[0], sink, sinks, registry)
+    telemetry.add(*targets)
+    return telemetry
+
+
+class Telemetry:
+    """The sinks attached to a runtime; made by :func:`attach`, and a context manager that detaches at its end.
+
+    It is also an observer that wants nothing, by which a second :func:`attach` finds it. Attach and detach from one
+    thread at a time; reports and scrapes may come from any.
+
+    Attributes:
+        collector: What collects every metric of the catalogue, for a registry of one's own.
+        registry: The registry it is registered in.
+    """
+
+    name = "telemetry"
+
+    def __init__(
+        self, observers: Observers, sink: PrometheusSink, sinks: list[Sink], registry: CollectorRegistry | None
+    ) -> None:
+        self.collector = IsolatedCollector(sink, name=sink.name, observers=observers)
+        self.registry = own_registry(observers) if registry is None else registry
+        self.registry.register(self.collector)
+        self._sink = sink
+        self._sinks = sinks
+        self._removers: list[Callable[[], None]] = [lambda: self.registry.unregister(self.collector)]
+        self._watched: list[tuple[object, Callable[[], None]]] = []
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Detach."""
+        self.detach()
+
+    def receiver(self, event_type: type[Event]) -> None:
+        """Want nothing; the sinks are observers of their own."""
+
+    def add(self, *targets: object) -> None:
+        """Attach the same sinks to further *targets*; those it already has are left alone."""
+        for seam in _seams(targets):
+            if self not in seam.attached:
+                self._add_seam(seam)
+        for target in targets:
+            if not any(known is target for known, _ in self._watched):
+                self._watched.append((target, self._watch(target)))
+
+    def remove(self, target: object) -> None:
+        """Read *target* no more; the seam that it reports through stays attached."""
+        for known, stop in self._watched:
+            if known is target:
+                stop()
+        self._watched = [pair for pair in self._watched if pair[0] is not target]
+
+    def detach(self) -> None:
+        """Remove every sink from where it was attached, and the metrics from their registry; idempotent."""
+        removers, self._removers = self._removers, []
+        for remove in reversed(removers):
+            remove()
+        for _, stop in self._watched:
+            stop()
+        self._watched.clear()
+
+    def _add_seam(self, seam: Observers) -> None:
+        self._removers.append(seam.add(self))
+        self._removers.extend([seam.add(sink) for sink in self._sinks])
+        for sink in self._sinks:
+            seam.notify(own.Attached(sink=sink.name))
+
+    def _watch(self, target: object) -> Callable[[], None]:
+        if isinstance(target, Replayable):
+            for event in target.replay():
+                self._sink.catch_up(event)
+        return self._sink.add_source(target) if isinstance(target, Stateful) else _nothing
+
+
+def _seams(targets: Iterable[object]) -> list[Observers]:
+    seams: list[Observers] = []
+    for target in targets:
+        if isinstance(target, Observable) and target.observers not in seams:
+            seams.append(target.observers)
+    return seams
+
+
+def _attached(seams: Iterable[Observers]) -> Telemetry | None:
+    return next((found for seam in seams for found in seam.attached if isinstance(found, Telemetry)), None)
+
+
+def _tracing_sink(provider: TracerProvider | None) -> Sink:
+    from oneiric.observability._tracing import TracingSink  # noqa: PLC0415 - only where OpenTelemetry is installed
+
+    return TracingSink(CATALOGUE, version=_version(), provider=provider)
+
+
+def _version() -> str:
+    try:
+        return version("oneiric")
+    except PackageNotFoundError:
+        return "0.0.0"
+
+
+def _nothing() -> None:
+    pass

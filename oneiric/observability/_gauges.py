@@ -1,0 +1,68 @@
+"""Gauges: read from states in a scrape, kept by nobody in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from oneiric.observability._fields import Getter, getter, label_values
+from oneiric.observability._model import OTHER, Catalogue, Metric, Read
+
+if TYPE_CHECKING:
+    from oneiric.core.events import State
+
+LabelSet: TypeAlias = tuple[str, ...]
+Plan: TypeAlias = dict[type, tuple[tuple[Metric, Getter, Getter], ...]]
+
+
+def compile_reads(catalogue: Catalogue) -> Plan:
+    """Return, by state type, the gauges to set with what gives their label values and their value."""
+    return {
+        signal.event: tuple(
+            (
+                read.metric,
+                label_values(signal.event, read.metric.label_names, read.const),
+                getter(signal.event, read.value) if read.value else _one,
+            )
+            for read in signal.metrics
+            if isinstance(read, Read)
+        )
+        for signal in catalogue.signals
+    }
+
+
+class Gauges:
+    """The gauges of one scrape: ``values`` by metric name and label set, ``folded`` counted by metric name.
+
+    Label sets over *budget* are folded as those of counters are; the values combine as the metric's ``fold`` says.
+    """
+
+    def __init__(self, plan: Plan, *, budget: int) -> None:
+        self._plan = plan
+        self._budget = budget
+        self.values: dict[str, dict[LabelSet, float]] = {}
+        self.folded: dict[str, int] = {}
+
+    def read(self, state: State) -> None:
+        """Take what *state* says; a label or a value of None leaves the sample out."""
+        for metric, labels_of, value_of in self._plan.get(type(state), ()):
+            labels, value = labels_of(state), value_of(state)
+            if value is not None and None not in labels:
+                self._set(metric, labels, float(value))
+
+    def _set(self, metric: Metric, labels: LabelSet, value: float) -> None:
+        samples = self.values.setdefault(metric.name, {})
+        if labels in samples or len(samples) < self._budget or not metric.foldable:
+            samples[labels] = value
+            return
+        self.folded[metric.name] = self.folded.get(metric.name, 0) + 1
+        folded = tuple(OTHER if label.open else own for label, own in zip(metric.labels, labels, strict=True))
+        combine = min if metric.fold == "min" else _add
+        samples[folded] = combine(samples[folded], value) if folded in samples else value
+
+
+def _one(_: Any) -> int:
+    return 1
+
+
+def _add(left: float, right: float) -> float:
+    return left + right

@@ -1,0 +1,84 @@
+"""Keep one failing collector from emptying a scrape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, GCCollector, Metric, PlatformCollector, ProcessCollector
+from prometheus_client.registry import Collector
+
+from oneiric.core.redaction import describe
+from oneiric.observability.events import ScrapeFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client.samples import Sample
+
+    from oneiric.core.observers import Observers
+
+
+class IsolatedCollector(Collector):
+    """A collector that exposes all of what *inner* collects, or, when that cannot be had or rendered, nothing.
+
+    Args:
+        inner: What collects.
+        name: Stands for it in :class:`ScrapeFailed`.
+        observers: Told of every failure.
+    """
+
+    def __init__(self, inner: Collector, *, name: str, observers: Observers) -> None:
+        self._inner = inner
+        self._name = name
+        self._observers = observers
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families of the inner collector, complete and fit to be rendered; never raises an Exception."""
+        try:
+            return [_checked(family) for family in self._inner.collect()]
+        except Exception as error:  # noqa: BLE001 - isolation is the job
+            return self._failed(error)
+
+    def describe(self) -> Iterable[Metric]:
+        """Return what the inner collector declares, or nothing, so that to register never collects."""
+        try:
+            return list(self._inner.describe()) if hasattr(self._inner, "describe") else []
+        except Exception as error:  # noqa: BLE001 - isolation is the job
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> list[Metric]:
+        error_type, text = describe(error)
+        self._observers.notify(ScrapeFailed(collector=self._name, error_type=error_type, error=text))
+        return []
+
+
+def own_registry(observers: Observers) -> CollectorRegistry:
+    """Return a fresh registry with the process, platform and garbage collection collectors on it, each isolated."""
+    registry = CollectorRegistry(auto_describe=False)
+    for name, collector_type in (("process", ProcessCollector), ("platform", PlatformCollector), ("gc", GCCollector)):
+        # A registry is a collector itself, and the one place that holds nothing where an interpreter has no such data.
+        alone = CollectorRegistry(auto_describe=False)
+        collector_type(registry=alone)
+        registry.register(IsolatedCollector(alone, name=name, observers=observers))
+    return registry
+
+
+def _checked(family: Metric) -> Metric:
+    if not isinstance(family, Metric):
+        raise TypeError(f"a collector yields prometheus_client Metric objects, not {type(family).__name__}")
+    _check_text(family.name, family.documentation)
+    for sample in family.samples:
+        _check_sample(sample)
+    return family
+
+
+def _check_sample(sample: Sample) -> None:
+    _check_text(sample.name, *sample.labels, *sample.labels.values())
+    float(sample.value)
+
+
+def _check_text(*texts: str) -> None:
+    for text in texts:
+        # A lone surrogate, from a file name for instance, fails the encoding of the whole exposition.
+        if not str.isascii(text):
+            text.encode()

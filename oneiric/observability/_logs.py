@@ -1,0 +1,148 @@
+"""The log sink, compiled from the catalogue: one structured line for each log event that is enabled."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from oneiric.core.events import Event, Finished, Operation
+from oneiric.core.logging import event_logger, is_enabled
+from oneiric.observability import events as own
+from oneiric.observability._fields import Getter, getter
+from oneiric.observability._model import ENDED, Catalogue, Log, Phase, Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from oneiric.core.observers import Observers, Receiver
+
+LOGGER_PREFIX = "oneiric."
+COMMON_FIELDS = ("domain", "key", "provider", "error_type", "error")
+"""Fields that every log event carries where its event has a value for them."""
+
+DEFAULT_RATE_LIMIT_SECONDS = 1.0
+"""A rate-limited log event is written at most once in this time."""
+
+Write: TypeAlias = "Callable[[Any], None]"
+
+
+class LogSink:
+    """Write the catalogue's log events through structlog.
+
+    It uses the logging set-up that is in force when a line is written, and configures none. Which levels are enabled is
+    looked up when the sink is added to a seam, and again by ``Observers.refresh``.
+
+    Args:
+        catalogue: What to write.
+        observers: The seam through which the sink reports what it wrote and suppressed.
+        rate_limit: Seconds in which a rate-limited event is written at most once; 0 writes all.
+        clock: Monotonic seconds; measures the rate limit.
+    """
+
+    name = "log"
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        observers: Observers,
+        *,
+        rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._catalogue = catalogue
+        self._observers = observers
+        self._rate_limit = rate_limit
+        self._clock = clock
+
+    def receiver(self, event_type: type[Event]) -> Receiver | None:
+        """Return what writes the log events of *event_type*, or None where none is enabled."""
+        signal = self._catalogue.signal(event_type)
+        logs = [log for log in signal.logs if self._enabled(signal, log)] if signal else []
+        if signal is None or not logs:
+            return None
+        if not issubclass(event_type, Operation):
+            return _sequence([self._writer(signal, log) for log in logs])
+        phases: tuple[Phase, ...] = ("started", *ENDED)
+        return _OperationReceiver(
+            {phase: _sequence([self._writer(signal, log) for log in logs if phase in log.on]) for phase in phases}
+        )
+
+    @staticmethod
+    def _enabled(signal: Signal, log: Log) -> bool:
+        return is_enabled(event_logger(LOGGER_PREFIX + signal.area), _LEVELS[log.level])
+
+    def _writer(self, signal: Signal, log: Log) -> Write:
+        write = self._write(signal, log)
+        return self._limited(log, write) if log.limited and self._rate_limit > 0 else write
+
+    def _write(self, signal: Signal, log: Log) -> Write:
+        logger_name, observers = LOGGER_PREFIX + signal.area, self._observers
+        told = own.LogWritten(event=log.name, level=log.level)
+        common = _getters(signal, [name for name in COMMON_FIELDS if name in signal.fields])
+        further = _getters(signal, log.fields)
+
+        def write(event: Any) -> None:
+            fields = {name: value for name, get in common if (value := get(event)) != ""}
+            fields.update(log.const)
+            fields.update((name, get(event)) for name, get in further)
+            getattr(event_logger(logger_name), log.level)(log.name, **fields)
+            observers.notify(told)
+
+        return write
+
+    def _limited(self, log: Log, write: Write) -> Write:
+        observers, clock, interval = self._observers, self._clock, self._rate_limit
+        told = own.LogSuppressed(event=log.name)
+        due = float("-inf")
+
+        def write_at_times(event: Any) -> None:
+            nonlocal due
+            now = clock()
+            if now < due:
+                observers.notify(told)
+                return
+            due = now + interval
+            write(event)
+
+        return write_at_times
+
+
+class _OperationReceiver:
+    """Writes at the start and at the end of an operation; the same object is the scope of all of its type."""
+
+    def __init__(self, writers: Mapping[Phase, Write]) -> None:
+        self._writers = writers
+
+    def __call__(self, operation: Operation) -> _OperationReceiver:
+        self._writers["started"](Finished(operation=operation, outcome="success"))
+        return self
+
+    def finished(self, finished: Finished) -> None:
+        self._writers[finished.outcome](finished)
+
+    def close(self) -> None:
+        pass
+
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+def _getters(signal: Signal, names: tuple[str, ...] | list[str]) -> list[tuple[str, Getter]]:
+    return [(name, getter(signal.event, name)) for name in names]
+
+
+def _sequence(writes: list[Write]) -> Write:
+    if len(writes) == 1:
+        return writes[0]
+
+    def write_all(event: Any) -> None:
+        for write in writes:
+            write(event)
+
+    return write_all

@@ -1,0 +1,42 @@
+"""Read what a scraper accepts: which exposition format, and whether compressed.
+
+Quality values follow RFC 9110, section 12: the most specific range that names a format decides, ``q=0`` refuses it, and
+a range whose weight is malformed says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+_WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+_OPENMETRICS = (("application/openmetrics-text", "1.0.0"), ("application/openmetrics-text", ""))
+_TEXT = (("text/plain", "0.0.4"), ("text/plain", ""), ("text/*", ""), ("*/*", ""))
+_GZIP = (("gzip", ""), ("x-gzip", ""), ("*", ""))
+
+
+def prefers_openmetrics(accept: str) -> bool:
+    """Whether *accept* names OpenMetrics 1.0 and does not prefer the text format 0.0.4; a wildcard does not name it."""
+    qualities = _qualities(accept)
+    openmetrics = _quality(qualities, _OPENMETRICS)
+    return openmetrics > 0 and openmetrics >= _quality(qualities, _TEXT)
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether *accept_encoding* allows gzip."""
+    return _quality(_qualities(accept_encoding), _GZIP) > 0
+
+
+def _quality(qualities: dict[tuple[str, str], float], ranges: tuple[tuple[str, str], ...]) -> float:
+    return next((qualities[name] for name in ranges if name in qualities), 0.0)
+
+
+def _qualities(header: str) -> dict[tuple[str, str], float]:
+    qualities: dict[tuple[str, str], float] = {}
+    for element in header.split(","):
+        name, *parameters = (part.strip().lower() for part in element.split(";"))
+        values = {key.rstrip(): value.strip(' "') for key, _, value in (text.partition("=") for text in parameters)}
+        weight = values.get("q", "1")
+        if _WEIGHT.fullmatch(weight):
+            key = (name, values.get("version", ""))
+            qualities[key] = max(float(weight), qualities.get(key, 0.0))
+    return qualities

@@ -1,0 +1,81 @@
+"""What the telemetry reports of itself, through the same seam as the runtime."""
+
+from __future__ import annotations
+
+from oneiric.core.events import Event, State
+
+
+class Attached(Event, frozen=True, kw_only=True, gc=False):
+    """A sink was attached to a seam."""
+
+    sink: str
+
+
+class MetricsServerStarted(Event, frozen=True, kw_only=True, gc=False):
+    """The metrics server listens on ``address`` and ``port``."""
+
+    address: str
+    port: int
+
+
+class MetricsServerFailed(Event, frozen=True, kw_only=True, gc=False):
+    """The metrics server could not listen; the host goes on without it."""
+
+    address: str
+    port: int
+    error_type: str
+    error: str
+
+
+class LogWritten(Event, frozen=True, kw_only=True, gc=False):
+    """A log event of the catalogue was handed to the logging set-up; ``event`` is its name."""
+
+    event: str
+    level: str
+
+
+class LogSuppressed(Event, frozen=True, kw_only=True, gc=False):
+    """A log event was dropped by its rate limit."""
+
+    event: str
+
+
+class SeriesFolded(Event, frozen=True, kw_only=True, gc=False):
+    """A sample of ``metric`` went into the folded series, its own label set being over the budget."""
+
+    metric: str
+
+
+class SeriesLimitReached(Event, frozen=True, kw_only=True, gc=False):
+    """``metric`` reached its series budget; told once."""
+
+    metric: str
+
+
+class ScrapeFailed(Event, frozen=True, kw_only=True, gc=False):
+    """A collector failed in a scrape; the others were exposed."""
+
+    collector: str
+    error_type: str
+    error: str
+
+
+class BuildState(State, frozen=True, kw_only=True, gc=False):
+    """What runs here."""
+
+    version: str
+    python: str
+    implementation: str
+
+
+class ScrapeState(State, frozen=True, kw_only=True, gc=False):
+    """The last scrape; ``duration`` is seconds, None before the first."""
+
+    duration: float | None = None
+
+
+class SeriesCount(State, frozen=True, kw_only=True, gc=False):
+    """How many label sets a metric has."""
+
+    metric: str
+    count: int

@@ -1,0 +1,60 @@
+"""What an error's text may show."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies
+
+from oneiric.core.redaction import MAX_ERROR_CHARS, describe, host_of, redact
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("GET https://user:hunter2@example.org:8443/a?token=hunter2 failed", "GET https://example.org:8443/… failed"),
+        ("see https://example.org", "see https://example.org"),
+        ("Authorization: Bearer hunter2", "Authorization: *** ***"),
+        ("sent Bearer hunter2 to host", "sent Bearer *** to host"),
+        ('{"api_key": "hunter2", "n": 1}', '{"api_key": ***, "n": 1}'),
+        ("password='hunter2 hunter2'", "password=***"),
+        ("db_password=hunter2&x=1", "db_password=***&x=1"),
+        ("redis://:hunter2@cache/0", "redis://cache/…"),
+        ("No candidate registered for adapter:cache", "No candidate registered for adapter:cache"),
+    ],
+)
+def test_secrets_and_urls_are_cut(text: str, expected: str) -> None:
+    """Credentials become ``***`` and URLs keep scheme and host only; other text stays."""
+    assert redact(text) == expected
+
+
+def test_text_is_bounded_at_its_edge() -> None:
+    """A text of exactly the limit stays whole, one more character is cut to the limit."""
+    assert redact("x" * MAX_ERROR_CHARS) == "x" * MAX_ERROR_CHARS
+    assert redact("x" * (MAX_ERROR_CHARS + 1)) == "x" * (MAX_ERROR_CHARS - 1) + "…"
+
+
+@given(strategies.text(max_size=300), strategies.text(max_size=300))
+def test_a_token_after_its_name_never_shows(before: str, after: str) -> None:
+    """Whatever stands around it, the value of a token is gone."""
+    assert SECRET not in redact(f"{before} token={SECRET} {after}".replace("\x00", "")) or SECRET in before + after
+
+
+def test_an_error_that_cannot_be_printed_is_described() -> None:
+    """An error whose own __str__ raises has a description all the same."""
+
+    class Rude(Exception):  # noqa: N818 - its name is not the point
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    assert describe(Rude()) == ("Rude", "<unprintable: RuntimeError>")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("https://u:p@example.org:1/x?y", "example.org"), ("/a/path", ""), ("http://[::1", ""), ("", "")],
+)
+def test_the_host_of_a_url(url: str, host: str) -> None:
+    """Only the host name is left of a URL; what has none, or is malformed, has the empty one."""
+    assert host_of(url) == host

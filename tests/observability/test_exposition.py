@@ -1,0 +1,273 @@
+"""What is answered to a scraper and to a probe."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.registry import Collector
+
+from oneiric.core.events import HookFailed
+from oneiric.observability.events import ScrapeFailed
+from oneiric.observability.exposition import MIN_GZIP_BYTES, OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, Exposition
+
+if TYPE_CHECKING:
+    from support import Recorder
+
+    from oneiric.core.observers import Observers
+    from oneiric.observability.exposition import Response
+
+PROMETHEUS_2_42 = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+PROMETHEUS_2_42_NATIVE_HISTOGRAMS = (
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,"
+    "application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+PROMETHEUS_3_TEXT_FIRST = (
+    "text/plain;version=0.0.4;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,*/*;q=0.4"
+)
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """A registry with one small counter."""
+    registry = CollectorRegistry()
+    Counter("swaps", "Swaps.", ["key"], registry=registry).labels("cache").inc(3)
+    return registry
+
+
+@pytest.fixture
+def exposition(registry: CollectorRegistry, observers: Observers) -> Exposition:
+    """An exposition of :func:`registry`."""
+    return Exposition(registry, observers=observers)
+
+
+class Broken(Collector):
+    """A collector that cannot collect."""
+
+    def collect(self) -> NoReturn:
+        """Raise."""
+        raise RuntimeError("token=abc")
+
+
+def headers_of(response: Response) -> dict[str, str]:
+    """Return the headers, of which none may be there twice."""
+    headers = dict(response.headers)
+    assert len(headers) == len(response.headers)
+    return headers
+
+
+def widen(registry: CollectorRegistry) -> None:
+    """Add enough to *registry* for its exposition to be worth compressing."""
+    Counter("wide", "x" * MIN_GZIP_BYTES, registry=registry)
+
+
+def test_metrics_are_exposed_in_the_text_format_by_default(exposition: Exposition) -> None:
+    """Who says nothing of formats gets the text format 0.0.4, readable by its parser."""
+    response = exposition.respond(method="GET", path="/metrics")
+    samples = {(s.name, s.value) for family in parse_text(response.body.decode()) for s in family.samples}
+    assert (response.status, headers_of(response)["Content-Type"]) == (200, TEXT_CONTENT_TYPE)
+    assert ("swaps_total", 3.0) in samples
+
+
+def test_metrics_are_exposed_in_openmetrics_when_asked(exposition: Exposition) -> None:
+    """Who asks for OpenMetrics gets version 1.0, readable by its parser, which insists on the end marker."""
+    response = exposition.respond(method="GET", path="/metrics", accept="application/openmetrics-text")
+    samples = {(s.name, s.value) for family in parse_openmetrics(response.body.decode()) for s in family.samples}
+    assert (response.status, headers_of(response)["Content-Type"]) == (200, OPENMETRICS_CONTENT_TYPE)
+    assert ("swaps_total", 3.0) in samples
+
+
+def test_headers_of_an_exposition_are_complete(exposition: Exposition) -> None:
+    """An exposition states its type and length, is not stored, and varies with what was negotiated."""
+    response = exposition.respond(method="GET", path="/metrics")
+    assert headers_of(response) == {
+        "Content-Type": TEXT_CONTENT_TYPE,
+        "Content-Length": str(len(response.body)),
+        "Cache-Control": "no-store",
+        "Vary": "Accept, Accept-Encoding",
+    }
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        PROMETHEUS_2_42,
+        PROMETHEUS_2_42_NATIVE_HISTOGRAMS,
+        PROMETHEUS_3,
+        "application/openmetrics-text;version=1.0.0",
+        'application/openmetrics-text; version="1.0.0"; charset=utf-8',
+        "APPLICATION/OpenMetrics-Text; Version=1.0.0",
+        "text/plain,application/openmetrics-text",
+        "text/plain;q=0.5,application/openmetrics-text;q=0.5",
+        "application/openmetrics-text;q=0.001,text/plain;q=0",
+        "application/openmetrics-text;version=0.0.1,application/openmetrics-text;version=1.0.0;q=0.1",
+        "application/openmetrics-text;q=0.3,*/*;q=0.2",
+    ],
+)
+def test_openmetrics_is_chosen_where_asked_for_and_not_less_wanted(exposition: Exposition, accept: str) -> None:
+    """OpenMetrics is what scrapers get that name it, unless they want the text format more."""
+    response = exposition.respond(method="GET", path="/metrics", accept=accept)
+    assert headers_of(response)["Content-Type"] == OPENMETRICS_CONTENT_TYPE
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        PROMETHEUS_3_TEXT_FIRST,
+        "",
+        "*/*",
+        "application/*",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "text/plain;version=1.0.0;escaping=allow-utf-8",
+        "application/openmetrics-text;version=0.0.1",
+        "application/openmetrics-text;version=2.0.0",
+        "application/openmetrics-text;version=x",
+        "application/openmetrics-text;q=0",
+        "application/openmetrics-text;q=0,text/plain;q=0",
+        "application/openmetrics-text;q=0.4,*/*;q=0.5",
+        "application/openmetrics-text;q=high",
+        "application/openmetrics-text;q=nan",
+        "application/openmetrics-text;q=2",
+        ";;q=,,;=,",
+    ],
+)
+def test_the_text_format_is_chosen_otherwise(exposition: Exposition, accept: str) -> None:
+    """A wildcard, another version, a refusal or a malformed weight does not ask for OpenMetrics 1.0."""
+    response = exposition.respond(method="GET", path="/metrics", accept=accept)
+    assert (response.status, headers_of(response)["Content-Type"]) == (200, TEXT_CONTENT_TYPE)
+
+
+@pytest.mark.parametrize("accept_encoding", ["gzip", "GZIP", "x-gzip", "*", "deflate, gzip;q=0.1", "gzip;q=1.000"])
+def test_an_exposition_is_compressed_where_accepted(
+    registry: CollectorRegistry, exposition: Exposition, accept_encoding: str
+) -> None:
+    """Compressed, the exposition is the same, and the length is that of what is sent."""
+    widen(registry)
+    plain = exposition.respond(method="GET", path="/metrics")
+    response = exposition.respond(method="GET", path="/metrics", accept_encoding=accept_encoding)
+    headers = headers_of(response)
+    assert gzip.decompress(response.body) == plain.body
+    assert (headers["Content-Encoding"], headers["Content-Length"]) == ("gzip", str(len(response.body)))
+
+
+@pytest.mark.parametrize("accept_encoding", ["", "identity", "gzip;q=0", "gzip;q=0.000, *", "gzip;q=x", "br, zstd"])
+def test_an_exposition_is_not_compressed_otherwise(
+    registry: CollectorRegistry, exposition: Exposition, accept_encoding: str
+) -> None:
+    """``gzip;q=0`` refuses compression even beside a wildcard."""
+    widen(registry)
+    response = exposition.respond(method="GET", path="/metrics", accept_encoding=accept_encoding)
+    assert "Content-Encoding" not in headers_of(response)
+
+
+@pytest.mark.parametrize(("size", "encoding"), [(MIN_GZIP_BYTES - 1, None), (MIN_GZIP_BYTES, "gzip")])
+def test_compression_begins_at_its_bound(size: int, encoding: str | None) -> None:
+    """An exposition one byte below the bound is sent as it is."""
+    registry = CollectorRegistry()
+    bare = len(b"# HELP a_total \n# TYPE a_total counter\na_total 0.0\n")
+    created = "a_created"
+    counter = Counter("a", "x" * (size - bare), registry=registry)
+    body = Exposition(registry).respond(method="GET", path="/metrics").body
+    if created.encode() in body:  # the library's own extra series, where it was not switched off
+        counter._documentation = counter._documentation[: -(len(body) - size) // 2]
+    response = Exposition(registry).respond(method="GET", path="/metrics", accept_encoding="gzip")
+    assert headers_of(response).get("Content-Encoding") == encoding
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz", "/nothing"])
+def test_head_is_answered_like_get_without_the_body(exposition: Exposition, path: str) -> None:
+    """HEAD has the status and headers of GET, the length included."""
+    get = exposition.respond(method="GET", path=path)
+    head = exposition.respond(method="HEAD", path=path)
+    assert (head.status, head.headers, head.body) == (get.status, get.headers, b"")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "get", ""])
+def test_another_method_is_refused(exposition: Exposition, method: str) -> None:
+    """Whatever is neither GET nor HEAD is answered 405, with what is allowed."""
+    response = exposition.respond(method=method, path="/metrics")
+    assert (response.status, response.body, headers_of(response)["Allow"]) == (
+        405,
+        b"method not allowed\n",
+        "GET, HEAD",
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "", "/metrics/", "//metrics", "/Metrics", "/metrics?x", "/metric", "/%6detrics", "*", "/<script>"]
+)
+def test_another_path_is_not_found_and_not_reflected(exposition: Exposition, path: str) -> None:
+    """Only the three paths exist, exactly, and an answer repeats nothing of the request."""
+    response = exposition.respond(method="GET", path=path)
+    assert (response.status, response.body) == (404, b"not found\n")
+
+
+def test_liveness_is_answered_without_looking_at_anything(observers: Observers, recorder: Recorder) -> None:
+    """/livez answers even when nothing can be collected and nothing is ready."""
+    registry = CollectorRegistry()
+    registry.register(Broken())
+    response = Exposition(registry, ready=lambda: False, observers=observers).respond(method="GET", path="/livez")
+    assert (response.status, response.body, recorder.told) == (200, b"ok\n", [])
+
+
+def test_a_host_without_a_readiness_check_is_ready(exposition: Exposition) -> None:
+    """Nothing to ask means ready."""
+    response = exposition.respond(method="GET", path="/readyz")
+    assert (response.status, response.body) == (200, b"ready\n")
+
+
+@pytest.mark.parametrize(("ready", "expected"), [(True, (200, b"ready\n")), (False, (503, b"not ready\n"))])
+def test_readiness_is_what_the_host_says(
+    registry: CollectorRegistry, ready: bool, expected: tuple[int, bytes]
+) -> None:
+    """/readyz asks the host each time."""
+    response = Exposition(registry, ready=lambda: ready).respond(method="GET", path="/readyz")
+    assert (response.status, response.body) == expected
+
+
+def test_a_readiness_check_that_raises_means_not_ready(
+    registry: CollectorRegistry, observers: Observers, recorder: Recorder
+) -> None:
+    """The error is reported as that of a hook, and the probe is answered 503."""
+
+    def ready() -> bool:
+        raise OSError("disk gone")
+
+    response = Exposition(registry, ready=ready, observers=observers).respond(method="GET", path="/readyz")
+    assert (response.status, response.body) == (503, b"not ready\n")
+    assert recorder.told == [HookFailed(sink="readiness", error_type="OSError", error="disk gone")]
+
+
+def test_a_scrape_that_fails_altogether_is_contained(
+    registry: CollectorRegistry, exposition: Exposition, recorder: Recorder
+) -> None:
+    """It is answered 500 without a word of the error, which is reported, redacted."""
+    registry.register(Broken())
+    response = exposition.respond(method="GET", path="/metrics")
+    assert (response.status, response.body) == (500, b"internal server error\n")
+    assert recorder.told == [ScrapeFailed(collector="registry", error_type="RuntimeError", error="token=***")]
+
+
+@settings(deadline=None, max_examples=200)
+@given(method=st.sampled_from(["GET", "HEAD", "POST"]), path=st.text(), accept=st.text(), accept_encoding=st.text())
+def test_every_request_is_answered(method: str, path: str, accept: str, accept_encoding: str) -> None:
+    """No request, whatever its headers, makes an exposition raise, and every length stated is right."""
+    exposition = Exposition(CollectorRegistry())
+    for asked in (path, "/metrics"):
+        response = exposition.respond(method=method, path=asked, accept=accept, accept_encoding=accept_encoding)
+        assert method == "HEAD" or headers_of(response)["Content-Length"] == str(len(response.body))
