@@ -1,0 +1,20 @@
+"""Which files of the repository are generated from the catalogue, and what they must say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneiric.monitoring.reference import golden, with_table
+from oneiric.observability.catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def generated_files(root: Path) -> dict[Path, str]:
+    """Return what every generated file below the repository's *root* must say."""
+    readme = root / "README.md"
+    return {
+        readme: with_table(readme.read_text(encoding="utf-8"), CATALOGUE),
+        root / "tests" / "observability" / "catalogue.golden.json": golden(CATALOGUE),
+    }
