@@ -1,0 +1,258 @@
+"""The file that keeps pauses and drains: SQLite in WAL mode, written by several processes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from oneiric.core._activity_state import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from oneiric.core._activity_state import Rows
+
+READ_WAIT = 0.05
+"""Seconds a read waits for a lock at most; readers of a WAL file wait only where its owner insists."""
+
+_LOCK_RETRY = 0.005
+_MIN_BYTES = 512  # of a database; what is smaller was cut, though SQLite takes a single byte for an empty one
+_DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_COLUMNS = "domain, key, paused, draining, note, paused_at"
+_CREATE = """CREATE TABLE activity (
+    domain TEXT NOT NULL, key TEXT NOT NULL, paused INTEGER NOT NULL DEFAULT 0, draining INTEGER NOT NULL DEFAULT 0,
+    note TEXT, paused_at REAL, PRIMARY KEY (domain, key))"""
+_INSERT = f"INTO activity ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+class FileDamagedError(Exception):
+    """The file is damaged, was removed or replaced; it must be opened anew, unless that was done since."""
+
+    def __init__(self, text: str, *, generation: int = 0) -> None:
+        super().__init__(text)
+        self.generation = generation
+
+
+class _DirectoryBusyError(sqlite3.OperationalError):
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+
+class ActivityFile:
+    """Two connections to the file at *path*, one to read and one to write; the owner serialises the use of each.
+
+    Methods raise sqlite3.Error, OSError, or FileDamagedError where :meth:`renew` is the answer.
+
+    Attributes:
+        generation: How often the file was opened.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout: float, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+        self._busy_timeout = busy_timeout
+        self._reader: sqlite3.Connection | None = None
+        self._writer: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._version: int | None = None
+        self.generation = 0
+
+    def renew(self, known: Rows) -> str:
+        """Open the file; move it aside if it is damaged, and write what is *known* to a new one.
+
+        Return what was damaged and where it went; "" if nothing.
+        """
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._directory_locked():
+            damaged = self._identity is not None and self._identity == _identity(self._path)
+            aside = self._move_aside() if damaged or not self._is_intact() else None
+            self.close()
+            self._open(known)
+        self.generation += 1
+        return f"{self._path}: damaged; moved to {aside.name} and written anew" if aside else ""
+
+    def read(self) -> list[tuple[object, ...]] | None:
+        """Return all rows; None if nothing has changed since the last time."""
+        with self._damage_told():
+            reader = self._present(self._reader)
+            (version,) = reader.execute("PRAGMA data_version").fetchone()
+            if version == self._version:
+                return None
+            rows = reader.execute(f"SELECT {_COLUMNS} FROM activity").fetchall()  # noqa: S608 - constants only
+            self._version = version
+            return rows
+
+    def reread(self) -> None:
+        """Have the next :meth:`read` return the rows in any case."""
+        self._version = None
+
+    def update(self, domain: str, key: str, decide: Callable[[Row], Row]) -> tuple[Row, Row]:
+        """Replace the row with what *decide* makes of it, in one transaction; return it before and after."""
+        with self._damage_told():
+            writer = self._present(self._writer)
+            with _transaction(writer):
+                found = writer.execute(
+                    "SELECT paused, draining, note, paused_at FROM activity WHERE domain = ? AND key = ?", (domain, key)
+                ).fetchone()
+                before = make_row(*found) if found else Row()
+                after = decide(before)
+                if after == before:
+                    return before, after
+                if after.is_default:
+                    writer.execute("DELETE FROM activity WHERE domain = ? AND key = ?", (domain, key))
+                else:
+                    writer.execute(f"INSERT OR REPLACE {_INSERT}", (domain, key, *after))
+                return before, after
+
+    def close(self) -> None:
+        """Close both connections; idempotent."""
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                with suppress(sqlite3.Error):
+                    connection.close()
+        self._reader = self._writer = self._identity = self._version = None
+
+    def _open(self, known: Rows) -> None:
+        writer = _connect(self._path, self._busy_timeout)
+        try:
+            _prepare(writer, known, now=self._clock())
+            self._reader = _connect(self._path, min(READ_WAIT, self._busy_timeout))
+        except BaseException:
+            writer.close()
+            raise
+        self._writer, self._identity = writer, _identity(self._path)
+
+    def _is_intact(self) -> bool:
+        try:
+            size = self._path.stat().st_size
+        except FileNotFoundError:
+            size = 0
+        if size < _MIN_BYTES:
+            return size == 0
+        with closing(_connect(self._path, self._busy_timeout)) as connection:
+            try:
+                connection.execute("PRAGMA schema_version").fetchone()
+                return not _has_table(connection) or _table_intact(connection)
+            except sqlite3.DatabaseError as error:
+                if sqlite_code(error) in _DAMAGE_CODES:
+                    return False
+                raise
+
+    def _move_aside(self) -> Path:
+        aside = self._path.with_name(f"{self._path.name}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        for suffix in ("", "-wal", "-shm", "-journal"):  # an open connection sees the move and leaves the rest alone
+            with suppress(FileNotFoundError):
+                self._path.with_name(self._path.name + suffix).rename(aside.with_name(aside.name + suffix))
+        return aside
+
+    def _present(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
+        if connection is None:
+            raise self._damaged("could not be opened anew before")
+        if (identity := _identity(self._path)) != self._identity:
+            raise self._damaged(f"was {'replaced' if identity else 'removed'} while in use")
+        return connection
+
+    def _damaged(self, what: str) -> FileDamagedError:
+        return FileDamagedError(f"{self._path}: {what}", generation=self.generation)
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if sqlite_code(error) in {
+                *_DAMAGE_CODES,
+                sqlite3.SQLITE_ERROR,
+            }:  # the table was there when the file was opened
+                raise self._damaged(str(error)) from error
+            raise
+
+    @contextmanager
+    def _directory_locked(self) -> Iterator[None]:
+        """Keep other processes from opening or moving the file at the same time."""
+        descriptor = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            deadline = time.monotonic() + self._busy_timeout
+            while not _lock(descriptor):
+                if time.monotonic() > deadline:
+                    raise _DirectoryBusyError("another process opens the file")
+                time.sleep(_LOCK_RETRY)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def make_row(paused: object, draining: object, note: object, paused_at: object) -> Row:
+    """Return the row of these columns, whatever another program wrote into them."""
+    return Row(
+        bool(paused),
+        bool(draining),
+        note if isinstance(note, str) and note else None,
+        float(paused_at) if paused and isinstance(paused_at, (int, float)) else None,
+    )
+
+
+def _connect(path: Path, timeout: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, known: Rows, *, now: float) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # a pause is rare, and must outlive a power cut
+    with _transaction(connection):
+        if not _has_table(connection):
+            connection.execute(_CREATE)
+            connection.executemany(f"INSERT {_INSERT}", ((*name, *row) for name, row in known.items()))
+        elif "paused_at" not in {name for _, name, *_ in connection.execute("PRAGMA table_info(activity)")}:
+            connection.execute("ALTER TABLE activity ADD COLUMN paused_at REAL")
+        connection.execute("UPDATE activity SET paused_at = ? WHERE paused AND paused_at IS NULL", (now,))
+
+
+def _has_table(connection: sqlite3.Connection) -> bool:
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'activity'").fetchone()
+    return found is not None
+
+
+def _table_intact(connection: sqlite3.Connection) -> bool:
+    (verdict,) = connection.execute("PRAGMA integrity_check(activity)").fetchone()
+    return bool(verdict == "ok")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def sqlite_code(error: BaseException) -> int:
+    """Return the primary result code of an SQLite error; 0 for any other."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest of it details the first byte
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

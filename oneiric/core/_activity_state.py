@@ -1,0 +1,193 @@
+"""Activity in memory: who is paused or draining, and what changes are told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from oneiric.core.events import ActivityCount, DrainCleared, DrainStarted, Paused, Resumed
+from oneiric.core.names import DOMAINS, validate_name
+from oneiric.core.observers import Observers
+from oneiric.core.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from oneiric.core.events import Event
+
+MAX_NOTE_CHARS = 512
+"""Longest note, in characters."""
+
+
+@dataclass
+class DomainActivity:
+    """Whether one component is paused or draining, and what was noted about it."""
+
+    paused: bool = False
+    draining: bool = False
+    note: str | None = None
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> DomainActivity:
+        """Return the activity that :meth:`as_dict` gave; what is missing is the default."""
+        note = mapping.get("note")
+        return cls(bool(mapping.get("paused")), bool(mapping.get("draining")), None if note is None else str(note))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields, fit for JSON."""
+        return {"paused": self.paused, "draining": self.draining, "note": self.note}
+
+    def is_default(self) -> bool:
+        """Whether there is nothing to keep: not paused, not draining, no note."""
+        return not (self.paused or self.draining or self.note)
+
+
+class Row(NamedTuple):
+    """What is kept of one component; ``paused_at`` is seconds since the epoch, None when not paused or not known."""
+
+    paused: bool = False
+    draining: bool = False
+    note: str | None = None
+    paused_at: float | None = None
+
+    @property
+    def is_default(self) -> bool:
+        """Whether there is nothing to keep."""
+        return not (self.paused or self.draining or self.note)
+
+
+Rows = dict[tuple[str, str], Row]
+"""By domain and key; without default rows."""
+
+
+class MemoryActivityStore:
+    """The activity of every component, in memory only. Thread-safe.
+
+    Args:
+        observers: Who is told of transitions.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(self, *, observers: Observers | None = None, clock: Callable[[], float] = time.time) -> None:
+        self.observers = observers if observers is not None else Observers()
+        self._clock = clock
+        self._lock = threading.Lock()  # guards replacing the rows
+        self._rows: Rows = {}  # replaced, never changed
+
+    def get(self, domain: str, key: str) -> DomainActivity:
+        """Return the activity of a component; the default for one that nothing is kept of."""
+        return _activity(self._known().get((domain, key), Row()))
+
+    def all_for_domain(self, domain: str) -> dict[str, DomainActivity]:
+        """Return the activities kept of *domain*, by key."""
+        return {key: _activity(row) for (at, key), row in self._known().items() if at == domain}
+
+    def snapshot(self) -> dict[str, dict[str, DomainActivity]]:
+        """Return all activities kept, by domain and key."""
+        activities: defaultdict[str, dict[str, DomainActivity]] = defaultdict(dict)
+        for (domain, key), row in self._known().items():
+            activities[domain][key] = _activity(row)
+        return dict(activities)
+
+    def set(self, domain: str, key: str, state: DomainActivity) -> None:
+        """Replace the activity of a component and tell the transitions; a default one is not kept.
+
+        Raises ValueError for a wrong name or note.
+        """
+        _validate(domain, key, state.note)
+        wanted = Row(state.paused, state.draining, state.note)
+        self._update(domain, key, lambda _: wanted)
+
+    def change(
+        self,
+        domain: str,
+        key: str,
+        *,
+        paused: bool | None = None,
+        draining: bool | None = None,
+        note: str | None = None,
+    ) -> DomainActivity:
+        """Change what is given of a component's activity and return all of it; tell transitions, never repeats.
+
+        None keeps the value, an empty *note* removes it. No change made meanwhile by anybody else is lost. Raises
+        ValueError for a wrong name or note.
+        """
+        _validate(domain, key, note)
+        return _activity(self._update(domain, key, lambda row: _changed(row, paused, draining, note)))
+
+    def states(self) -> Iterator[ActivityCount]:
+        """Yield the counts of the usual domains, and of every other one that has any activity."""
+        by_domain: dict[str, list[Row]] = {domain: [] for domain in DOMAINS}
+        for (domain, _), row in self._rows.items():
+            by_domain.setdefault(domain, []).append(row)
+        return (_count(domain, rows) for domain, rows in by_domain.items())
+
+    def _known(self) -> Rows:
+        return self._rows
+
+    def _update(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
+        before, after = self._write(domain, key, lambda row: _dated(decide(row), row, self._clock()))
+        for event in _transitions(domain, key, before, after):
+            self.observers.notify(event)
+        return after
+
+    def _write(self, domain: str, key: str, decide: Callable[[Row], Row]) -> tuple[Row, Row]:
+        with self._lock:
+            before = self._rows.get((domain, key), Row())
+            after = decide(before)
+            self._remember(domain, key, after)
+        return before, after
+
+    def _remember(self, domain: str, key: str, row: Row) -> None:
+        rows = self._rows | {(domain, key): row}
+        if row.is_default:
+            del rows[domain, key]
+        self._rows = rows
+
+
+def _validate(domain: str, key: str, note: object) -> None:
+    validate_name(domain, field="domain")
+    validate_name(key, field="key")
+    if note is None:
+        return
+    if not isinstance(note, str) or len(note) > MAX_NOTE_CHARS or not "".join(note.split()).isprintable():
+        raise ValueError(f"note {note!r:.80} is not valid: allowed are up to {MAX_NOTE_CHARS} printable characters")
+
+
+def _changed(row: Row, paused: bool | None, draining: bool | None, note: str | None) -> Row:  # noqa: FBT001 - as given
+    return Row(
+        row.paused if paused is None else paused,
+        row.draining if draining is None else draining,
+        row.note if note is None else note,
+        row.paused_at,
+    )
+
+
+def _dated(row: Row, before: Row, now: float) -> Row:
+    paused_at = (before.paused_at or now) if row.paused else None
+    return Row(bool(row.paused), bool(row.draining), row.note or None, paused_at)
+
+
+def _activity(row: Row) -> DomainActivity:
+    return DomainActivity(row.paused, row.draining, row.note)
+
+
+def _transitions(domain: str, key: str, before: Row, after: Row) -> Iterator[Event]:
+    note = redact(" ".join((after.note or "").split()))
+    if before.paused != after.paused:
+        yield (Paused if after.paused else Resumed)(domain=domain, key=key, note=note)
+    if before.draining != after.draining:
+        yield (DrainStarted if after.draining else DrainCleared)(domain=domain, key=key, note=note)
+
+
+def _count(domain: str, rows: list[Row]) -> ActivityCount:
+    paused = [row for row in rows if row.paused]
+    return ActivityCount(
+        domain=domain,
+        paused=len(paused),
+        draining=sum(row.draining for row in rows),
+        oldest_pause=min((row.paused_at or 0.0 for row in paused), default=0.0),
+    )

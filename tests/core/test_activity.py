@@ -1,0 +1,266 @@
+"""The activity stores: what they keep and what they tell."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import Clock, Recorder
+
+from oneiric.core.activity import (
+    MAX_BUSY_TIMEOUT,
+    MAX_NOTE_CHARS,
+    ActivityStoreError,
+    DomainActivity,
+    DomainActivityStore,
+    MemoryActivityStore,
+)
+from oneiric.core.events import ActivityCount, DrainCleared, DrainStarted, Event, Paused, Resumed
+from oneiric.core.names import DOMAINS, MAX_NAME_CHARS
+from oneiric.core.observers import Observers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, observers: Observers, clock: Clock
+) -> Iterator[MemoryActivityStore]:
+    """A store of each kind: they keep the same rules."""
+    if request.param == "memory":
+        yield MemoryActivityStore(observers=observers, clock=clock)
+        return
+    store = DomainActivityStore(tmp_path / "state" / "activity.sqlite", observers=observers, clock=clock)
+    yield store
+    store.close()
+
+
+def test_what_nothing_is_kept_of_is_default(store: MemoryActivityStore) -> None:
+    """An unknown component is neither paused nor draining, and in no list."""
+    assert (store.get("task", "x"), store.all_for_domain("task"), store.snapshot()) == (DomainActivity(), {}, {})
+
+
+def test_a_state_that_is_set_is_found(store: MemoryActivityStore) -> None:
+    """A component's state is in every way of asking for it."""
+    state = DomainActivity(paused=True, draining=True, note="why")
+    store.set("task", "x", state)
+    assert (store.get("task", "x"), store.all_for_domain("task"), store.snapshot()) == (
+        state,
+        {"x": state},
+        {"task": {"x": state}},
+    )
+
+
+def test_a_default_state_is_not_kept(store: MemoryActivityStore) -> None:
+    """Setting the default removes what was kept."""
+    store.set("task", "x", DomainActivity(paused=True))
+    store.set("task", "x", DomainActivity())
+    assert store.snapshot() == {}
+
+
+def test_what_is_handed_out_is_a_copy(store: MemoryActivityStore) -> None:
+    """Changing a state that was asked for changes nothing in the store."""
+    store.change("task", "x", paused=True)
+    store.get("task", "x").paused = False
+    assert store.get("task", "x").paused
+
+
+def test_a_change_keeps_what_is_not_given(store: MemoryActivityStore) -> None:
+    """Pausing, draining and noting do not touch each other."""
+    store.change("task", "x", paused=True, note="why")
+    store.change("task", "x", draining=True)
+    assert store.change("task", "x", paused=False) == DomainActivity(paused=False, draining=True, note="why")
+
+
+def test_an_empty_note_removes_the_note(store: MemoryActivityStore) -> None:
+    """Clearing everything leaves nothing behind."""
+    store.change("task", "x", paused=True, note="why")
+    store.change("task", "x", paused=False, note="")
+    assert store.snapshot() == {}
+
+
+def test_each_transition_is_told_once(store: MemoryActivityStore, recorder: Recorder) -> None:
+    """Every change of a flag is told, a repeat is not."""
+    for flag in (True, True, False, False):
+        store.change("task", "x", paused=flag)
+        store.change("task", "x", draining=flag)
+    told: list[Event] = [event(domain="task", key="x") for event in (Paused, DrainStarted, Resumed, DrainCleared)]
+    assert recorder.told == told
+
+
+def test_setting_tells_transitions_too(store: MemoryActivityStore, recorder: Recorder) -> None:
+    """Replacing a state tells which flags changed by that."""
+    store.set("task", "x", DomainActivity(paused=True, note="a"))
+    store.set("task", "x", DomainActivity(draining=True, note="b"))
+    assert recorder.told == [
+        Paused(domain="task", key="x", note="a"),
+        Resumed(domain="task", key="x", note="b"),
+        DrainStarted(domain="task", key="x", note="b"),
+    ]
+
+
+def test_a_note_is_told_without_secrets_on_one_line(store: MemoryActivityStore, recorder: Recorder) -> None:
+    """A secret that somebody notes does not get into an event."""
+    store.change("task", "x", paused=True, note="see\nhttps://u:hush@host/path token=hush")
+    assert recorder.told == [Paused(domain="task", key="x", note="see https://host/… token=***")]
+
+
+def test_an_observer_may_ask_the_store(observers: Observers, store: MemoryActivityStore) -> None:
+    """A transition is told after it is committed, and without any lock held."""
+    seen: list[DomainActivity] = []
+
+    class Asking:
+        """Asks and changes the store when told of a pause."""
+
+        def receiver(self, event_type: type[Event]) -> object:
+            """Want pauses."""
+            return self.ask if event_type is Paused else None
+
+        def ask(self, _: Event) -> None:
+            """Ask, from another thread too, and change."""
+            thread = threading.Thread(target=lambda: seen.append(store.get("task", "x")))
+            thread.start()
+            thread.join()
+            store.change("task", "x", note="seen")
+
+    observers.add(Asking())  # type: ignore[arg-type]  # a receiver is known by its behaviour
+    store.change("task", "x", paused=True)
+    assert (seen, store.get("task", "x").note) == ([DomainActivity(paused=True)], "seen")
+
+
+def test_the_states_count_every_domain(store: MemoryActivityStore, clock: Clock) -> None:
+    """The six domains are always there, others with any activity; the oldest pause is the one that still lasts."""
+    store.change("task", "first", paused=True)
+    clock.advance(10)
+    store.change("task", "second", paused=True, draining=True)
+    clock.advance(10)
+    store.change("task", "second", note="still paused since then")
+    store.change("task", "first", paused=False)
+    store.change("custom", "x", draining=True)
+    expected = {domain: ActivityCount(domain=domain, paused=0, draining=0, oldest_pause=0.0) for domain in DOMAINS}
+    expected["task"] = ActivityCount(domain="task", paused=1, draining=1, oldest_pause=1010.0)
+    expected["custom"] = ActivityCount(domain="custom", paused=0, draining=1, oldest_pause=0.0)
+    assert {state.domain: state for state in store.states()} == expected
+
+
+@pytest.mark.parametrize(
+    ("domain", "key"), [("", "x"), ("task", ""), ("task", "a\nb"), ("t" * (MAX_NAME_CHARS + 1), "x")]
+)
+def test_a_wrong_name_is_refused(store: MemoryActivityStore, domain: str, key: str) -> None:
+    """What cannot be a label is not kept."""
+    with pytest.raises(ValueError, match="is not a valid name"):
+        store.change(domain, key, paused=True)
+    with pytest.raises(ValueError, match="is not a valid name"):
+        store.set(domain, key, DomainActivity(paused=True))
+
+
+@pytest.mark.parametrize("note", ["a" * MAX_NOTE_CHARS, "two\nlines", "ünïcode 🎉"])
+def test_a_note_within_bounds_is_kept(store: MemoryActivityStore, note: str) -> None:
+    """Any printable text up to the bound is a note."""
+    assert store.change("task", "x", note=note).note == note
+
+
+@pytest.mark.parametrize("note", ["a" * (MAX_NOTE_CHARS + 1), "\x1b[31m", "\0", "\ud800"])
+def test_a_note_out_of_bounds_is_refused(store: MemoryActivityStore, note: str) -> None:
+    """Text that is too long, or would control a terminal, is no note."""
+    with pytest.raises(ValueError, match="allowed are up to 512 printable characters"):
+        store.change("task", "x", note=note)
+
+
+names = st.sampled_from(["a", "b", "ü"])
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(["task", "custom"]),
+        names,
+        st.fixed_dictionaries(
+            {
+                "paused": st.none() | st.booleans(),
+                "draining": st.none() | st.booleans(),
+                "note": st.none() | st.sampled_from(["", "why"]),
+            }
+        ),
+    ),
+    max_size=25,
+)
+
+
+@given(changes)
+@settings(deadline=None, max_examples=60)
+def test_any_changes_add_up(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, str, dict[str, object]]]
+) -> None:
+    """After any changes the store holds what a mapping would, and the transitions told sum up to it."""
+    observers, recorder = Observers(), Recorder()
+    observers.add(recorder)
+    store = DomainActivityStore(tmp_path_factory.mktemp("activity") / "a.sqlite", observers=observers)
+    model: dict[tuple[str, str], dict[str, object]] = {}
+    for domain, key, change in changes:
+        store.change(domain, key, **change)  # type: ignore[arg-type]  # drawn by name
+        known = model.setdefault((domain, key), {"paused": False, "draining": False, "note": None})
+        known.update(
+            {name: value or (None if name == "note" else False) for name, value in change.items() if value is not None}
+        )
+    kept = {at: state for at, state in model.items() if any(state.values())}
+    snapshot = {
+        (domain, key): state.as_dict() for domain, keys in store.snapshot().items() for key, state in keys.items()
+    }
+    counts = list(store.states())
+    store.close()
+    assert (
+        snapshot,
+        len(recorder.of(Paused)) - len(recorder.of(Resumed)),
+        len(recorder.of(DrainStarted)) - len(recorder.of(DrainCleared)),
+    ) == (kept, sum(count.paused for count in counts), sum(count.draining for count in counts))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["paused", "draining", "note", "more"]), st.none() | st.booleans() | st.text() | st.integers()
+    )
+)
+@settings(deadline=None, max_examples=50)
+def test_any_mapping_makes_an_activity(mapping: dict[str, object]) -> None:
+    """An activity made of any mapping comes back the same from its own."""
+    activity = DomainActivity.from_mapping(mapping)
+    assert DomainActivity.from_mapping(activity.as_dict()) == activity
+
+
+@pytest.mark.parametrize("seconds", [-0.1, MAX_BUSY_TIMEOUT + 0.1, float("nan")])
+def test_a_wrong_busy_timeout_is_refused(tmp_path: Path, seconds: float) -> None:
+    """The wait for other processes is bounded."""
+    with pytest.raises(ValueError, match="busy_timeout must be from 0 to 60 seconds"):
+        DomainActivityStore(tmp_path / "a.sqlite", busy_timeout=seconds)
+
+
+def test_a_closed_store_answers_and_refuses_changes(tmp_path: Path) -> None:
+    """After closing, which may be done twice, reads answer what was last known and writes raise."""
+    store = DomainActivityStore(tmp_path / "a.sqlite")
+    store.change("task", "x", paused=True)
+    store.close()
+    store.close()
+    with pytest.raises(ActivityStoreError, match="the activity store is closed"):
+        store.change("task", "x", paused=False)
+    assert (store.get("task", "x").paused, sum(count.paused for count in store.states())) == (True, 1)
+
+
+def test_changes_of_many_threads_are_all_kept(tmp_path: Path, observers: Observers, recorder: Recorder) -> None:
+    """Threads that change different flags of one component lose nothing."""
+    store = DomainActivityStore(tmp_path / "a.sqlite", observers=observers)
+
+    def toggle(flag: str) -> None:
+        for turn in range(21):
+            store.change("task", "x", **{flag: turn % 2 == 0})  # type: ignore[arg-type]  # by name
+
+    threads = [threading.Thread(target=toggle, args=(flag,)) for flag in ("paused", "draining")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    final = store.get("task", "x")
+    store.close()
+    assert (final, len(recorder.told)) == (DomainActivity(paused=True, draining=True), 42)
