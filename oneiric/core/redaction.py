@@ -11,9 +11,9 @@ MAX_ERROR_CHARS = 512
 _MAX_SCANNED_CHARS = 8 * MAX_ERROR_CHARS  # bounds the work on a hostile message
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{0,31})://([^\s'\"<>`]+)")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]+")
-_SECRET = re.compile(
-    r"(?i)([\w-]*(?:token|secret|passw(?:or)?d|authorization|api[-_]?key|access[-_]?key|private[-_]?key|credential)"
-    r"[\w-]*)(\"?'?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&)}\]]+)"
+_SECRET = re.compile(  # every repetition is bounded or ends a match, so that no text makes it backtrack
+    r"(?i)((?:token|secret|passw(?:or)?d|authorization|(?:api|access|private)[-_]?key|credential)[\w-]{0,64})"
+    r"(\"?'?\s{0,8}[=:]\s{0,8})(\"[^\"]*\"|'[^']*'|[^\s,;&)}\]]+)"
 )
 
 

@@ -41,6 +41,12 @@ def test_a_token_after_its_name_never_shows(before: str, after: str) -> None:
     assert SECRET not in redact(f"{before} token={SECRET} {after}".replace("\x00", "")) or SECRET in before + after
 
 
+@pytest.mark.parametrize("piece", ["a", "token", "token=", "token ", "-", "bearer ", "a://", "'\"", "api_", "://a@"])
+def test_no_text_takes_long(piece: str) -> None:
+    """A hostile text of repeated pieces is done with at once; catastrophic backtracking would take minutes."""
+    assert len(redact(piece * 100_000)) <= MAX_ERROR_CHARS
+
+
 def test_an_error_that_cannot_be_printed_is_described() -> None:
     """An error whose own __str__ raises has a description all the same."""
 

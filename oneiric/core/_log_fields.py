@@ -1,0 +1,103 @@
+"""What a log line says besides what its caller said: when, where in a trace, and what was raised."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from oneiric.core._log_render import MAX_EXCEPTION_CHARS, printed
+from oneiric.core.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+COPIES = {
+    **{
+        name: f"oneiric.{name}"
+        for name in ("domain", "key", "provider", "workflow", "run_id", "node", "operation", "adapter", "category")
+    },
+    "event_topic": "oneiric.event.topic",
+    "event_handler": "oneiric.event.handler",
+}
+"""Fields that a line carries a second time, under a name that no application uses."""
+
+_MAX_FRAMES = 30
+
+
+def timestamp(seconds: float | None = None) -> str:
+    """Return the instant *seconds* after the Unix epoch, or now, in UTC: ISO 8601 with microseconds and ``Z``."""
+    instant = datetime.now(UTC) if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return instant.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def trace_ids() -> dict[str, str]:
+    """Return ``trace_id`` and ``span_id`` of the current span, or nothing; OpenTelemetry is never imported for it."""
+    trace = sys.modules.get("opentelemetry.trace")  # while nobody imported it no span can be current
+    if trace is None:
+        return {}
+    try:
+        context = trace.get_current_span().get_span_context()
+        if not context.is_valid:
+            return {}
+        return {"trace_id": format(context.trace_id, "032x"), "span_id": format(context.span_id, "016x")}
+    except Exception:  # noqa: BLE001 - half imported elsewhere, or a vendor's span; a line without ids is still a line
+        return {}
+
+
+def flatten_exception(event: MutableMapping[str, object]) -> None:
+    """Replace ``exc_info`` and ``stack_info`` in *event* by text: ``exception``, ``error_type`` and ``stack``."""
+    if (error := _raised(event.pop("exc_info", None))) is not None:
+        event.setdefault("error_type", type(error).__name__)
+        event.setdefault("exception", format_exception(error))
+    if stack := event.pop("stack_info", None):
+        event.setdefault(
+            "stack", _fitted(stack.splitlines(keepends=True) if isinstance(stack, str) else traceback.format_stack())
+        )
+    if isinstance(told := event.get("error"), BaseException):
+        event.setdefault("error_type", type(told).__name__)
+
+
+def format_exception(error: BaseException) -> str:
+    """Return the traceback of *error*, redacted and bounded; what was raised, at its end, is kept."""
+    try:
+        lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-_MAX_FRAMES)
+    except Exception:  # noqa: BLE001 - an error's attributes are foreign code
+        return printed(error)
+    return _fitted(lines)
+
+
+def interpolate(event: MutableMapping[str, object], args: object) -> None:
+    """Fill *args* into the text under ``event``, as :mod:`logging` does; if they do not fit, show them beside it."""
+    if not args:
+        return
+    try:
+        event["event"] = str(event.get("event")) % args
+    except Exception:  # noqa: BLE001 - a wrong format is the caller's, and no reason to lose the line
+        event.setdefault("positional_args", args)
+
+
+def _raised(exc_info: object) -> BaseException | None:
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if isinstance(exc_info, tuple):
+        return exc_info[1] if len(exc_info) > 1 and isinstance(exc_info[1], BaseException) else None
+    return sys.exc_info()[1] if exc_info else None
+
+
+def _fitted(lines: list[str]) -> str:
+    return "".join(redact(line, limit=MAX_EXCEPTION_CHARS // 2) for line in _last(lines)).rstrip("\n")
+
+
+def _last(lines: list[str]) -> list[str]:
+    """Return as many of the last of *lines* as fit, the first of them replaced by a note if any are left out."""
+    kept: list[str] = []
+    room = MAX_EXCEPTION_CHARS - len("…\n")
+    for line in reversed(lines):
+        cut = min(len(line), MAX_EXCEPTION_CHARS // 2)
+        if cut > room:
+            return ["…\n", *reversed(kept)]
+        kept.append(line)
+        room -= cut
+    return list(reversed(kept))

@@ -1,0 +1,335 @@
+"""Set up logging: structlog over the handlers of :mod:`logging`, one bounded JSON object a line, on standard error.
+
+Importing this module configures nothing. Until somebody configures structlog, loggers made here hand JSON lines to
+:mod:`logging`, which without handlers prints those of level warning and above on standard error.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import importlib
+import importlib.metadata
+import logging
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import structlog
+from structlog.stdlib import ProcessorFormatter
+
+from oneiric.core._log_fields import COPIES, flatten_exception, interpolate, timestamp, trace_ids
+from oneiric.core._log_render import MAX_EVENT_CHARS, render_console, render_json
+from oneiric.core._log_setup import (
+    CLOSE_TIMEOUT,
+    LoggingHandle,
+    close_installed,
+    install,
+    installed,
+    level_number,
+    sink_handlers,
+    total,
+)
+from oneiric.core._log_stream import LogFailures
+from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig
+from oneiric.core.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from structlog.stdlib import BoundLogger
+    from structlog.typing import EventDict, Processor, ProcessorReturnValue
+
+__all__ = [
+    "CLOSE_TIMEOUT",
+    "DEFAULT_FILE_SIZE",
+    "DEFAULT_LOGGER_NAME",
+    "LogFailures",
+    "LoggingConfig",
+    "LoggingHandle",
+    "LoggingSinkConfig",
+    "bind_log_context",
+    "clear_log_context",
+    "configure_early_logging",
+    "configure_logging",
+    "event_logger",
+    "get_logger",
+    "is_enabled",
+    "log_failures",
+    "scoped_log_context",
+]
+
+DEFAULT_LOGGER_NAME = "oneiric"
+_LEVEL_NAMES = {"warn": "warning", "exception": "error", "fatal": "critical"}
+
+
+def configure_logging(
+    config: LoggingConfig | None = None,
+    suppress_events: bool | None = None,  # noqa: FBT001 - the published signature
+    *,
+    on_error: Callable[[Exception], object] | None = None,
+) -> LoggingHandle:
+    """Configure structlog, and give the root logger of :mod:`logging` one handler for each sink of *config*.
+
+    Whatever handlers the root logger had are replaced; those installed here before are closed, a host's own are not. A
+    sink whose level is not set takes the level of *config*; an unknown level is INFO. Nothing that happens to a stream,
+    file or receiver later is raised into whoever logs, nor makes it wait: see :func:`log_failures`.
+
+    Args:
+        config: What to do; None is the default: INFO, JSON, standard error.
+        suppress_events: Emit nothing at all.
+        on_error: Called with each failure to write a line, in the thread where it happened, without a lock held.
+
+    Raises:
+        ValueError: A sink lacks a usable path or endpoint, or an extra processor cannot be imported.
+        OSError: A log file cannot be opened.
+    """
+    config = config or LoggingConfig()
+    if suppress_events:
+        install([logging.NullHandler()], level=logging.CRITICAL + 1)
+        _configure_structlog([_drop])
+        return LoggingHandle()
+    line = _Line(config)
+    extra = [_isolated(_imported(name)) for name in config.extra_processors]
+    formatter = _formatter(line, extra, render=render_json if config.emit_json else render_console)
+    handlers = sink_handlers(config, formatter, on_error)
+    install(handlers, level=level_number(config.level))
+    _configure_structlog(
+        [
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            *extra,
+            line,
+            ProcessorFormatter.wrap_for_formatter,
+        ]
+    )
+    atexit.unregister(close_installed)
+    atexit.register(close_installed)
+    return LoggingHandle(tuple(handlers))
+
+
+def configure_early_logging(suppress_events: bool = False) -> LoggingHandle:  # noqa: FBT001, FBT002 - the published signature
+    """Configure logging with the defaults, for lines from before the settings are read."""
+    return configure_logging(suppress_events=suppress_events)
+
+
+def get_logger(name: str | None = None, **initial: object) -> BoundLogger:
+    """Return a logger called *name* that carries *initial* in every line.
+
+    It takes the configuration of the moment in which it is used, so that it may be made before anything is configured.
+    """
+    return cast("BoundLogger", _LateLogger(name or DEFAULT_LOGGER_NAME, initial))
+
+
+def event_logger(name: str) -> BoundLogger:
+    """Return the logger called *name* under the present configuration.
+
+    If structlog was configured, by whomever, this is its logger, and that configuration decides about everything.
+    Otherwise it is a logger of :mod:`logging` that is given one JSON object as the message.
+    """
+    if structlog.is_configured():
+        return cast("BoundLogger", structlog.get_logger(name))
+    return structlog.stdlib.BoundLogger(logging.getLogger(name), processors=_unconfigured_processors(), context={})
+
+
+def is_enabled(logger: Any, level: int) -> bool:
+    """Whether *logger*, of :mod:`logging` or structlog, would do anything with a line of *level*; True if unknown."""
+    if isinstance(logger, _LateLogger):
+        logger = logger.current()
+    bound = logger.bind() if isinstance(logger, structlog.typing.BindableLogger) else logger
+    # Looked up on the class: on an instance, structlog's generic logger would take the name for a log method.
+    own = getattr(type(bound), "is_enabled_for", None) or getattr(type(bound), "isEnabledFor", None)
+    if own is not None and not own(bound, level):
+        return False
+    wrapped = getattr(bound, "_logger", None)
+    return wrapped.isEnabledFor(level) if isinstance(wrapped, logging.Logger | logging.LoggerAdapter) else True
+
+
+def log_failures() -> LogFailures:
+    """Return what the installed handlers lost since they were installed; thread-safe."""
+    return total(installed())
+
+
+def bind_log_context(**values: object) -> None:
+    """Add *values*, without those that are None, to every line of the present context (thread or task)."""
+    structlog.contextvars.bind_contextvars(**_known(values))
+
+
+def clear_log_context(*keys: str) -> None:
+    """Remove *keys*, or everything if none are named, from the present context."""
+    if keys:
+        structlog.contextvars.unbind_contextvars(*keys)
+    else:
+        structlog.contextvars.clear_contextvars()
+
+
+@contextlib.contextmanager
+def scoped_log_context(**values: object) -> Iterator[None]:
+    """Add *values*, without those that are None, to the context of a block, and restore what was there before."""
+    with structlog.contextvars.bound_contextvars(**_known(values)):
+        yield
+
+
+class _LateLogger:
+    """A logger that is bound anew each time it is used."""
+
+    __slots__ = ("_context", "_name")
+
+    def __init__(self, name: str, context: dict[str, object]) -> None:
+        self._name = name
+        self._context = context
+
+    def __repr__(self) -> str:
+        return f"<logger {self._name!r}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.current(), name)
+
+    def current(self) -> Any:
+        """Return the logger under the present configuration."""
+        return event_logger(self._name).bind(**self._context)
+
+    def bind(self, **values: object) -> _LateLogger:
+        """Return a logger that carries *values* too."""
+        return _LateLogger(self._name, {**self._context, **values})
+
+    def new(self, **values: object) -> _LateLogger:
+        """Return a logger that carries only *values*."""
+        return _LateLogger(self._name, values)
+
+    def unbind(self, *keys: str) -> _LateLogger:
+        """Return a logger without *keys*; KeyError if it does not carry one of them."""
+        for key in keys:
+            self._context[key]
+        return self.try_unbind(*keys)
+
+    def try_unbind(self, *keys: str) -> _LateLogger:
+        """Return a logger without *keys*."""
+        return _LateLogger(self._name, {key: value for key, value in self._context.items() if key not in keys})
+
+
+class _Line:
+    """A processor that adds what every line carries; fields that the line already has stay."""
+
+    def __init__(self, config: LoggingConfig) -> None:
+        release = config.release or (_own_version() if config.service_name == DEFAULT_LOGGER_NAME else None)
+        service = {
+            "service.name": config.service_name,
+            "service.version": release,
+            "deployment.environment": config.environment,
+        }
+        self._service = {key: value for key, value in service.items() if value is not None}
+        self._traced = config.include_trace_context
+        self._stamp = _stamper(config.timestamper_format)
+
+    def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
+        record: logging.LogRecord | None = event.get("_record")
+        flatten_exception(event)
+        interpolate(event, event.pop("positional_args", ()))
+        event.setdefault("level", _LEVEL_NAMES.get(method, method))
+        event.setdefault("logger", getattr(record or logger, "name", DEFAULT_LOGGER_NAME))
+        if "timestamp" not in event:
+            event["timestamp"] = self._stamp(record.created if record else time.time())
+        for key, value in self._service.items():
+            event.setdefault(key, value)
+        if self._traced and "trace_id" not in event:
+            event.update(trace_ids())
+        for key, copy in COPIES.items():
+            if key in event:
+                event.setdefault(copy, event[key])
+        return event
+
+
+@functools.cache
+def _unconfigured_processors() -> tuple[Processor, ...]:
+    return (
+        structlog.stdlib.filter_by_level,
+        structlog.contextvars.merge_contextvars,
+        _Line(LoggingConfig()),
+        _as_message,
+    )
+
+
+def _as_message(_logger: Any, _method: str, event: EventDict) -> ProcessorReturnValue:
+    return (render_json(event),), {"exc_info": False}  # the line already holds the traceback
+
+
+def _drop(_logger: Any, _method: str, _event: EventDict) -> EventDict:
+    raise structlog.DropEvent
+
+
+def _formatter(line: Processor, extra: Iterable[Processor], *, render: Callable[[EventDict], str]) -> logging.Formatter:
+    def rendered(_logger: Any, _method: str, event: EventDict) -> str:
+        return render(event)
+
+    return ProcessorFormatter(
+        processors=[ProcessorFormatter.remove_processors_meta, rendered],
+        foreign_pre_chain=[
+            structlog.stdlib.ExtraAdder(),
+            structlog.contextvars.merge_contextvars,
+            _redacted_message,
+            *extra,
+            line,
+        ],
+        use_get_message=False,
+        pass_foreign_args=True,
+    )
+
+
+def _redacted_message(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Redact what a library says in its own words: the URL of each request, for instance."""
+    interpolate(event, event.pop("positional_args", ()))
+    event["event"] = redact(str(event["event"])[:MAX_EVENT_CHARS], limit=MAX_EVENT_CHARS)
+    return event
+
+
+def _configure_structlog(processors: list[Processor]) -> None:
+    structlog.configure(
+        processors=processors,
+        context_class=dict,
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _stamper(form: str) -> Callable[[float], object]:
+    if form == "iso":
+        return timestamp
+    time.strftime(form, time.gmtime(0))  # a format that cannot be used raises here, not in every line
+    return lambda seconds: time.strftime(form, time.gmtime(seconds))
+
+
+def _imported(name: str) -> Processor:
+    module, _, attribute = name.replace(":", ".").rpartition(".")
+    try:
+        target = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"extra_processors: cannot import {name[:128]!r}; give 'package.module.name'.") from error
+    return cast("Processor", target() if isinstance(target, type) else target)
+
+
+def _isolated(processor: Processor) -> Processor:
+    def guarded(logger: Any, method: str, event: EventDict) -> ProcessorReturnValue:
+        try:
+            processed = processor(logger, method, dict(event))
+        except structlog.DropEvent:
+            raise
+        except Exception as error:  # noqa: BLE001 - isolation is the job
+            return {**event, "processor_error": error}
+        return processed if isinstance(processed, dict) else event
+
+    return guarded
+
+
+def _known(values: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _own_version() -> str | None:
+    try:
+        return importlib.metadata.version(DEFAULT_LOGGER_NAME)
+    except importlib.metadata.PackageNotFoundError:
+        return None
