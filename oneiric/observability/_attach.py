@@ -122,6 +122,14 @@ class Telemetry:
                 stop()
         self._watched = [pair for pair in self._watched if pair[0] is not target]
 
+    def samples(self) -> dict[str, list[tuple[dict[str, str], float]]]:
+        """Scrape, and return labels and value of every sample of the catalogue's metrics, by sample name."""
+        found: dict[str, list[tuple[dict[str, str], float]]] = {}
+        for family in self.collector.collect():
+            for sample in family.samples:
+                found.setdefault(sample.name, []).append((sample.labels, sample.value))
+        return found
+
     def detach(self) -> None:
         """Remove every sink from where it was attached, and the metrics from their registry; idempotent."""
         removers, self._removers = self._removers, []

@@ -52,7 +52,7 @@ class Family(Generic[CellT]):
     def __init__(self, metric: Metric, cell: Callable[[Metric], CellT], *, budget: int, folded: Callable[[str], None]) -> None:
         self.metric = metric
         self.cells: dict[LabelSet, CellT] = {}
-        self._cell = cell
+        self._cell: Callable[[Metric], CellT] = cell
         self._budget = budget
         self._folded = folded
         self._open = tuple(label.open for label in metric.labels)

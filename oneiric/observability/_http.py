@@ -23,9 +23,9 @@ LINGER_SECONDS: Final = 1.0
 
 _CHUNK_BYTES: Final = 4096
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_REQUEST_LINE = re.compile(rf"({_TOKEN}) (\S+) HTTP/([0-9])\.[0-9]")
-_HEADER_NAME = re.compile(_TOKEN)
+_NAME_CHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_REQUEST_LINE = re.compile(rf"({_NAME_CHARS}) (\S+) HTTP/([0-9])\.[0-9]")
+_HEADER_NAME = re.compile(_NAME_CHARS)
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
@@ -44,7 +44,7 @@ def exchange(connection: socket.socket, exposition: Exposition, *, timeout: floa
         connection: A connected socket; left open.
         exposition: Asked unless the request is malformed, too long or too slow, which is answered here.
         timeout: Seconds for the whole request to arrive, and again for the whole response to be taken.
-        max_header_bytes: Longest request line with headers.
+        max_header_bytes: Longest request line with headers and the empty line that ends them.
 
     Raises:
         OSError: When the client went away or did not take the response in time.
@@ -72,13 +72,13 @@ def _read_head(connection: socket.socket, *, timeout: float, limit: int) -> byte
     received = b""
     deadline = time.monotonic() + timeout
     while (end := _HEAD_END.search(received)) is None:
-        if len(received) > limit:
+        if len(received) >= limit:
             raise BadRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         chunk = _receive(connection, deadline)
         if not chunk:
             return None
         received += chunk
-    if end.start() > limit:
+    if end.end() > limit:
         raise BadRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     return received[: end.start()]
 

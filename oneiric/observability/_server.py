@@ -48,7 +48,7 @@ class MetricsServer:
         observers: Told of starts and failures; without it, those of the exposition.
         max_connections: Requests in progress at once; a further one is answered 503 at once.
         timeout: Seconds a client has to send its request, and again to take the response.
-        max_header_bytes: Longest request line with headers; a longer one is answered 431.
+        max_header_bytes: Longest request, up to the empty line after its headers; a longer one is answered 431.
 
     Attributes:
         address: The host listened on.

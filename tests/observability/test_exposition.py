@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
@@ -179,12 +179,7 @@ def test_an_exposition_is_not_compressed_otherwise(
 def test_compression_begins_at_its_bound(size: int, encoding: str | None) -> None:
     """An exposition one byte below the bound is sent as it is."""
     registry = CollectorRegistry()
-    bare = len(b"# HELP a_total \n# TYPE a_total counter\na_total 0.0\n")
-    created = "a_created"
-    counter = Counter("a", "x" * (size - bare), registry=registry)
-    body = Exposition(registry).respond(method="GET", path="/metrics").body
-    if created.encode() in body:  # the library's own extra series, where it was not switched off
-        counter._documentation = counter._documentation[: -(len(body) - size) // 2]
+    Gauge("a", "x" * (size - len("# HELP a \n# TYPE a gauge\na 0.0\n")), registry=registry)
     response = Exposition(registry).respond(method="GET", path="/metrics", accept_encoding="gzip")
     assert headers_of(response).get("Content-Encoding") == encoding
 
@@ -232,9 +227,7 @@ def test_a_host_without_a_readiness_check_is_ready(exposition: Exposition) -> No
 
 
 @pytest.mark.parametrize(("ready", "expected"), [(True, (200, b"ready\n")), (False, (503, b"not ready\n"))])
-def test_readiness_is_what_the_host_says(
-    registry: CollectorRegistry, ready: bool, expected: tuple[int, bytes]
-) -> None:
+def test_readiness_is_what_the_host_says(registry: CollectorRegistry, ready: bool, expected: tuple[int, bytes]) -> None:
     """/readyz asks the host each time."""
     response = Exposition(registry, ready=lambda: ready).respond(method="GET", path="/readyz")
     assert (response.status, response.body) == expected

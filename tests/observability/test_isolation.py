@@ -1,0 +1,180 @@
+"""A failing collector and the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from oneiric.observability._isolation import IsolatedCollector, own_registry
+from oneiric.observability.events import ScrapeFailed
+from oneiric.observability.exposition import Exposition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from prometheus_client import Metric
+    from support import Recorder
+
+    from oneiric.core.observers import Observers
+
+
+def good() -> GaugeMetricFamily:
+    """Return a family that can be rendered."""
+    return GaugeMetricFamily("good", "Good.", value=1)
+
+
+def labelled(value: Any, *, label: str = "b", number: Any = 1) -> GaugeMetricFamily:
+    """Return a family with one sample."""
+    family = GaugeMetricFamily("labelled", "Labelled.", labels=["a"])
+    family.add_sample("labelled", {label: value}, number)
+    return family
+
+
+class Yielding(Collector):
+    """A collector that yields what it was given, and raises where that is an error."""
+
+    def __init__(self, *families: Any) -> None:
+        self.families = families
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield or raise."""
+        for family in self.families:
+            if isinstance(family, Exception):
+                raise family
+            yield family
+
+
+class Unstartable(Collector):
+    """A collector that raises before there is anything to iterate over."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Raise."""
+        raise LookupError("no source")
+
+
+class Uniterable(Collector):
+    """A collector that returns nothing that could be iterated over."""
+
+    def collect(self) -> Any:
+        """Return None."""
+
+
+class Describing(Yielding):
+    """A collector that declares its families, or raises where it should."""
+
+    def describe(self) -> Iterable[Metric]:
+        """Declare what is collected."""
+        return self.collect()
+
+
+def healthy_registry() -> CollectorRegistry:
+    """Return a registry on which a healthy gauge is."""
+    registry = CollectorRegistry()
+    Gauge("healthy", "Healthy.", registry=registry).set(1)
+    return registry
+
+
+def test_a_healthy_collector_is_passed_on(observers: Observers) -> None:
+    """What the inner collector yields is collected unchanged."""
+    family = good()
+    assert list(IsolatedCollector(Yielding(family), name="x", observers=observers).collect()) == [family]
+
+
+@pytest.mark.parametrize(
+    ("inner", "error_type"),
+    [
+        (Unstartable(), "LookupError"),
+        (Uniterable(), "TypeError"),
+        (Yielding(RuntimeError("first")), "RuntimeError"),
+        (Yielding(good(), RuntimeError("later")), "RuntimeError"),
+        (Yielding(good(), None), "TypeError"),
+        (Yielding("garbage"), "TypeError"),
+        (Yielding(GaugeMetricFamily("a", None, value=1)), "TypeError"),  # type: ignore[arg-type]
+        (Yielding(labelled(7)), "TypeError"),
+        (Yielding(labelled("\ud800")), "UnicodeEncodeError"),
+        (Yielding(labelled("x", label="\udcff")), "UnicodeEncodeError"),
+        (Yielding(labelled("x", number=None)), "TypeError"),
+        (Yielding(labelled("x", number="many")), "ValueError"),
+    ],
+)
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
+def test_a_bad_collector_costs_its_own_metrics_only(
+    observers: Observers, recorder: Recorder, inner: Collector, error_type: str, accept: str
+) -> None:
+    """Whenever it raises, and whatever it yields, nothing of it is exposed, all else is, and it is told of once."""
+    registry = healthy_registry()
+    registry.register(IsolatedCollector(inner, name="bad", observers=observers))
+    response = Exposition(registry, observers=observers).respond(method="GET", path="/metrics", accept=accept)
+    body = response.body.decode().removesuffix("# EOF\n")
+    assert (response.status, body) == (200, "# HELP healthy Healthy.\n# TYPE healthy gauge\nhealthy 1.0\n")
+    assert [(type(event), event.collector, event.error_type) for event in recorder.of(ScrapeFailed)] == [
+        (ScrapeFailed, "bad", error_type)
+    ]
+
+
+def test_the_error_of_a_collector_is_redacted(observers: Observers, recorder: Recorder) -> None:
+    """The text of the failure holds no credential."""
+    list(IsolatedCollector(Yielding(OSError("password=x")), name="bad", observers=observers).collect())
+    assert recorder.told == [ScrapeFailed(collector="bad", error_type="OSError", error="password=***")]
+
+
+def test_every_failure_is_told(observers: Observers, recorder: Recorder) -> None:
+    """A collector that fails in two scrapes is told of twice, so that it can be counted."""
+    collector = IsolatedCollector(Unstartable(), name="bad", observers=observers)
+    list(collector.collect())
+    list(collector.collect())
+    assert len(recorder.of(ScrapeFailed)) == 2
+
+
+def test_to_register_does_not_collect(observers: Observers, recorder: Recorder) -> None:
+    """Even in a registry that collects to learn names, a collector without declaration is left alone."""
+    CollectorRegistry(auto_describe=True).register(IsolatedCollector(Unstartable(), name="x", observers=observers))
+    assert recorder.told == []
+
+
+def test_what_a_collector_declares_is_passed_on(observers: Observers) -> None:
+    """A registry can refuse a name that it has already."""
+    registry = CollectorRegistry()
+    registry.register(IsolatedCollector(Describing(good()), name="x", observers=observers))
+    with pytest.raises(ValueError, match="Duplicated timeseries"):
+        Gauge("good", "Again.", registry=registry)
+
+
+def test_a_declaration_that_raises_is_contained(observers: Observers, recorder: Recorder) -> None:
+    """The collector is registered without names, and the failure is told."""
+    CollectorRegistry().register(IsolatedCollector(Describing(OSError("gone")), name="x", observers=observers))
+    assert recorder.told == [ScrapeFailed(collector="x", error_type="OSError", error="gone")]
+
+
+def test_the_own_registry_exposes_process_platform_and_collection(observers: Observers, recorder: Recorder) -> None:
+    """A fresh registry tells of the process, the interpreter and its garbage collection, and of nothing else."""
+    prefixes = {family.name.split("_")[0] for family in own_registry(observers).collect()}
+    names = {family.name for family in own_registry(observers).collect()}
+    assert prefixes == {"process", "python"}
+    assert {"process_cpu_seconds", "python_info", "python_gc_collections"} <= names
+    assert recorder.told == []
+
+
+def test_a_collector_of_the_own_registry_is_isolated(
+    observers: Observers, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the garbage collector gives no numbers, the others are still exposed."""
+
+    def get_stats() -> list[dict[str, int]]:
+        raise RuntimeError("no numbers")
+
+    registry = own_registry(observers)
+    monkeypatch.setattr("gc.get_stats", get_stats)
+    names = {family.name for family in registry.collect()}
+    assert ("python_info" in names, "python_gc_collections" in names) == (True, False)
+    assert recorder.told == [ScrapeFailed(collector="gc", error_type="RuntimeError", error="no numbers")]
+
+
+def test_own_registries_are_independent(observers: Observers) -> None:
+    """What is registered on one is not seen on another."""
+    Gauge("only_here", "Only here.", registry=own_registry(observers))
+    assert "only_here" not in {family.name for family in own_registry(observers).collect()}
