@@ -170,13 +170,22 @@ class LoggingConfig(_Section):
 
 
 class LifecycleConfig(_Section):
-    """Time limits of a swap, in seconds; 0 means none."""
+    """Limits of a swap: times in seconds, of which 0 means none, and numbers.
+
+    Attributes:
+        sync_in_thread: Run synchronous factories and health checks in threads, where they can be timed out.
+        max_hanging_calls: Calls that timed out and may still hang before further ones are refused.
+        max_swap_samples: Durations of swaps kept for each component.
+    """
 
     activation_timeout: Seconds = 30.0
     health_timeout: Seconds = 5.0
     cleanup_timeout: Seconds = 10.0
     hook_timeout: Seconds = 5.0
     shield_tasks: bool = True
+    sync_in_thread: bool = True
+    max_hanging_calls: int = Field(default=32, ge=1, le=10_000)
+    max_swap_samples: int = Field(default=20, ge=0, le=1000)
 
 
 class PluginsConfig(_Section):

@@ -1,0 +1,80 @@
+"""Ask an instance whether it is healthy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from oneiric.core._calls import Call
+from oneiric.core._instances import checks_of
+from oneiric.core.errors import CallTimeoutError, LifecycleError
+from oneiric.core.events import HealthCheck, HealthRecovered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oneiric.core._calls import Calls
+    from oneiric.core._instances import Served
+    from oneiric.core._status_book import Component, StatusBook
+    from oneiric.core.observers import Observers
+
+Phase: TypeAlias = Literal["swap", "probe"]
+
+_LABELS: dict[Phase, str] = {"swap": "health", "probe": "health probe"}
+
+
+class HealthChecks:
+    """Runs the checks of instances, one after another up to the first that fails.
+
+    Args:
+        calls: Makes the calls.
+        book: Takes down how the last check of a component ended.
+        observers: Whom every check is told to.
+        timeout: Seconds for one check; 0 for no limit.
+    """
+
+    def __init__(self, calls: Calls, book: StatusBook, *, observers: Observers, timeout: float) -> None:
+        self._calls = calls
+        self._book = book
+        self._observers = observers
+        self._timeout = timeout
+
+    async def run(self, component: Component, served: Served, phase: Phase) -> tuple[bool | None, Exception | None]:
+        """Return whether the instance is healthy, None where nothing can be asked, and why it is not."""
+        healthy = None
+        for name, function in checks_of(served):
+            error = await self._run_one(component, served, phase, name, function)
+            if error is not None:
+                return False, error
+            healthy = True
+        return healthy, None
+
+    def record(self, component: Component, served: Served, *, healthy: bool | None) -> None:
+        """Take down how the checks ended, and tell if the component has recovered."""
+        down = self._book.checked(component, healthy=healthy)
+        if down is not None:
+            domain, key = component
+            self._observers.notify(HealthRecovered(domain=domain, key=key, provider=served.provider, down_seconds=down))
+
+    async def _run_one(
+        self, component: Component, served: Served, phase: Phase, name: str, function: Callable[[], Any]
+    ) -> Exception | None:
+        domain, key = component
+        label = f"{_LABELS[phase]} {domain}:{key}"
+        check = HealthCheck(domain=domain, key=key, provider=served.provider, phase=phase, check=name)
+        with self._observers.operation(check) as running:
+            try:
+                answer = await self._calls.run(Call(function=function, label=label, timeout=self._timeout))
+            except Exception as error:  # noqa: BLE001 - a check may raise anything
+                running.fail("timeout" if isinstance(error, CallTimeoutError) else "raised", error)
+                return error
+            if answer is True:
+                return None
+            reason, text = _refusal(answer, f"{domain}:{key} ({served.provider})", name)
+            running.fail(reason, failure := LifecycleError(text))
+            return failure
+
+
+def _refusal(answer: object, whom: str, check: str) -> tuple[str, str]:
+    if answer is False:
+        return "false", f"Health check failed for {whom}"
+    return "not_bool", f"Health check {check} of {whom} answered {type(answer).__name__}, not a bool"

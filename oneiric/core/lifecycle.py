@@ -1,0 +1,324 @@
+"""Activate and swap the providers of a running process; what serves is replaced only by what is proven to work."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from oneiric.core._attempt import Attempt
+from oneiric.core._calls import Call, Calls
+from oneiric.core._cleanup import Cleanup
+from oneiric.core._factories import make, resolve_factory
+from oneiric.core._health import HealthChecks
+from oneiric.core._instances import Served, name_of, provider_of, text_of
+from oneiric.core._key_locks import KeyLocks
+from oneiric.core._lifecycle_options import LifecycleHooks, LifecycleSafetyOptions
+from oneiric.core._status_book import StatusBook
+from oneiric.core.errors import CallTimeoutError, LifecycleError
+from oneiric.core.events import RolledBack, Swap
+from oneiric.core.lifecycle_status import LifecycleStatus, read_statuses
+from oneiric.core.names import invalid_name, is_valid_name
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from oneiric.core._key_locks import Hold
+    from oneiric.core._lifecycle_options import SwapHook
+    from oneiric.core._status_book import Component
+    from oneiric.core.events import State
+    from oneiric.core.observers import Observers
+    from oneiric.core.resolution import Candidate, Resolver
+
+__all__ = [
+    "CallTimeoutError",
+    "LifecycleError",
+    "LifecycleHooks",
+    "LifecycleManager",
+    "LifecycleSafetyOptions",
+    "LifecycleStatus",
+    "read_statuses",
+    "resolve_factory",
+]
+
+_CLOSED_AT_ONCE = 16
+
+
+class LifecycleManager:
+    """Makes, checks, swaps and closes the instances of components.
+
+    Swaps of one component follow one another, those of different components run side by side. A hook or factory must
+    not wait for a swap of its own component. Used from one event loop at a time; loops may follow one another. What
+    only reads may be called from any thread.
+
+    Args:
+        resolver: Says which candidate serves a component.
+        hooks: What to do around a swap.
+        status_snapshot_path: Where the statuses are kept as a JSON list, valid and current at every instant, also if
+            the process is killed; beside it lie a lock file and, if need be, a damaged predecessor. One manager owns
+            the file, until it is closed; a second one keeps its statuses in memory and reports that.
+        safety: Limits of what is called.
+        observers: Whom to tell; by default whom *resolver* tells.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(  # noqa: PLR0913 - published signature
+        self,
+        resolver: Resolver,
+        hooks: LifecycleHooks | None = None,
+        *,
+        status_snapshot_path: str | os.PathLike[str] | None = None,
+        safety: LifecycleSafetyOptions | None = None,
+        observers: Observers | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.resolver = resolver
+        self.hooks = hooks if hooks is not None else LifecycleHooks()
+        self.safety = safety if safety is not None else LifecycleSafetyOptions()
+        self.observers = observers if observers is not None else resolver.observers
+        self._calls = Calls(
+            sync_in_thread=self.safety.sync_in_thread,
+            shield=self.safety.shield_tasks,
+            max_hanging=self.safety.max_hanging_calls,
+        )
+        self._book = StatusBook(
+            status_snapshot_path, observers=self.observers, clock=clock, max_samples=self.safety.max_swap_samples
+        )
+        self._health = HealthChecks(
+            self._calls, self._book, observers=self.observers, timeout=self.safety.health_timeout
+        )
+        self._cleanup = Cleanup(self._calls, self._book, observers=self.observers, hooks=self.hooks, safety=self.safety)
+        self._locks = KeyLocks()
+        self._served: dict[Component, Served] = {}
+        self._closed = False
+
+    async def activate(
+        self,
+        domain: str,
+        key: str,
+        provider: str | None = None,
+        *,
+        force: bool = False,
+    ) -> Any:
+        """Make a new instance of the component, let it serve, close the one that served before, and return it.
+
+        If anything fails before the new instance serves, it is closed, the previous one serves on, and LifecycleError
+        is raised. What fails afterwards, closing the previous one for instance, is reported and undoes nothing.
+        Cancelling is a failure before, and leaves the rest to a background task afterwards.
+
+        Args:
+            domain: Domain of the component.
+            key: Key of the component.
+            provider: Whom to activate; None for whom the resolver prefers.
+            force: Ignore health checks that fail; if the factory or a hook fails, return the previous instance, or
+                None, instead of raising.
+        """
+        component = _component(domain, key)
+        self._require_open()
+        async with self._locks.holding(component) as hold:
+            self._require_open()
+            return await self._swap(component, provider, hold, force=force)
+
+    async def swap(self, domain: str, key: str, provider: str | None = None, *, force: bool = False) -> Any:
+        """Do what :meth:`activate` does."""
+        return await self.activate(domain, key, provider, force=force)
+
+    def get_instance(self, domain: str, key: str) -> Any:
+        """Return the instance that serves, or None."""
+        served = self._served.get((domain, key))
+        return None if served is None else served.instance
+
+    def get_status(self, domain: str, key: str) -> LifecycleStatus | None:
+        """Return the status of the component, or None if it was never touched."""
+        return self._book.get((domain, key))
+
+    def all_statuses(self) -> list[LifecycleStatus]:
+        """Return the status of every component ever touched."""
+        return self._book.all()
+
+    async def probe_instance_health(self, domain: str, key: str) -> bool | None:
+        """Check the instance that serves: None if there is none, True also if there is nothing to check.
+
+        A check that raises, times out or answers anything but a bool has failed, and does not raise.
+        """
+        component = _component(domain, key)
+        served = self._served.get(component)
+        if served is None:
+            return None
+        healthy, error = await self._health.run(component, served, "probe")
+        if self._served.get(component) is served:
+            self._health.record(component, served, healthy=healthy)
+        return error is None
+
+    def states(self) -> Iterable[State]:
+        """Return what is so now: the counts of every domain, and who serves each component."""
+        serving = {component: served.provider for component, served in self._served.copy().items()}
+        return self._book.states(serving)
+
+    async def aclose(self) -> None:
+        """Close every instance, refuse further activations and let go of the status file; idempotent.
+
+        Waits ``cleanup_timeout`` seconds for what goes on in the background, then cancels it and waits as long again.
+        A swap under way fails. What fails is reported, not raised.
+        """
+        self._closed = True
+        closing = self._calls.start(self._close_all())
+        await asyncio.shield(closing)
+        await self._calls.drain(self.safety.cleanup_timeout)
+        self._book.close()
+
+    async def _swap(self, component: Component, provider: str | None, hold: Hold, *, force: bool) -> Any:
+        previous = self._served.get(component)
+        swap = Swap(
+            domain=component[0],
+            key=component[1],
+            previous_provider=provider_of(previous.candidate if previous else None),
+            forced=force,
+        )
+        with self._book.swapping(component[0]), self.observers.operation(swap) as running:
+            attempt = Attempt(component, running, hold, previous, self.observers.clock(), force)
+            try:
+                served = await self._prepare(attempt, provider)
+                self._bind(attempt, served)
+            except Exception as error:  # noqa: BLE001 - a provider may raise anything
+                self._fail(attempt, error)
+                await self._discard(attempt)
+                return self._answer(attempt, error)
+            except BaseException as error:
+                self._fail(attempt, error)
+                if not isinstance(error, GeneratorExit):  # which allows no waiting
+                    await self._discard(attempt)
+                raise
+            await self._in_background(attempt, self._finish(attempt, served))
+            return served.instance
+
+    async def _prepare(self, attempt: Attempt, provider: str | None) -> Served:
+        domain, key = attempt.component
+        candidate = self.resolver.resolve(domain, key, provider)
+        if candidate is None:
+            attempt.reason = "no_candidate"
+            raise LifecycleError(f"No candidate registered for {domain}:{key}")
+        attempt.candidate = candidate
+        attempt.running.update(provider=provider_of(candidate))
+        self._book.activating(attempt.component, candidate.provider)
+        attempt.reason = "factory"
+        attempt.served = served = await self._make(attempt.component, candidate)
+        attempt.reason = "health"
+        healthy, error = await self._health.run(attempt.component, served, "swap")
+        self._health.record(attempt.component, served, healthy=healthy)
+        if error is not None and not attempt.forced:
+            raise error
+        attempt.reason = "hook"
+        for hook in tuple(self.hooks.pre_swap):
+            await self._calls.run(self._swap_hook(hook, attempt, served))
+        attempt.reason = "other"
+        return served
+
+    async def _make(self, component: Component, candidate: Candidate) -> Served:
+        domain, key = component
+        factory = candidate.factory
+        instance = await self._calls.run(
+            Call(
+                function=factory if callable(factory) else partial(make, factory),  # importing may hang too
+                label=f"activate {domain}:{key}",
+                timeout=self.safety.activation_timeout,
+                shielded=True,
+                late=lambda instance: self._close(component, Served(instance, candidate), note=False),
+            )
+        )
+        if instance is None:
+            raise LifecycleError(f"Factory for {domain}:{key} ({provider_of(candidate)}) returned None")
+        return Served(instance, candidate)
+
+    def _bind(self, attempt: Attempt, served: Served) -> None:
+        self._require_open()
+        self._served[attempt.component] = served
+        self._book.ready(attempt.component, served.candidate.provider, seconds=self._elapsed(attempt))
+        attempt.running.settle("success")
+
+    async def _finish(self, attempt: Attempt, served: Served) -> None:
+        try:
+            for hook in tuple(self.hooks.post_swap):
+                call = self._swap_hook(hook, attempt, served)
+                await self._cleanup.attempt(attempt.component, served, f"post_swap hook {name_of(hook)}", call)
+        finally:
+            if attempt.previous is not None:
+                await self._close(attempt.component, attempt.previous, note=True)
+
+    def _fail(self, attempt: Attempt, error: BaseException) -> None:
+        attempt.running.fail(attempt.reason_for(error), error)
+        previous = self._served.get(attempt.component)
+        if attempt.reason != "no_candidate" or self._book.get(attempt.component) is not None:
+            self._book.failed(
+                attempt.component,
+                previous.candidate.provider if previous else None,
+                text_of(error),
+                seconds=self._elapsed(attempt),
+            )
+        if previous is not None:
+            domain, key = attempt.component
+            rejected = provider_of(attempt.candidate)
+            self.observers.notify(
+                RolledBack(domain=domain, key=key, provider=rejected, restored_provider=previous.provider)
+            )
+
+    async def _discard(self, attempt: Attempt) -> None:
+        if attempt.served is not None:
+            closing = self._close(attempt.component, attempt.served, note=False)
+            await self._in_background(attempt, closing)
+
+    def _answer(self, attempt: Attempt, error: Exception) -> Any:
+        if attempt.forced and attempt.reason in {"factory", "hook"}:
+            return self.get_instance(*attempt.component)
+        if isinstance(error, LifecycleError):
+            raise error
+        domain, key = attempt.component
+        raise LifecycleError(f"Swap failed for {domain}:{key} ({provider_of(attempt.candidate)})") from error
+
+    def _swap_hook(self, hook: SwapHook, attempt: Attempt, served: Served) -> Call:
+        old = attempt.previous.instance if attempt.previous is not None else None
+        return Call(
+            function=hook,
+            args=(served.candidate, served.instance, old),
+            label="lifecycle hook",
+            timeout=self.safety.hook_timeout,
+            threaded=False,
+        )
+
+    async def _close_all(self) -> None:
+        limit = asyncio.Semaphore(_CLOSED_AT_ONCE)
+
+        async def close(component: Component, served: Served) -> None:
+            async with limit:
+                self._book.closed(component)
+                await self._close(component, served, note=True)
+
+        served, self._served = self._served, {}
+        await asyncio.gather(*(close(component, one) for component, one in served.items()))
+
+    async def _close(self, component: Component, served: Served, *, note: bool) -> None:
+        serving = self._served.get(component)
+        if serving is None or serving.instance is not served.instance:  # a factory may return the same one again
+            await self._cleanup.close(component, served, note=note)
+
+    async def _in_background(self, attempt: Attempt, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for *work*, which goes on, and keeps the component locked, if the waiting is cancelled."""
+        task = self._calls.start(work)
+        attempt.hold.until(task)
+        await asyncio.shield(task)
+
+    def _elapsed(self, attempt: Attempt) -> float:
+        return self.observers.clock() - attempt.started
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise LifecycleError("The lifecycle manager is closed")
+
+
+def _component(domain: str, key: str) -> Component:
+    for name, value in (("domain", domain), ("key", key)):
+        if not is_valid_name(value):
+            raise LifecycleError(str(invalid_name(value, field=name)))
+    return domain, key

@@ -1,0 +1,81 @@
+"""What the documents say is so: programs run, commands are ones that CI runs, links and settings exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from oneiric.core.config import OneiricSettings
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if path.is_file()]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN_ELSEWHERE = {
+    "pip install uv": ".ci/run",
+    "uv run oneiric demo": "tests/e2e/test_demo.py",
+    "uv run pytest": ".ci/run",
+    "uv run ruff check .": ".ci/run",
+    "uv run ruff format .": ".ci/run",
+    "uv run mypy": ".ci/run",
+    "uv run lint-imports": ".ci/run",
+}
+"""Every command that a document shows, and where it is run."""
+
+
+def fences(language: str) -> list[tuple[str, str]]:
+    """Return the document and the text of each fence in *language*."""
+    return [
+        (path.relative_to(ROOT).as_posix(), text)
+        for path in DOCUMENTS
+        for found, text in FENCE.findall(path.read_text(encoding="utf-8"))
+        if found == language
+    ]
+
+
+@pytest.mark.parametrize(("document", "program"), fences("python"))
+def test_a_program_runs(document: str, program: str, tmp_path: Path) -> None:
+    """Each Python fence runs as it stands, without a warning."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, ""), document
+    assert done.stdout
+
+
+def test_every_command_is_run_somewhere() -> None:
+    """Each command shown in a shell fence is one that a test or CI runs, and nothing else is listed here."""
+    shown = {
+        command.strip()
+        for _, text in fences("sh")
+        for line in text.splitlines()
+        for command in line.partition("#")[0].split("&&")
+    }
+    assert shown - {""} == RUN_ELSEWHERE.keys()
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for words in ("pip install", "pytest", "ruff check .", "ruff format --check .", "mypy", "lint-imports"):
+        assert words in ci
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    """Each relative link of a document names a file of the repository."""
+    targets = re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
+    missing = [target for target in targets if "://" not in target and not (path.parent / target).exists()]
+    assert missing == []
+
+
+def test_settings_named_in_documents_exist() -> None:
+    """Each setting that the table of bounds names is a field of the settings."""
+    table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Bounds")[2]
+    named = re.findall(r"`([a-z_]+)\.([a-z_*]+)`", table)
+    assert named
+    for section, name in named:
+        model = OneiricSettings.model_fields[section].annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        assert any(re.fullmatch(name.replace("*", ".*"), field) for field in model.model_fields), f"{section}.{name}"
