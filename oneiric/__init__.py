@@ -1,1 +1,69 @@
-"""Resolve, hot-swap and observe the providers of a running process."""
+"""Resolve, hot-swap and observe the providers of a running process.
+
+What stands here is imported when it is first used, so that a command pays for what it needs only.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oneiric.core.activity import DomainActivity, DomainActivityStore
+    from oneiric.core.config import OneiricSettings, load_settings
+    from oneiric.core.lifecycle import LifecycleError, LifecycleHooks, LifecycleManager, LifecycleSafetyOptions
+    from oneiric.core.logging import configure_logging, get_logger
+    from oneiric.core.observers import Observers
+    from oneiric.core.resolution import Candidate, CandidateSource, Resolver, ResolverSettings
+    from oneiric.demo import DemoAdapter
+    from oneiric.runtime.orchestrator import RuntimeOrchestrator, orchestrated_runtime
+
+__all__ = [
+    "Candidate",
+    "CandidateSource",
+    "DemoAdapter",
+    "DomainActivity",
+    "DomainActivityStore",
+    "LifecycleError",
+    "LifecycleHooks",
+    "LifecycleManager",
+    "LifecycleSafetyOptions",
+    "Observers",
+    "OneiricSettings",
+    "Resolver",
+    "ResolverSettings",
+    "RuntimeOrchestrator",
+    "__version__",
+    "configure_logging",
+    "get_logger",
+    "load_settings",
+    "orchestrated_runtime",
+]
+
+_MODULES = {
+    "oneiric.core.activity": ("DomainActivity", "DomainActivityStore"),
+    "oneiric.core.config": ("OneiricSettings", "load_settings"),
+    "oneiric.core.lifecycle": ("LifecycleError", "LifecycleHooks", "LifecycleManager", "LifecycleSafetyOptions"),
+    "oneiric.core.logging": ("configure_logging", "get_logger"),
+    "oneiric.core.observers": ("Observers",),
+    "oneiric.core.resolution": ("Candidate", "CandidateSource", "Resolver", "ResolverSettings"),
+    "oneiric.demo": ("DemoAdapter",),
+    "oneiric.runtime.orchestrator": ("RuntimeOrchestrator", "orchestrated_runtime"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+try:
+    __version__ = version("oneiric")
+except PackageNotFoundError:
+    __version__ = "0.0.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

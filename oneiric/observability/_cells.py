@@ -49,7 +49,9 @@ class Family(Generic[CellT]):
     writers.
     """
 
-    def __init__(self, metric: Metric, cell: Callable[[Metric], CellT], *, budget: int, folded: Callable[[str], None]) -> None:
+    def __init__(
+        self, metric: Metric, cell: Callable[[Metric], CellT], *, budget: int, folded: Callable[[str], None]
+    ) -> None:
         self.metric = metric
         self.cells: dict[LabelSet, CellT] = {}
         self._cell: Callable[[Metric], CellT] = cell

@@ -6,8 +6,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from oneiric.core.events import Event, Finished, Operation
-from oneiric.core.logging import event_logger, is_enabled
+from oneiric.core.events import Event, Finished, HookFailed, Operation
+from oneiric.core.logging import event_logger, is_enabled, log_failures
 from oneiric.observability import events as own
 from oneiric.observability._fields import Getter, getter
 from oneiric.observability._model import ENDED, Catalogue, Log, Phase, Signal
@@ -31,7 +31,8 @@ class LogSink:
     """Write the catalogue's log events through structlog.
 
     It uses the logging set-up that is in force when a line is written, and configures none. Which levels are enabled is
-    looked up when the sink is added to a seam, and again by ``Observers.refresh``.
+    looked up when the sink is added to a seam, and again by ``Observers.refresh``. Lines that the set-up of
+    :mod:`oneiric.core.logging` could not write are reported as failures of this sink.
 
     Args:
         catalogue: What to write.
@@ -54,6 +55,7 @@ class LogSink:
         self._observers = observers
         self._rate_limit = rate_limit
         self._clock = clock
+        self._lost = _lost()
 
     def receiver(self, event_type: type[Event]) -> Receiver | None:
         """Return what writes the log events of *event_type*, or None where none is enabled."""
@@ -89,7 +91,19 @@ class LogSink:
             getattr(event_logger(logger_name), log.level)(log.name, **fields)
             observers.notify(told)
 
-        return write
+        def write_and_look(event: Any) -> None:
+            write(event)
+            self._tell_losses()
+
+        return write if signal.event is HookFailed else write_and_look  # a loss is told in a line, which may be lost
+
+    def _tell_losses(self) -> None:
+        lost = _lost()
+        if lost > self._lost:
+            failures = log_failures()
+            text = f"{failures.dropped} lines dropped, {failures.failed} failures to write; {failures.last_error}"
+            self._observers.notify(HookFailed(sink=self.name, error_type="OSError", error=text))
+        self._lost = lost
 
     def _limited(self, log: Log, write: Write) -> Write:
         observers, clock, interval = self._observers, self._clock, self._rate_limit
@@ -131,6 +145,11 @@ _LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+
+
+def _lost() -> int:
+    failures = log_failures()
+    return failures.dropped + failures.failed
 
 
 def _getters(signal: Signal, names: tuple[str, ...] | list[str]) -> list[tuple[str, Getter]]:

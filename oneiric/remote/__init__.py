@@ -1,1 +1,24 @@
-"""Signed remote manifests: fetch, verify, cache, register."""
+"""Remote manifests: candidates that a signed document offers, kept equal to it while the runtime lives."""
+
+from __future__ import annotations
+
+from oneiric.remote.cache import ArtifactCache, cache_for
+from oneiric.remote.errors import RemoteSyncError
+from oneiric.remote.loader import remote_sync_loop, sync_remote_manifest
+from oneiric.remote.models import RemoteManifest, RemoteManifestEntry, RemoteSyncResult
+from oneiric.remote.source import RemoteSource
+from oneiric.remote.telemetry import RemoteSyncTelemetry, load_remote_telemetry
+
+__all__ = [
+    "ArtifactCache",
+    "RemoteManifest",
+    "RemoteManifestEntry",
+    "RemoteSource",
+    "RemoteSyncError",
+    "RemoteSyncResult",
+    "RemoteSyncTelemetry",
+    "cache_for",
+    "load_remote_telemetry",
+    "remote_sync_loop",
+    "sync_remote_manifest",
+]

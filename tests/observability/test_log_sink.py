@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -12,6 +13,7 @@ import structlog
 from opentelemetry.sdk.trace import TracerProvider
 
 from oneiric.core import events
+from oneiric.core.logging import configure_logging
 from oneiric.observability import attach
 from oneiric.observability import events as own
 from oneiric.observability._logs import LogSink
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from oneiric.core.observers import Observers
 
+PAUSED = events.Paused(domain="adapter", key="cache")
 SWAP = events.Swap(domain="adapter", key="cache", previous_provider="memory")
 
 
@@ -207,3 +210,31 @@ def test_a_broken_log_set_up_is_reported(observers: Observers, recorder: Recorde
         events.HookFailed(sink="log", error_type="RuntimeError", error="broken processor")
     ]
     assert recorder.of(own.LogWritten) == []
+
+
+@pytest.mark.parametrize("target", ["/dev/full", "closed"])
+def test_lines_that_cannot_be_written_are_told(
+    observers: Observers, recorder: Recorder, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that is full or closed costs the lines, is reported as a failure of the sink, and reaches nobody."""
+    stream = open("/dev/full" if target == "/dev/full" else "/dev/null", "w")  # noqa: SIM115, PTH123 - is to break
+    if target == "closed":
+        stream.close()
+    monkeypatch.setattr("sys.stderr", stream)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    handle = configure_logging()
+    try:
+        add_sink(observers)
+        observers.notify(events.ManifestUnsigned(source="main"))
+        observers.notify(PAUSED)
+    finally:
+        handle.close()
+        root.handlers[:], root.level = handlers, level
+        structlog.reset_defaults()
+        with contextlib.suppress(OSError):
+            stream.close()
+    failed = recorder.of(events.HookFailed)
+    assert {event.sink for event in failed} == {"log"}
+    assert "failures to write" in failed[0].error
+    assert recorder.of(events.Paused) == [PAUSED]

@@ -1,0 +1,195 @@
+"""The demonstration: the real runtime, on real input that it makes and serves to itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.live import Live
+
+from oneiric.cli._demo_view import line, measured, table
+from oneiric.cli._demo_workload import Workload, candidates
+from oneiric.cli._demo_world import DemoWorld
+from oneiric.core.config import LoggingConfig, LoggingSinkConfig, OneiricSettings, SettingsError, load_settings
+from oneiric.core.logging import configure_logging
+from oneiric.remote.security import ENV_TRUSTED_PUBLIC_KEYS
+from oneiric.runtime.orchestrator import RuntimeOrchestrator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from oneiric.observability import Telemetry
+
+REFRESH_SECONDS = 0.5
+LINE_SECONDS = 5.0
+PROBE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """What the command line asks for.
+
+    Attributes:
+        seconds: How long to run; 0 runs until interrupted.
+        rate: Steps of the workload a second.
+        port: Port of the metrics; 0 picks a free one, None leaves the address to the settings.
+        logs: Write the log lines to standard error instead of a file.
+        log_file: The file they are written to; None: one in a temporary directory.
+        seed: Makes two runs take the same steps.
+    """
+
+    seconds: float = 60.0
+    rate: float = 20.0
+    port: int | None = None
+    logs: bool = False
+    log_file: Path | None = None
+    seed: int = 0
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Run the demonstration and return the exit code: 0, also when it is interrupted."""
+    console = Console(highlight=False, soft_wrap=True)
+    with tempfile.TemporaryDirectory(prefix="oneiric-demo-", ignore_cleanup_errors=True) as name:
+        manifests = Path(name) / "manifests"
+        manifests.mkdir()
+        settings = _settings(options, Path(name) / "cache")
+        with _logging(options) as log_target, DemoWorld(manifests) as world, _trusting(world.public_key):
+            console.print(f"[bold]log lines[/]  {log_target}")
+            asyncio.run(_demonstrate(options, settings, world, console))
+    console.print("stopped cleanly")
+    return 0
+
+
+async def _demonstrate(options: DemoOptions, settings: OneiricSettings, world: DemoWorld, console: Console) -> None:
+    interrupted = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
+    runtime = RuntimeOrchestrator(settings)
+    for candidate in candidates():
+        runtime.resolver.register(candidate)
+    for source in world.sources.values():
+        runtime.remotes.add(source)
+    async with runtime:
+        console.print(f"[bold]metrics[/]    {_metrics_url(runtime)}")
+        console.print(_duration(options))
+        await _drive(runtime, options, console, interrupted)
+
+
+async def _drive(
+    runtime: RuntimeOrchestrator, options: DemoOptions, console: Console, interrupted: asyncio.Event
+) -> None:
+    """Work and show until time is up, somebody interrupts, or either of the two fails, which is then raised."""
+    work = asyncio.create_task(_work(Workload(runtime, Random(options.seed)), options.rate))  # noqa: S311 - no secret
+    show = asyncio.create_task(_show(runtime, console))
+    stop = asyncio.create_task(interrupted.wait())
+    tasks: tuple[asyncio.Task[Any], ...] = (work, show, stop)
+    done, _ = await asyncio.wait(tasks, timeout=options.seconds or None, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in done:
+        task.result()
+
+
+async def _work(workload: Workload, rate: float) -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        await workload.step()
+        due = max(due + 1.0 / rate, loop.time())
+        await asyncio.sleep(due - loop.time())
+
+
+async def _show(runtime: RuntimeOrchestrator, console: Console) -> None:
+    if runtime.telemetry is None:
+        await asyncio.Event().wait()
+    elif console.is_terminal:
+        await _show_table(runtime.telemetry, console)
+    else:
+        await _show_lines(runtime.telemetry, console)
+
+
+async def _show_table(telemetry: Telemetry, console: Console) -> None:
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            live.update(table(measured(telemetry), title="measured"), refresh=True)
+            await asyncio.sleep(REFRESH_SECONDS)
+
+
+async def _show_lines(telemetry: Telemetry, console: Console) -> None:
+    try:
+        while True:
+            await asyncio.sleep(LINE_SECONDS)
+            console.print(line(measured(telemetry)))
+    finally:
+        console.print(line(measured(telemetry)))
+
+
+def _metrics_url(runtime: RuntimeOrchestrator) -> str:
+    server = runtime.metrics_server
+    if server is None:
+        return f"not served: {runtime.settings.observability.metrics_address} could not be listened on, see the log"
+    host = f"[{server.address}]" if ":" in server.address else server.address
+    return f"http://{host}:{server.port}/metrics"
+
+
+def _duration(options: DemoOptions) -> str:
+    if options.seconds == 0:
+        return "runs until interrupted with Ctrl-C"
+    return f"runs for {options.seconds:g} s (--seconds 0: until interrupted with Ctrl-C)"
+
+
+def _settings(options: DemoOptions, cache: Path) -> OneiricSettings:
+    """Return the settings of the demonstration: its own, but for the user's address of the metrics."""
+    observability = load_settings().observability.model_copy(update={"probe_interval": PROBE_SECONDS})
+    if options.port is not None:
+        observability.metrics_address = f"127.0.0.1:{options.port}"
+    return OneiricSettings(cache_dir=str(cache), observability=observability)
+
+
+@contextmanager
+def _logging(options: DemoOptions) -> Iterator[str]:
+    """Configure logging as *options* say, and yield where the lines go."""
+    if options.logs:
+        sink, target = LoggingSinkConfig(target="stderr"), "standard error"
+    else:
+        path = options.log_file or _new_log_file()
+        sink, target = LoggingSinkConfig(target="file", path=path), str(path)
+    try:
+        handle = configure_logging(LoggingConfig(sinks=[sink]))
+    except OSError as error:
+        raise SettingsError(f"--log-file {target}: cannot be written: {error.strerror}") from error
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # its line for each request says less than ours
+    try:
+        yield target
+    finally:
+        handle.close()
+
+
+def _new_log_file() -> Path:
+    descriptor, name = tempfile.mkstemp(prefix="oneiric-demo-", suffix=".jsonl")
+    os.close(descriptor)
+    return Path(name)
+
+
+@contextmanager
+def _trusting(public_key: str) -> Iterator[None]:
+    """Trust *public_key*, and no other, in this process."""
+    before = os.environ.get(ENV_TRUSTED_PUBLIC_KEYS)
+    os.environ[ENV_TRUSTED_PUBLIC_KEYS] = public_key
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[ENV_TRUSTED_PUBLIC_KEYS]
+        else:
+            os.environ[ENV_TRUSTED_PUBLIC_KEYS] = before

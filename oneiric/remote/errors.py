@@ -1,0 +1,75 @@
+"""Why a synchronisation fails, in words that a metric can carry."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+import httpx
+from pydantic import ValidationError
+
+FailureReason: TypeAlias = Literal[
+    "network",
+    "http_status",
+    "timeout",
+    "signature",
+    "expired",
+    "replay",
+    "digest",
+    "parse",
+    "path",
+    "too_large",
+    "other",
+]
+FAILURE_REASONS: tuple[FailureReason, ...] = get_args(FailureReason)
+"""Every cause of a failed synchronisation."""
+
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERRORS = range(500, 600)
+
+
+class RemoteSyncError(ValueError):
+    """A manifest or an artifact is refused.
+
+    Attributes:
+        reason: One of :data:`FAILURE_REASONS`.
+    """
+
+    def __init__(self, message: str, *, reason: FailureReason = "other") -> None:
+        super().__init__(message)
+        self.reason: FailureReason = reason
+
+
+class EntryError(ValueError):
+    """One entry of a manifest is refused; the others are not affected.
+
+    Attributes:
+        slug: Short enumerated cause.
+    """
+
+    def __init__(self, slug: str, message: str) -> None:
+        super().__init__(message)
+        self.slug = slug
+
+
+def reason_of(error: BaseException) -> FailureReason:
+    """Return why a synchronisation that raised *error* failed."""
+    match error:
+        case RemoteSyncError():
+            return error.reason
+        case httpx.HTTPStatusError():
+            return "http_status"
+        case httpx.TimeoutException() | TimeoutError():
+            return "timeout"
+        case httpx.RequestError():
+            return "network"
+        case ValidationError():
+            return "parse"
+        case _:
+            return "other"
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed a little later: the network, a timeout, 429 or a server error."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code == _TOO_MANY_REQUESTS or error.response.status_code in _SERVER_ERRORS
+    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)

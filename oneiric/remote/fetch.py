@@ -1,0 +1,127 @@
+"""Bring bytes from where they are: bounded in size and time, the credential going to one origin only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import httpx
+
+from oneiric.remote.errors import RemoteSyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+MAX_REDIRECTS = 5
+"""Most redirects followed for one request."""
+
+CHUNK_BYTES = 1024 * 1024
+"""Size of the pieces that are handed on, in bytes."""
+
+Sink: TypeAlias = Callable[[bytes], Awaitable[None]]
+"""Takes the next piece."""
+
+Origin: TypeAlias = "tuple[str, str, int | None]"
+
+
+class Fetcher:
+    """Makes the requests of one synchronisation.
+
+    Args:
+        client: Makes single requests; must not follow redirects itself.
+        origin: The URL whose scheme, host and port get *headers*; "" for none.
+        headers: The credential.
+    """
+
+    def __init__(
+        self, client: httpx.AsyncClient, *, origin: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._client = client
+        self._origin = origin_of(_url(origin)) if origin else None
+        self._headers = dict(headers or {})
+
+    async def fetch(self, location: str | Path, sink: Sink, *, max_bytes: int, deadline: float) -> None:
+        """Hand the content of *location*, an HTTP URL or a file, to *sink* in pieces.
+
+        Raises httpx's errors; RemoteSyncError with reason too_large beyond *max_bytes*; httpx.ReadTimeout if it takes
+        longer than *deadline* seconds in all.
+        """
+        if not isinstance(location, str):
+            await _read_file(location, _bounded(sink, max_bytes))
+            return
+        try:
+            async with asyncio.timeout(deadline):
+                await self._request(location, sink, max_bytes)
+        except TimeoutError:
+            raise httpx.ReadTimeout(f"no complete answer within {deadline:g} s") from None
+
+    async def _request(self, url: str, sink: Sink, max_bytes: int) -> None:
+        target = _url(url)
+        for _hop in range(MAX_REDIRECTS + 1):
+            async with self._client.stream("GET", target, headers=self._headers_for(target)) as response:
+                if response.next_request is None:
+                    response.raise_for_status()
+                    await _receive(response, sink, max_bytes)
+                    return
+                target = _checked_hop(target, response.next_request.url)
+        raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects")
+
+    def _headers_for(self, url: httpx.URL) -> dict[str, str]:
+        # Without a coding, a size is what it says: no small answer can grow on the way to the disk.
+        return {"Accept-Encoding": "identity", **(self._headers if origin_of(url) == self._origin else {})}
+
+
+def origin_of(url: httpx.URL) -> Origin:
+    """Return scheme, host and port (None for the default one) of *url*: RFC 6454."""
+    return url.scheme, url.host, url.port
+
+
+async def _receive(response: httpx.Response, sink: Sink, max_bytes: int) -> None:
+    if response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise RemoteSyncError("The server sent a content coding that was not asked for.")
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced[:20]) > max_bytes:
+        raise _too_large(max_bytes)
+    take = _bounded(sink, max_bytes)
+    async for chunk in response.aiter_raw(CHUNK_BYTES):
+        await take(chunk)
+
+
+async def _read_file(path: Path, sink: Sink) -> None:
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            await sink(chunk)
+
+
+def _bounded(sink: Sink, max_bytes: int) -> Sink:
+    taken = 0
+
+    async def take(chunk: bytes) -> None:
+        nonlocal taken
+        taken += len(chunk)
+        if taken > max_bytes:
+            raise _too_large(max_bytes)
+        await sink(chunk)
+
+    return take
+
+
+def _checked_hop(here: httpx.URL, target: httpx.URL) -> httpx.URL:
+    if target.scheme not in {"http", "https"}:
+        raise RemoteSyncError(f"The server redirects to an unsupported scheme, {target.scheme[:16]!r}.", reason="path")
+    if here.scheme == "https" and target.scheme == "http":
+        raise RemoteSyncError("The server redirects from https to http, which is refused.", reason="path")
+    return target
+
+
+def _url(text: str) -> httpx.URL:
+    try:
+        return httpx.URL(text)
+    except httpx.InvalidURL:  # whose text quotes parts of it
+        raise RemoteSyncError("The URL is invalid.", reason="path") from None
+
+
+def _too_large(max_bytes: int) -> RemoteSyncError:
+    return RemoteSyncError(f"The content is larger than the {max_bytes} bytes allowed.", reason="too_large")

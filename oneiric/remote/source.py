@@ -1,0 +1,320 @@
+"""A remote source: synchronise it once, or for as long as the runtime lives."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import msgspec
+
+from oneiric.core.events import CircuitOpened, RemoteSync, SourceAdded, SourceRemoved, SourceState
+from oneiric.core.redaction import describe, host_of
+from oneiric.core.resiliency import CircuitBreaker, CircuitBreakerOpen
+from oneiric.remote.cache import ArtifactCache, Tally, cache_for
+from oneiric.remote.errors import reason_of
+from oneiric.remote.models import RemoteSyncResult
+from oneiric.remote.preparation import Preparation
+from oneiric.remote.telemetry import StatusFile, failed, succeeded
+from oneiric.remote.trust import Mark, latest
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator
+
+    from oneiric.core.config import RemoteSourceConfig
+    from oneiric.core.events import State
+    from oneiric.core.observers import Observers, Running
+    from oneiric.core.resolution import Resolver
+    from oneiric.remote.preparation import Prepared, Secrets
+    from oneiric.remote.telemetry import RemoteSyncTelemetry
+
+LOOP_JITTER = 0.05
+"""Share of the interval by which a refresh comes earlier or later, so that many processes do not come together."""
+
+
+class RemoteSource:
+    """Keeps what a resolver holds of one source equal to the source's manifest.
+
+    What a manifest offers is registered in one step, once everything was verified; a synchronisation that fails
+    changes nothing. For the tasks of one event loop; :meth:`states` may be called from any thread. The status file in
+    the cache directory carries the last success, and the mark against replays, over a restart.
+
+    Args:
+        resolver: Where candidates are registered.
+        config: The source, and every bound.
+        cache: Where artifacts are kept; None makes one in ``config.cache_dir``, which this source starts, stops and
+            tells the state of.
+        observers: The seam to report through; None takes the resolver's.
+        secrets: Where ``config.auth.secret_id`` is looked up.
+        clock: Seconds since the epoch.
+        transport: Makes the requests instead of the network.
+
+    Attributes:
+        source: The stable name of the source.
+    """
+
+    def __init__(  # noqa: PLR0913 - collaborators
+        self,
+        resolver: Resolver,
+        config: RemoteSourceConfig,
+        *,
+        cache: ArtifactCache | None = None,
+        observers: Observers | None = None,
+        secrets: Secrets | None = None,
+        clock: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.resolver = resolver
+        self.config = config
+        self.source = config.name
+        self.observers = observers or resolver.observers
+        self.secrets = secrets
+        self._owns_cache = cache is None
+        self.cache = cache or cache_for(config, observers=self.observers, clock=clock)
+        self._clock = clock
+        self._transport = transport
+        self._tls: ssl.SSLContext | None = None
+        self._owner = f"remote:{self.source}"
+        self._announced = False
+        self._early: list[Exception] = []
+        self._file = StatusFile(Path(config.cache_dir).expanduser(), on_damage=self._status_failed)
+        self._status = self._file.source(self.source)
+        self._breaker = CircuitBreaker(
+            name=self.source,
+            failure_threshold=config.circuit_breaker_threshold,
+            recovery_time=config.circuit_breaker_reset,
+            clock=self.observers.clock,
+        )
+        self._turn = asyncio.Lock()
+        self._tried = asyncio.Event()
+        self._interval = _refreshed(config)
+        self._loops = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def announce(self) -> None:
+        """Tell that the source exists, once; done by the first :meth:`start` or :meth:`sync` at the latest."""
+        if self._announced:
+            return
+        self._announced = True
+        self.observers.notify(SourceAdded(source=self.source))
+        early, self._early = self._early, []
+        for error in early:
+            self._status_failed(error)
+
+    def states(self) -> tuple[State, ...]:
+        """Return the present state of the source, and of the cache if the source made it."""
+        status = self._status
+        state = SourceState(
+            source=self.source,
+            consecutive_failures=status.consecutive_failures,
+            interval=self._interval,
+            loop_running=self._loops > 0,
+            circuit_open=self._breaker.is_open,
+            last_success=status.last_success,
+            last_attempt=status.last_attempt,
+            manifest_expiry=status.manifest_expiry,
+            registered=status.registered,
+            skipped=status.skipped,
+        )
+        return (state, *self.cache.states()) if self._owns_cache else (state,)
+
+    async def sync(self, manifest_url: str | None = None) -> RemoteSyncResult | None:
+        """Synchronise once with *manifest_url*, or else the configured one; one at a time, others wait.
+
+        Returns None when it is skipped: the circuit is open, no URL is known, or the source is disabled and
+        *manifest_url* was not given. Raises what made it fail; then everything is as before.
+        """
+        self.announce()
+        url = manifest_url or (self.config.manifest_url if self.config.enabled else None)
+        async with self._turn:
+            with self.observers.operation(RemoteSync(source=self.source, host=host_of(url or ""))) as running:
+                if url is None:
+                    running.settle("skipped", "disabled")
+                    return None
+                return await self._guarded(url, running)
+
+    def start(self, *, manifest_url: str | None = None, interval_override: float | None = None) -> asyncio.Event:
+        """Synchronise now and, if there is an interval, every interval, in the background; idempotent.
+
+        *manifest_url* and *interval_override* stand in for what is configured. Returns what is set once the first
+        synchronisation has succeeded or failed.
+        """
+        self.announce()
+        if self._owns_cache:
+            self.cache.start()
+        if self._task is None or self._task.done():
+            self._tried.clear()
+            work = self._serve(manifest_url, interval_override)
+            self._task = asyncio.get_running_loop().create_task(work, name=f"remote source {self.source}")
+        return self._tried
+
+    async def stop(self) -> None:
+        """Stop what :meth:`start` started; idempotent. What is registered stays."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        if self._owns_cache:
+            await self.cache.stop()
+
+    async def remove(self) -> None:
+        """Stop, unregister everything this source registered, and tell that it is gone; idempotent."""
+        await self.stop()
+        self.resolver.replace(self._owner, ())
+        self.cache.protect(self._owner, ())
+        if self._announced:
+            self._announced = False
+            self.observers.notify(SourceRemoved(source=self.source))
+
+    async def run(self, interval_override: float | None = None, *, manifest_url: str | None = None) -> None:
+        """Synchronise every interval, the first time after one, until cancelled; failures are reported and survived.
+
+        Returns at once where there is nothing to do: no URL, or no interval (None or 0).
+        """
+        interval = self.config.refresh_interval if interval_override is None else interval_override
+        if not interval or interval < 0 or not (manifest_url or (self.config.enabled and self.config.manifest_url)):
+            return
+        self._interval = interval
+        with self._living():
+            while True:
+                spread = random.uniform(-LOOP_JITTER, LOOP_JITTER)  # noqa: S311 - spreads load, protects nothing
+                await asyncio.sleep(interval * (1 + spread))
+                await self._sync_surviving(manifest_url)
+
+    async def _serve(self, manifest_url: str | None, interval_override: float | None) -> None:
+        with self._living():
+            await self._sync_surviving(manifest_url)
+            self._tried.set()
+            await self.run(interval_override, manifest_url=manifest_url)
+
+    async def _sync_surviving(self, manifest_url: str | None) -> None:
+        with suppress(Exception):  # reported where it was raised; the next refresh must come
+            await self.sync(manifest_url)
+
+    @contextmanager
+    def _living(self) -> Iterator[None]:
+        self._loops += 1
+        try:
+            yield
+        finally:
+            self._loops -= 1
+
+    async def _guarded(self, url: str, running: Running[RemoteSync]) -> RemoteSyncResult | None:
+        try:
+            return await self._breaker.call(lambda: self._synchronise(url, running))
+        except CircuitBreakerOpen as refusal:
+            running.settle("skipped", "circuit_open")
+            self._circuit_opened(refusal.retry_after)
+            return None
+        except Exception as error:
+            await self._failed(error, running)
+            if self._breaker.is_open:
+                self._circuit_opened(self._breaker.retry_after)
+            raise
+
+    async def _synchronise(self, url: str, running: Running[RemoteSync]) -> RemoteSyncResult:
+        started, tally = self.observers.clock(), Tally()
+        self._status = msgspec.structs.replace(self._status, last_attempt=self._clock())
+        claim = f"{self._owner} (in progress)"
+        try:
+            preparation = Preparation(
+                config=self.config,
+                cache=self.cache,
+                observers=self.observers,
+                secrets=self.secrets,
+                claim=lambda digests: self.cache.protect(claim, digests),
+                tally=tally,
+                tls=await self._tls_context(),
+                transport=self._transport,
+            )
+            mark = await asyncio.to_thread(self._mark)
+            prepared = await preparation.prepare(url, mark=mark, now=self._clock())
+            self._commit(prepared)
+        finally:
+            running.update(digest_checks=tally.digest_checks, artifacts=tally.artifacts)
+            self.cache.protect(claim, ())
+        running.update(registered=len(prepared.candidates), skipped=prepared.rejected)
+        running.settle("success")
+        result = _result(prepared, duration=self.observers.clock() - started)
+        await self._record(succeeded(_outcome(result, tally)))
+        return result
+
+    def _commit(self, prepared: Prepared) -> None:
+        self.resolver.replace(self._owner, prepared.candidates)
+        self.cache.protect(self._owner, prepared.digests)
+        self._status = msgspec.structs.replace(
+            self._status,
+            consecutive_failures=0,
+            last_success=self._clock(),
+            manifest_expiry=prepared.expires_at,
+            registered=len(prepared.candidates),
+            skipped=prepared.rejected,
+            serial=prepared.mark.serial,
+            signed_at=prepared.mark.signed_at,
+        )
+
+    async def _failed(self, error: Exception, running: Running[RemoteSync]) -> None:
+        failures = self._status.consecutive_failures + 1
+        self._status = msgspec.structs.replace(self._status, consecutive_failures=failures)
+        running.update(consecutive_failures=failures)
+        running.fail(reason_of(error), error)
+        await self._record(failed(describe(error)[1]))
+
+    async def _record(self, change: Callable[[RemoteSyncTelemetry], None]) -> None:
+        try:
+            await asyncio.to_thread(self._file.record, change, {self.source: self._status})
+        except OSError as error:
+            self._status_failed(error)
+
+    def _mark(self) -> Mark:
+        """Return what holds against replays; another process may have got further than this one."""
+        known = self._file.source(self.source)
+        return Mark(
+            serial=latest(self._status.serial, known.serial), signed_at=latest(self._status.signed_at, known.signed_at)
+        )
+
+    async def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:  # costs tens of milliseconds
+            self._tls = await asyncio.to_thread(httpx.create_ssl_context, verify=self.config.verify_tls)
+        return self._tls
+
+    def _circuit_opened(self, retry_after: float) -> None:
+        self.observers.notify(CircuitOpened(source=self.source, retry_after_seconds=retry_after))
+
+    def _status_failed(self, error: Exception) -> None:
+        if self._announced:
+            self.observers.hook_failed("remote_status", error)
+        else:  # who wants to know may not be attached yet
+            self._early.append(error)
+
+
+def _refreshed(config: RemoteSourceConfig) -> float:
+    """Return the seconds between refreshes, 0 if there are none."""
+    return (config.refresh_interval or 0.0) if config.enabled and config.manifest_url else 0.0
+
+
+def _result(prepared: Prepared, *, duration: float) -> RemoteSyncResult:
+    return RemoteSyncResult(
+        manifest=prepared.manifest,
+        registered=len(prepared.candidates),
+        duration_ms=duration * 1000,
+        per_domain=dict(Counter(candidate.domain for candidate in prepared.candidates)),
+        skipped=prepared.rejected,
+    )
+
+
+def _outcome(result: RemoteSyncResult, tally: Tally) -> dict[str, object]:
+    return {
+        "last_source": result.manifest.source,
+        "last_registered": result.registered,
+        "last_duration_ms": result.duration_ms,
+        "last_digest_checks": tally.digest_checks,
+        "last_per_domain": result.per_domain,
+        "last_skipped": result.skipped,
+    }

@@ -1,0 +1,232 @@
+"""The composition root: one runtime, wired from its settings, started and stopped as a whole."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from oneiric.actions.bridge import ActionBridge
+from oneiric.adapters.bridge import AdapterBridge
+from oneiric.core.activity import DomainActivityStore
+from oneiric.core.config import (
+    OneiricSettings,
+    SettingsError,
+    domain_activity_path,
+    lifecycle_snapshot_path,
+    resolver_settings_from_config,
+    runtime_health_path,
+)
+from oneiric.core.lifecycle import LifecycleError, LifecycleManager, LifecycleSafetyOptions
+from oneiric.core.resolution import Resolver
+from oneiric.domains.events import EventBridge
+from oneiric.domains.services import ServiceBridge
+from oneiric.domains.tasks import TaskBridge
+from oneiric.domains.workflows import WorkflowBridge
+from oneiric.observability import Exposition, MetricsServer, Telemetry, attach
+from oneiric.runtime._health import HealthLoop
+from oneiric.runtime._sources import RemoteSources
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from types import TracebackType
+
+    from oneiric.core.observers import Observers
+    from oneiric.domains.base import DomainBridge
+    from oneiric.remote.models import RemoteSyncResult
+
+
+class RuntimeOrchestrator:
+    """One runtime: what it is given it uses, what it is not given it makes, and what it starts it stops.
+
+    Telemetry is attached when it is made, so that nothing is missed; ``start`` serves the metrics, synchronises the
+    remote sources and probes the health of what is active. As an async context manager it starts and stops. One event
+    loop at a time; after ``stop`` make a new one.
+
+    Args:
+        settings: The settings; None: the defaults.
+        resolver: What resolves; None: a new one, ranking by the settings.
+        lifecycle: What activates; None: a new one, which ``stop`` closes with every instance it holds.
+        secrets: Where remote sources get their credentials.
+        health_path: Where the runtime's health file is written; None: in the cache directory.
+        observers: Through what a resolver made here reports; one that is given has its own.
+
+    Attributes:
+        bridges: The six bridges, by domain; each also under its own name, ``adapter_bridge`` and so on.
+        activity_store: Keeps pauses and drains.
+        remotes: The remote sources.
+        telemetry: The attached telemetry, or None where the settings switch it off.
+        metrics_server: The server of the metrics while it listens, else None.
+    """
+
+    def __init__(  # noqa: PLR0913 - published
+        self,
+        settings: OneiricSettings | None = None,
+        resolver: Resolver | None = None,
+        lifecycle: LifecycleManager | None = None,
+        secrets: Any = None,
+        *,
+        health_path: str | Path | None = None,
+        observers: Observers | None = None,
+    ) -> None:
+        self.settings = settings = OneiricSettings() if settings is None else settings
+        self.resolver = resolver or Resolver(resolver_settings_from_config(settings), observers=observers)
+        self.observers = self.resolver.observers
+        self.telemetry = self._attach() if settings.observability.enabled else None
+        self.metrics_server: MetricsServer | None = None
+        self.lifecycle = lifecycle or _lifecycle(settings, self.resolver)
+        self._owns_lifecycle = lifecycle is None
+        self.secrets = secrets
+        self.activity_store = DomainActivityStore(domain_activity_path(settings), observers=self.observers)
+        self.remotes = RemoteSources(self.resolver, settings, secrets=secrets, telemetry=self.telemetry)
+        if self.telemetry is not None:
+            self.telemetry.add(self.lifecycle, self.activity_store, self.remotes.cache)
+        self._make_bridges()
+        self._health = HealthLoop(
+            self.lifecycle,
+            self.activity_store,
+            self.observers,
+            path=Path(health_path or runtime_health_path(settings)),
+            interval=settings.observability.probe_interval,
+        )
+        self._started: AsyncExitStack | None = None
+        self._stopped = False
+        for config in (settings.remote, *settings.remotes.values()):
+            if config.enabled:
+                self.remotes.add(config)
+        for problem in settings.problems:
+            self.observers.hook_failed("settings", SettingsError(problem))
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop."""
+        await self.stop()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has started and is not stopping."""
+        return self._started is not None
+
+    async def start(
+        self,
+        *,
+        manifest_url: str | None = None,
+        refresh_interval_override: float | None = None,
+        enable_remote: bool = True,
+    ) -> None:
+        """Start everything; idempotent. If something raises, what was started is stopped again.
+
+        A metrics port that is taken and a remote source that cannot be synchronised are reported and do not raise.
+
+        Args:
+            manifest_url: Where the main source's manifest is, instead of where its settings say.
+            refresh_interval_override: Seconds between synchronisations with the main source, instead of its settings'.
+            enable_remote: Whether to synchronise at all.
+
+        Raises:
+            LifecycleError: It was stopped before.
+        """
+        if self._stopped:
+            raise LifecycleError("This runtime was stopped; make a new one")
+        if self._started is not None:
+            return
+        async with AsyncExitStack() as stack:
+            self._serve_metrics(stack)
+            if enable_remote and self.settings.profile.remote_enabled:
+                await self._start_remotes(stack, manifest_url, refresh_interval_override)
+            self._health.start()
+            stack.push_async_callback(self._health.stop)
+            self._started = stack.pop_all()
+        await self._health.write(running=True)
+
+    async def stop(self) -> None:
+        """Stop everything that was started or made here, whatever fails on the way; idempotent."""
+        if self._stopped:
+            return
+        self._stopped = True
+        started, self._started = self._started, None
+        async with AsyncExitStack() as stack:
+            if self.telemetry is not None:
+                stack.callback(self.telemetry.detach)
+            stack.callback(self.activity_store.close)
+            if self._owns_lifecycle:
+                stack.push_async_callback(self.lifecycle.aclose)
+            stack.push_async_callback(self._health.write, running=False)
+            if started is not None:
+                stack.push_async_callback(started.aclose)
+
+    async def sync_remote(self, manifest_url: str | None = None) -> RemoteSyncResult | None:
+        """Synchronise with the main source now, and raise what goes wrong; None where it is disabled or held off."""
+        name = self.settings.remote.name
+        source = self.remotes[name] if name in self.remotes else self.remotes.add(self.settings.remote)
+        return await source.sync(manifest_url)
+
+    def _attach(self) -> Telemetry:
+        options = self.settings.observability
+        return attach(
+            self.resolver,
+            series_budget=options.series_budget,
+            log_rate_limit=options.log_rate_limit_seconds,
+            tracing=options.tracing,
+        )
+
+    def _make_bridges(self) -> None:
+        settings, common = self.settings, (self.resolver, self.lifecycle)
+        store = self.activity_store
+        self.adapter_bridge = AdapterBridge(*common, settings.adapters, activity_store=store)
+        self.service_bridge = ServiceBridge(*common, settings.services, store)
+        self.task_bridge = TaskBridge(*common, settings.tasks, store)
+        self.event_bridge = EventBridge(*common, settings.events, store)
+        self.workflow_bridge = WorkflowBridge(*common, settings.workflows, store)
+        self.action_bridge = ActionBridge(*common, settings.actions, activity_store=store)
+        self.bridges: Mapping[str, DomainBridge] = {
+            "adapter": self.adapter_bridge,
+            "service": self.service_bridge,
+            "task": self.task_bridge,
+            "event": self.event_bridge,
+            "workflow": self.workflow_bridge,
+            "action": self.action_bridge,
+        }
+
+    def _serve_metrics(self, stack: AsyncExitStack) -> None:
+        if self.telemetry is None or not self.settings.observability.metrics_server:
+            return
+        exposition = Exposition(self.telemetry.registry, ready=lambda: self.ready)
+        server = MetricsServer(
+            exposition, address=self.settings.observability.metrics_address, observers=self.observers
+        )
+        if server.start():
+            self.metrics_server = server
+            stack.callback(self._stop_metrics)
+
+    def _stop_metrics(self) -> None:
+        if self.metrics_server is not None:
+            self.metrics_server.stop()
+            self.metrics_server = None
+
+    async def _start_remotes(self, stack: AsyncExitStack, manifest_url: str | None, interval: float | None) -> None:
+        stack.push_async_callback(self.remotes.stop)
+        main = self.settings.remote.name
+        if manifest_url is not None and main not in self.remotes:
+            self.remotes.add(self.settings.remote)
+        await self.remotes.start(main=main, manifest_url=manifest_url, interval=interval)
+
+
+def _lifecycle(settings: OneiricSettings, resolver: Resolver) -> LifecycleManager:
+    safety = LifecycleSafetyOptions(**settings.lifecycle.model_dump())
+    return LifecycleManager(resolver, status_snapshot_path=str(lifecycle_snapshot_path(settings)), safety=safety)
+
+
+@asynccontextmanager
+async def orchestrated_runtime(
+    settings: OneiricSettings, resolver: Resolver, lifecycle: LifecycleManager, secrets: Any
+) -> AsyncIterator[RuntimeOrchestrator]:
+    """Start a runtime of these parts, yield it, and stop it."""
+    async with RuntimeOrchestrator(settings, resolver, lifecycle, secrets) as orchestrator:
+        yield orchestrator

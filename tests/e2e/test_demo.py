@@ -1,0 +1,95 @@
+"""The demonstration as a program: how it starts, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from processes import Demo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(directory: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the demonstration to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "oneiric", "demo", *options],
+        cwd=directory,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_it_ends_by_itself(tmp_path: Path) -> None:
+    """After its time it ends with 0, says so, and leaves nothing but the log behind."""
+    done = run(tmp_path, "--seconds", "1", "--port", "0", "--log-file", str(tmp_path / "log"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "stopped cleanly"
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+def test_an_interrupt_ends_it_cleanly(tmp_path: Path) -> None:
+    """Ctrl-C ends it with 0 after it stopped everything, without a traceback."""
+    demo = Demo.start(tmp_path, "--seconds", "0")
+    code, output = demo.stop()
+    assert code == 0
+    assert output.splitlines()[-1] == "stopped cleanly"
+
+
+def test_log_lines_can_go_to_standard_error(tmp_path: Path) -> None:
+    """With --logs standard error has the JSON lines and standard output has none."""
+    done = run(tmp_path, "--seconds", "1", "--port", "0", "--logs")
+    assert "metrics-server-started" in [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert "{" not in done.stdout
+
+
+def test_a_taken_port_is_reported_and_does_not_stop_it(tmp_path: Path) -> None:
+    """Where another process listens on the port it says so, logs it, and works on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run(tmp_path, "--seconds", "1", "--port", port, "--logs")
+    assert done.returncode == 0
+    assert f"not served: 127.0.0.1:{port} could not be listened on" in done.stdout
+    failed = [line for line in map(json.loads, done.stderr.splitlines()) if line["event"] == "metrics-server-failed"]
+    assert [(line["address"], line["port"]) for line in failed] == [("127.0.0.1", int(port))]
+
+
+def test_the_address_can_come_from_the_environment(tmp_path: Path) -> None:
+    """ONEIRIC_METRICS_ADDRESS moves the metrics; a flag wins over it."""
+    done = run(tmp_path, "--seconds", "0.5", "--logs", ONEIRIC_METRICS_ADDRESS="127.0.0.2:0")
+    assert "http://127.0.0.2:" in done.stdout
+    done = run(tmp_path, "--seconds", "0.5", "--logs", "--port", "0", ONEIRIC_METRICS_ADDRESS="127.0.0.2:0")
+    assert "http://127.0.0.1:" in done.stdout
+
+
+def test_a_wrong_option_is_explained(tmp_path: Path) -> None:
+    """A value out of range ends it with 2 and says what is right."""
+    done = run(tmp_path, "--port", "70000")
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+    assert "65535" in done.stderr
+
+
+def test_a_wrong_setting_is_explained(tmp_path: Path) -> None:
+    """A malformed address in the environment is one clear error, not a traceback."""
+    done = run(tmp_path, ONEIRIC_METRICS_ADDRESS="nowhere")
+    assert done.returncode == 2
+    assert "ONEIRIC_METRICS_ADDRESS" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_log_file_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    """A log file in a directory that is a file is one clear error, and nothing is left behind."""
+    (tmp_path / "file").touch()
+    done = run(tmp_path, "--log-file", str(tmp_path / "file" / "log"))
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"oneiric: --log-file {tmp_path}/file/log: cannot be written: ")

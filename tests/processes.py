@@ -1,0 +1,145 @@
+"""Real processes for tests: the demonstration, and servers that a user may or may not have."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+T = TypeVar("T")
+REQUIRED = "ONEIRIC_REQUIRE_SERVERS"
+"""Environment variable that makes a missing server a failure instead of a skip."""
+
+
+def executable(name: str, *, package: str) -> str:
+    """Return the path of program *name*; without it the test is skipped, or fails where servers are required."""
+    path = shutil.which(name)
+    if path is not None:
+        return path
+    reason = f"needs the program {name} (Debian package {package})"
+    if os.environ.get(REQUIRED):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def eventually(look: Callable[[], T | None], *, what: str, seconds: float = 30.0) -> T:
+    """Return what *look* finds once that is true; fails, naming *what*, if it is not within *seconds*."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.1)  # between looks at another process
+    pytest.fail(f"not within {seconds} s: {what}")
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nothing listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def get(url: str, headers: dict[str, str] | None = None) -> str:
+    """Return the body of *url* as text."""
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=10) as response:
+        text: str = response.read().decode()
+        return text
+
+
+@dataclass
+class Demo:
+    """A running demonstration."""
+
+    process: subprocess.Popen[str]
+    metrics_url: str
+    log_file: Path
+
+    @classmethod
+    def start(cls, directory: Path, *options: str) -> Demo:
+        """Start it on a free port and return once it said where its metrics are."""
+        log_file = directory / "demo.jsonl"
+        command = [sys.executable, "-m", "oneiric", "demo", "--port", "0", "--log-file", str(log_file), *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=directory)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if found := re.search(r"http://\S+/metrics", line):
+                return cls(process, found[0], log_file)
+        pytest.fail(f"the demonstration ended with {process.wait()} before it served its metrics")
+
+    def stop(self) -> tuple[int, str]:
+        """Interrupt it as Ctrl-C does, and return its exit code and the rest of what it printed."""
+        self.process.send_signal(signal.SIGINT)
+        output, _ = self.process.communicate(timeout=30)
+        return self.process.returncode, output
+
+    def metrics(self) -> str:
+        """Return what it exposes now."""
+        return get(self.metrics_url)
+
+    def lines(self) -> list[str]:
+        """Return the complete log lines written so far."""
+        return [
+            line for line in self.log_file.read_text(encoding="utf-8").splitlines(keepends=True) if line[-1] == "\n"
+        ]
+
+
+@dataclass
+class Prometheus:
+    """A running Prometheus that scrapes one target each second."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    @classmethod
+    def start(cls, directory: Path, target: str) -> Prometheus:
+        """Start it with *target* (``host:port``) to scrape, and return once it is ready."""
+        program = executable("prometheus", package="prometheus")
+        config = directory / "prometheus.yml"
+        scrape = {"job_name": "oneiric", "static_configs": [{"targets": [target]}]}
+        settings = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}
+        config.write_text(json.dumps(settings), encoding="utf-8")
+        address = f"127.0.0.1:{free_port()}"
+        options = {
+            "config.file": config,
+            "storage.tsdb.path": directory / "tsdb",
+            "web.listen-address": address,
+            "log.level": "warn",
+        }
+        process = subprocess.Popen([program, *(f"--{name}={value}" for name, value in options.items())])
+        server = cls(process, f"http://{address}")
+        eventually(server._is_ready, what="Prometheus is ready")
+        return server
+
+    def stop(self) -> None:
+        """Stop it."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return the result of an instant query."""
+        body = json.loads(get(f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"))
+        assert body["status"] == "success", body
+        result: list[dict[str, Any]] = body["data"]["result"]
+        return result
+
+    def _is_ready(self) -> bool:
+        try:
+            return bool(get(f"{self.url}/-/ready"))
+        except OSError:
+            return False

@@ -1,0 +1,219 @@
+"""The functions and models around the source: loader, artifact manager, telemetry, models and samples."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from remote_support import Answer, Site, config, manifest, page
+
+from oneiric.core.resolution import Resolver
+from oneiric.remote import (
+    RemoteManifest,
+    RemoteManifestEntry,
+    load_remote_telemetry,
+    remote_sync_loop,
+    samples,
+    sync_remote_manifest,
+)
+from oneiric.remote.artifacts import ArtifactManager
+from oneiric.remote.entries import candidate_of
+from oneiric.remote.errors import FAILURE_REASONS, RemoteSyncError
+from oneiric.remote.loader import source_of
+from oneiric.remote.models import CapabilityDescriptor
+from oneiric.remote.telemetry import RemoteSyncTelemetry, record_remote_failure, record_remote_success
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MINIMAL: dict[str, Any] = {"domain": "event", "key": "k", "provider": "p", "factory": "a:b"}
+
+
+@pytest.fixture
+def unsigned() -> Answer:
+    """A page with a manifest that was not signed at any time."""
+    return page(manifest(signed_at=None))
+
+
+async def test_a_resolver_is_synchronised_by_a_call(site: Site, cache_dir: Path, unsigned: Answer) -> None:
+    """One call registers what the manifest offers and returns what it did."""
+    resolver = Resolver()
+    result = await sync_remote_manifest(resolver, config(cache_dir, site.put("/m", unsigned)))
+    assert result is not None
+    assert (result.manifest.source, result.registered, result.per_domain) == ("demo", 1, {"adapter": 1})
+    assert resolver.resolve("adapter", "demo") is not None
+
+
+async def test_a_call_without_a_url_is_skipped(cache_dir: Path) -> None:
+    """There is nothing to synchronise with."""
+    assert await sync_remote_manifest(Resolver(), config(cache_dir, None)) is None
+
+
+async def test_failures_of_calls_add_up(site: Site, cache_dir: Path) -> None:
+    """Calls with equal settings share a circuit, so that the one after the last failure is skipped."""
+    resolver, url = Resolver(), site.put("/m", Answer(b"[]"))
+    for _failure in range(2):
+        with pytest.raises(RemoteSyncError):
+            await sync_remote_manifest(resolver, config(cache_dir, url, circuit_breaker_threshold=2))
+    assert await sync_remote_manifest(resolver, config(cache_dir, url, circuit_breaker_threshold=2)) is None
+    with pytest.raises(RemoteSyncError):
+        await sync_remote_manifest(Resolver(), config(cache_dir, url, circuit_breaker_threshold=2))
+
+
+def test_a_source_lives_with_its_resolver(cache_dir: Path) -> None:
+    """Equal settings give the same source, other settings or another resolver another one."""
+    resolver, settings = Resolver(), config(cache_dir, "http://127.0.0.1/")
+    source = source_of(resolver, settings)
+    assert source_of(resolver, settings.model_copy(deep=True)) is source
+    assert source_of(resolver, config(cache_dir, "http://127.0.0.1/other")) is not source
+    assert source_of(Resolver(), settings) is not source
+
+
+async def test_the_loop_synchronises_until_cancelled(site: Site, cache_dir: Path, unsigned: Answer) -> None:
+    """The loop ends by being cancelled and by nothing else."""
+    unsigned.hold = site.held
+    settings = config(cache_dir, site.put("/m", unsigned), refresh_interval=0.001)
+    task = asyncio.create_task(remote_sync_loop(Resolver(), settings))
+    assert await asyncio.to_thread(site.reached.wait, 20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_loop_returns_where_there_is_nothing_to_do(cache_dir: Path) -> None:
+    """Without a URL, or without an interval, the loop returns at once."""
+    await remote_sync_loop(Resolver(), config(cache_dir, None), interval_override=1.0)
+    await remote_sync_loop(Resolver(), config(cache_dir, "http://127.0.0.1/", refresh_interval=None))
+
+
+async def test_a_single_artifact_is_fetched_once(site: Site, cache_dir: Path) -> None:
+    """The artifact manager verifies, caches, and sends its headers to the artifact's origin."""
+    uri = site.put("/a", Answer(b"x"))
+    manager = ArtifactManager(cache_dir)
+    digest = hashlib.sha256(b"x").hexdigest()
+    path = await manager.fetch(uri, digest, {"X-Access": "t"})
+    assert (path.name, path.parent.name) == (digest, "artifacts")
+    assert await manager.fetch(uri, digest, {}) == path
+    assert [request.headers.get("X-Access") for request in site.requests] == ["t"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "text"),
+    [
+        ("", "URI cannot be empty"),
+        ("../a", "Path traversal attempt detected in URI: "),
+        ("/etc/passwd", "Path traversal attempt detected in URI: "),
+        ("a.whl", "Unsupported URI scheme (must be http://, https://, or file://): "),
+        ("file:///etc/passwd", "file URI access disabled for artifacts"),
+        ("http://127.0.0.1/a", "No sha256 for "),
+    ],
+)
+async def test_a_single_artifact_is_refused(tmp_path: Path, uri: str, text: str) -> None:
+    """What has no usable place, or cannot be verified, is not fetched."""
+    with pytest.raises(ValueError, match=re.escape(text)):
+        await ArtifactManager(tmp_path).fetch(uri, None, {})
+
+
+def test_the_status_file_remembers_failures_and_successes(cache_dir: Path) -> None:
+    """Failures add up with their redacted error until a success."""
+    record_remote_failure(cache_dir, "GET https://host/path?token=s3cr3t failed")
+    record_remote_failure(cache_dir, ValueError("password=s3cr3t"))
+    telemetry = load_remote_telemetry(cache_dir)
+    assert (telemetry.consecutive_failures, telemetry.last_error) == (2, "password=***")
+    assert "s3cr3t" not in (cache_dir / "remote_status.json").read_text()
+    record_remote_success(
+        cache_dir, source="s", registered=1, duration_ms=2.5, digest_checks=3, per_domain={"task": 1}, skipped=4
+    )
+    telemetry = load_remote_telemetry(cache_dir)
+    expected = RemoteSyncTelemetry(
+        last_success_at=telemetry.last_success_at,
+        last_failure_at=telemetry.last_failure_at,
+        last_source="s",
+        last_registered=1,
+        last_duration_ms=2.5,
+        last_digest_checks=3,
+        last_per_domain={"task": 1},
+        last_skipped=4,
+    )
+    assert telemetry == expected
+    assert telemetry.last_success_at is not None
+
+
+def test_recording_leaves_what_is_remembered_of_sources(cache_dir: Path) -> None:
+    """The function that records a failure keeps the marks of all sources."""
+    cache_dir.mkdir()
+    (cache_dir / "remote_status.json").write_text(json.dumps({"sources": {"remote": {"serial": 7}}}))
+    record_remote_failure(cache_dir, "x")
+    assert json.loads((cache_dir / "remote_status.json").read_text())["sources"] == {"remote": {"serial": 7}}
+
+
+def test_capabilities_come_in_three_forms() -> None:
+    """A name, a mapping and a descriptor all describe a capability."""
+    entry = RemoteManifestEntry(
+        **MINIMAL, capabilities=["a", {"name": "b", "event_types": ["x"]}, CapabilityDescriptor(name="c")]
+    )
+    assert entry.capability_names == ["a", "b", "c"]
+    assert entry.capability_payloads() == [{"name": "a"}, {"name": "b", "event_types": ["x"]}, {"name": "c"}]
+
+
+def test_a_capability_needs_a_name() -> None:
+    """A mapping without a name is a ValueError, anything else a TypeError."""
+    with pytest.raises(ValueError, match="capability entry missing 'name'"):
+        RemoteManifestEntry(**MINIMAL, capabilities=[{}])
+    with pytest.raises(TypeError, match="capabilities must be CapabilityDescriptor, dict, or str"):
+        RemoteManifestEntry(**MINIMAL, capabilities=[7])
+
+
+def test_a_signature_may_be_a_bare_string() -> None:
+    """A string in the list of signatures is a signature with the default algorithm."""
+    (signature,) = RemoteManifest.model_validate({"signatures": ["x"]}).signatures
+    assert (signature.signature, signature.algorithm, signature.key_id) == ("x", "ed25519", None)
+
+
+def test_a_candidate_carries_what_its_entry_says() -> None:
+    """Metadata holds the entry's own, then what is known of it under its documented names; None is left out."""
+    entry = RemoteManifestEntry(
+        **MINIMAL,
+        version="1",
+        metadata={"title": "t", "version": "overridden"},
+        capabilities=["c"],
+        event_topics=["topic"],
+        event_max_concurrency=2,
+        event_priority=3,
+        event_fanout_policy="all",
+    )
+    candidate = candidate_of(entry, None)
+    assert candidate.metadata == {
+        "title": "t",
+        "version": "1",
+        "source": "remote",
+        "capabilities": ["c"],
+        "capability_descriptors": [{"name": "c"}],
+        "requires_secrets": False,
+        "side_effect_free": False,
+        "requires": [],
+        "conflicts_with": [],
+        "topics": ["topic"],
+        "max_concurrency": 2,
+        "event_priority": 3,
+        "fanout_policy": "all",
+    }
+
+
+def test_the_samples_answer() -> None:
+    """What a demonstration manifest names can be made and called."""
+    assert samples.demo_remote_adapter().describe() == "hello from remote manifest"
+    assert samples.demo_remote_service().status() == "remote-service-ok"
+    assert samples.demo_remote_workflow().execute() == "remote-workflow-complete"
+    assert asyncio.run(samples.demo_remote_task().run()) == "remote-task-run"
+    assert asyncio.run(samples.demo_remote_event_handler().handle(None)) == {"topic": None, "payload": None}
+
+
+def test_every_reason_is_one_of_the_contract() -> None:
+    """The causes of failure are the ones that monitoring knows."""
+    expected = "network http_status timeout signature expired replay digest parse path too_large other"
+    assert " ".join(FAILURE_REASONS) == expected

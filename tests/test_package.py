@@ -1,0 +1,47 @@
+"""What `import oneiric` gives."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+import oneiric
+
+
+@pytest.mark.parametrize("name", oneiric.__all__)
+def test_every_public_name_can_be_had(name: str) -> None:
+    """Each name of `__all__` exists."""
+    assert getattr(oneiric, name) is not None
+
+
+def test_the_names_are_sorted() -> None:
+    """The list of public names is in order, and `dir` shows it."""
+    assert oneiric.__all__ == sorted(oneiric.__all__)
+    assert dir(oneiric) == oneiric.__all__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """What does not exist is refused as in any module."""
+    with pytest.raises(AttributeError, match="module 'oneiric' has no attribute 'Reslover'"):
+        oneiric.Reslover  # noqa: B018 - the access is the test
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """`__version__` and `oneiric --version` say what is installed."""
+    printed = subprocess.run([sys.executable, "-m", "oneiric", "--version"], check=True, capture_output=True, text=True)
+    assert printed.stdout == f"oneiric {version('oneiric')}\n"
+    assert oneiric.__version__ == version("oneiric")
+
+
+def test_without_arguments_the_command_explains_itself() -> None:
+    """`oneiric` alone prints its help and ends with 0."""
+    printed = subprocess.run([sys.executable, "-m", "oneiric"], check=True, capture_output=True, text=True)
+    assert "demo" in printed.stdout
+
+
+def test_the_demo_adapter_answers() -> None:
+    """The provider to try things with says what it is."""
+    assert oneiric.DemoAdapter()() == {"type": "demo"}
