@@ -22,13 +22,17 @@ FACTORY = "oneiric.remote.samples:demo_remote_adapter"
 
 @dataclass
 class Answer:
-    """What the server says; while *hold* is not set it says nothing after the headers."""
+    """What the server says; while *hold* is not set it says nothing after the headers.
+
+    With *drip*, it says one byte every so many seconds.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     hold: threading.Event | None = None
     chunked: bool = False
+    drip: float = 0.0
 
 
 @dataclass
@@ -150,7 +154,10 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             if answer.hold is not None:
                 site.reached.set()
                 answer.hold.wait(timeout=30)
-            self.wfile.write(answer.body)
+            step = 1 if answer.drip else max(1, len(answer.body))
+            for start in range(0, len(answer.body), step):
+                site.held.wait(answer.drip)
+                self.wfile.write(answer.body[start : start + step])
             self.close_connection = True
 
         def handle_one_request(self) -> None:

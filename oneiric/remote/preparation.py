@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -18,6 +19,7 @@ from oneiric.remote.errors import RemoteSyncError, may_pass
 from oneiric.remote.fetch import Fetcher
 from oneiric.remote.locations import locate_artifact, locate_manifest, shown
 from oneiric.remote.manifest import read_manifest
+from oneiric.remote.models import RemoteSyncResult
 from oneiric.remote.trust import Judge
 
 if TYPE_CHECKING:
@@ -67,6 +69,16 @@ class Prepared:
     rejected: int
     mark: Mark
     expires_at: float | None
+
+    def result(self, *, duration: float) -> RemoteSyncResult:
+        """Return what a synchronisation of *duration* seconds did that let it take effect."""
+        return RemoteSyncResult(
+            manifest=self.manifest,
+            registered=len(self.candidates),
+            duration_ms=duration * 1000,
+            per_domain=dict(Counter(candidate.domain for candidate in self.candidates)),
+            skipped=self.rejected,
+        )
 
 
 @dataclass(frozen=True)

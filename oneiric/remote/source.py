@@ -5,34 +5,29 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-import msgspec
 
 from oneiric.core.events import CircuitOpened, RemoteSync, SourceAdded, SourceRemoved, SourceState
-from oneiric.core.redaction import describe, host_of
+from oneiric.core.redaction import host_of
 from oneiric.core.resiliency import CircuitBreaker, CircuitBreakerOpen
 from oneiric.remote.cache import ArtifactCache, Tally, cache_for
 from oneiric.remote.errors import reason_of
-from oneiric.remote.models import RemoteSyncResult
+from oneiric.remote.ledger import Ledger
 from oneiric.remote.preparation import Preparation
-from oneiric.remote.telemetry import StatusFile, failed, succeeded
-from oneiric.remote.trust import Mark, latest
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from oneiric.core.config import RemoteSourceConfig
     from oneiric.core.events import State
     from oneiric.core.observers import Observers, Running
     from oneiric.core.resolution import Resolver
+    from oneiric.remote.models import RemoteSyncResult
     from oneiric.remote.preparation import Prepared, Secrets
-    from oneiric.remote.telemetry import RemoteSyncTelemetry
 
 LOOP_JITTER = 0.05
 """Share of the interval by which a refresh comes earlier or later, so that many processes do not come together."""
@@ -83,8 +78,7 @@ class RemoteSource:
         self._owner = f"remote:{self.source}"
         self._announced = False
         self._early: list[Exception] = []
-        self._file = StatusFile(Path(config.cache_dir).expanduser(), on_damage=self._status_failed)
-        self._status = self._file.source(self.source)
+        self._ledger = Ledger(self.source, config.cache_dir, clock=clock, on_problem=self._status_failed)
         self._breaker = CircuitBreaker(
             name=self.source,
             failure_threshold=config.circuit_breaker_threshold,
@@ -109,7 +103,7 @@ class RemoteSource:
 
     def states(self) -> tuple[State, ...]:
         """Return the present state of the source, and of the cache if the source made it."""
-        status = self._status
+        status = self._ledger.status
         state = SourceState(
             source=self.source,
             consecutive_failures=status.consecutive_failures,
@@ -220,7 +214,7 @@ class RemoteSource:
 
     async def _synchronise(self, url: str, running: Running[RemoteSync]) -> RemoteSyncResult:
         started, tally = self.observers.clock(), Tally()
-        self._status = msgspec.structs.replace(self._status, last_attempt=self._clock())
+        self._ledger.attempted()
         claim = f"{self._owner} (in progress)"
         try:
             preparation = Preparation(
@@ -233,51 +227,28 @@ class RemoteSource:
                 tls=await self._tls_context(),
                 transport=self._transport,
             )
-            mark = await asyncio.to_thread(self._mark)
+            mark = await asyncio.to_thread(self._ledger.mark)
             prepared = await preparation.prepare(url, mark=mark, now=self._clock())
-            self._commit(prepared)
+            await _to_its_end(asyncio.to_thread(self._commit, prepared))
         finally:
             running.update(digest_checks=tally.digest_checks, artifacts=tally.artifacts)
             self.cache.protect(claim, ())
         running.update(registered=len(prepared.candidates), skipped=prepared.rejected)
         running.settle("success")
-        result = _result(prepared, duration=self.observers.clock() - started)
-        await self._record(succeeded(_outcome(result, tally)))
+        result = prepared.result(duration=self.observers.clock() - started)
+        await self._ledger.remember_success(result, tally)
         return result
 
     def _commit(self, prepared: Prepared) -> None:
+        """Let *prepared* take effect; blocks in proportion to its entries."""
         self.resolver.replace(self._owner, prepared.candidates)
         self.cache.protect(self._owner, prepared.digests)
-        self._status = msgspec.structs.replace(
-            self._status,
-            consecutive_failures=0,
-            last_success=self._clock(),
-            manifest_expiry=prepared.expires_at,
-            registered=len(prepared.candidates),
-            skipped=prepared.rejected,
-            serial=prepared.mark.serial,
-            signed_at=prepared.mark.signed_at,
-        )
+        self._ledger.accepted(prepared)
 
     async def _failed(self, error: Exception, running: Running[RemoteSync]) -> None:
-        failures = self._status.consecutive_failures + 1
-        self._status = msgspec.structs.replace(self._status, consecutive_failures=failures)
-        running.update(consecutive_failures=failures)
+        running.update(consecutive_failures=self._ledger.refused())
         running.fail(reason_of(error), error)
-        await self._record(failed(describe(error)[1]))
-
-    async def _record(self, change: Callable[[RemoteSyncTelemetry], None]) -> None:
-        try:
-            await asyncio.to_thread(self._file.record, change, {self.source: self._status})
-        except OSError as error:
-            self._status_failed(error)
-
-    def _mark(self) -> Mark:
-        """Return what holds against replays; another process may have got further than this one."""
-        known = self._file.source(self.source)
-        return Mark(
-            serial=latest(self._status.serial, known.serial), signed_at=latest(self._status.signed_at, known.signed_at)
-        )
+        await self._ledger.remember_failure(error)
 
     async def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:  # costs tens of milliseconds
@@ -294,27 +265,16 @@ class RemoteSource:
             self._early.append(error)
 
 
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Await *work*, which cannot be broken off; a cancellation waits until it is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
 def _refreshed(config: RemoteSourceConfig) -> float:
     """Return the seconds between refreshes, 0 if there are none."""
     return (config.refresh_interval or 0.0) if config.enabled and config.manifest_url else 0.0
-
-
-def _result(prepared: Prepared, *, duration: float) -> RemoteSyncResult:
-    return RemoteSyncResult(
-        manifest=prepared.manifest,
-        registered=len(prepared.candidates),
-        duration_ms=duration * 1000,
-        per_domain=dict(Counter(candidate.domain for candidate in prepared.candidates)),
-        skipped=prepared.rejected,
-    )
-
-
-def _outcome(result: RemoteSyncResult, tally: Tally) -> dict[str, object]:
-    return {
-        "last_source": result.manifest.source,
-        "last_registered": result.registered,
-        "last_duration_ms": result.duration_ms,
-        "last_digest_checks": tally.digest_checks,
-        "last_per_domain": result.per_domain,
-        "last_skipped": result.skipped,
-    }

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,13 @@ from oneiric.remote.entries import candidate_of
 from oneiric.remote.errors import FAILURE_REASONS, RemoteSyncError
 from oneiric.remote.loader import source_of
 from oneiric.remote.models import CapabilityDescriptor
-from oneiric.remote.telemetry import RemoteSyncTelemetry, record_remote_failure, record_remote_success
+from oneiric.remote.telemetry import (
+    RemoteSyncTelemetry,
+    SourceStatus,
+    StatusFile,
+    record_remote_failure,
+    record_remote_success,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,6 +156,15 @@ def test_recording_leaves_what_is_remembered_of_sources(cache_dir: Path) -> None
     (cache_dir / "remote_status.json").write_text(json.dumps({"sources": {"remote": {"serial": 7}}}))
     record_remote_failure(cache_dir, "x")
     assert json.loads((cache_dir / "remote_status.json").read_text())["sources"] == {"remote": {"serial": 7}}
+
+
+def test_sources_that_record_at_the_same_time_lose_nothing(cache_dir: Path) -> None:
+    """Threads, and processes likewise, that share a status file keep what the others wrote."""
+    names = [f"source-{number}" for number in range(16)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        for name in names:
+            pool.submit(StatusFile(cache_dir).record, lambda _telemetry: None, {name: SourceStatus(serial=1)})
+    assert [StatusFile(cache_dir).source(name).serial for name in names] == [1] * 16
 
 
 def test_capabilities_come_in_three_forms() -> None:

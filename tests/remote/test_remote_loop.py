@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import httpx
@@ -19,13 +20,14 @@ from oneiric.remote.source import RemoteSource
 from oneiric.remote.telemetry import load_remote_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from support import Clock, Recorder
 
     from oneiric.core.events import Event, Finished
     from oneiric.core.observers import Receiver
+    from oneiric.core.resolution import Candidate, ReplaceResult
 
     Make = Callable[..., RemoteSource]
 
@@ -177,12 +179,77 @@ async def test_a_cancelled_download_leaves_no_file(site: Site, source_for: Make,
     assert list((cache_dir / "artifacts").iterdir()) == []
 
 
-async def test_two_synchronisations_take_turns(site: Site, source_for: Make, recorder: Recorder) -> None:
+class Order:
+    """An observer that remembers in which order synchronisations start and end."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def receiver(self, event_type: type[Event]) -> Receiver | None:
+        """Want synchronisations."""
+        return self._start if event_type is RemoteSync else None
+
+    def finished(self, _finished: Finished) -> None:
+        """Remember."""
+        self.words.append("end")
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+    def _start(self, _operation: RemoteSync) -> Order:
+        self.words.append("start")
+        return self
+
+
+async def test_two_synchronisations_take_turns(site: Site, source_for: Make, observers: Observers) -> None:
     """One made by hand while another is on its way waits for it."""
+    order = Order()
+    observers.add(order)
     source = source_for(site.put("/m", page(manifest())))
     await asyncio.gather(source.sync(), source.sync())
-    starts_and_ends = [type(event) for event in recorder.told if isinstance(event, RemoteSync)]
-    assert (len(starts_and_ends), len(recorder.endings(RemoteSync))) == (2, 2)
+    assert order.words == ["start", "end"] * 2
+
+
+async def test_what_is_registered_is_a_success_even_if_it_cannot_be_remembered_in_time(
+    site: Site, source_for: Make, endings: Endings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopping while the status is being written does not make a cancellation of what has taken effect."""
+    source = source_for(site.put("/m", page(manifest())))
+    reached, release = threading.Event(), threading.Event()
+
+    def record(*_arguments: object) -> None:
+        reached.set()
+        release.wait(PATIENCE)
+
+    monkeypatch.setattr(source._ledger._file, "record", record)
+    source.start()
+    assert await asyncio.to_thread(reached.wait, PATIENCE)
+    await source.stop()
+    release.set()
+    assert await endings.next() == ("success", "")
+
+
+async def test_stopping_waits_until_what_takes_effect_has_done_so(
+    site: Site, source_for: Make, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop while candidates are being registered comes after that, not in between."""
+    source = source_for(site.put("/m", page(manifest())))
+    reached, release = threading.Event(), threading.Event()
+    replace = resolver.replace
+
+    def slow_replace(owner: str, candidates: Iterable[Candidate]) -> ReplaceResult:
+        reached.set()
+        release.wait(PATIENCE)
+        return replace(owner, candidates)
+
+    monkeypatch.setattr(resolver, "replace", slow_replace)
+    source.start()
+    assert await asyncio.to_thread(reached.wait, PATIENCE)
+    stopping = asyncio.create_task(source.stop())
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    release.set()
+    await stopping
     assert state(source).registered == 1
 
 

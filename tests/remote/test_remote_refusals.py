@@ -444,6 +444,14 @@ async def test_fails_when_the_server_is_slow(site: Site, source_for: Make, faili
     await failing.sync(source_for(site.put("/m", answer), timeout=0.2), "timeout", httpx.ReadTimeout)
 
 
+async def test_fails_when_the_server_is_slow_in_all(site: Site, source_for: Make, failing: Failing) -> None:
+    """A server that always says a little more does not keep the source for ever."""
+    answer = page(manifest())
+    answer.drip = 0.05
+    text = await failing.sync(source_for(site.put("/m", answer), timeout=0.3), "timeout", httpx.ReadTimeout)
+    assert text == "no complete answer within 0.3 s"
+
+
 async def test_fails_when_an_artifact_cannot_be_had(site: Site, source_for: Make, failing: Failing) -> None:
     """A missing artifact keeps the whole manifest out."""
     missing = {"uri": site.url + "/missing", "sha256": "a" * 64}

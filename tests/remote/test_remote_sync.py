@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from remote_support import NOW, Answer, Publisher, Site, entry, leftovers, manifest, page
 
@@ -22,6 +23,7 @@ from oneiric.core.events import (
     SourceRemoved,
     SourceState,
 )
+from oneiric.remote.fetch import CHUNK_BYTES
 from oneiric.remote.telemetry import load_remote_telemetry
 
 if TYPE_CHECKING:
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
 
     from support import Clock, Recorder
 
+    from oneiric.core.events import Event
+    from oneiric.core.observers import Observers, Receiver
     from oneiric.core.resolution import Resolver
+    from oneiric.remote.cache import ArtifactCache
     from oneiric.remote.source import RemoteSource
 
     Make = Callable[..., RemoteSource]
@@ -144,6 +149,52 @@ async def test_replaces_a_damaged_copy_in_the_cache(
     )
 
 
+async def test_a_damaged_copy_goes_even_if_it_cannot_be_replaced(site: Site, source_for: Make, cache_dir: Path) -> None:
+    """Nothing finds the damaged copy while its source is out of reach."""
+    artifact = site.artifact("/a", b"sound")
+    source = source_for(site.put("/m", page(manifest(entries=[entry(**artifact)]))))
+    await source.sync()
+    (cache_dir / "artifacts" / artifact["sha256"]).write_bytes(b"rotten")
+    del site.pages["/a"]
+    with pytest.raises(httpx.HTTPStatusError):
+        await source.sync()
+    assert list((cache_dir / "artifacts").iterdir()) == []
+
+
+class Scanner:
+    """An observer that scans the cache whenever an artifact was downloaded."""
+
+    def __init__(self, cache: ArtifactCache) -> None:
+        self._cache = cache
+
+    def receiver(self, event_type: type[Event]) -> Receiver | None:
+        """Want downloads."""
+        return (lambda _event: self._cache.scan()) if event_type is ArtifactDownloaded else None
+
+
+async def test_an_artifact_is_not_evicted_before_or_while_it_is_registered(
+    site: Site, source_for: Make, observers: Observers
+) -> None:
+    """What a synchronisation brings, and then what is registered, is protected from a cache that is too small."""
+    artifact = site.artifact("/a", b"large")
+    source = source_for(site.put("/m", page(manifest(entries=[entry(**artifact)]))), cache_max_bytes=1)
+    observers.add(Scanner(source.cache))
+    await source.sync()
+    source.cache.scan()
+    assert [path.name for path in source.cache.artifacts.iterdir()] == [artifact["sha256"]]
+
+
+async def test_an_artifact_that_is_not_registered_in_the_end_may_be_evicted(site: Site, source_for: Make) -> None:
+    """A synchronisation that failed protects nothing any more."""
+    missing = {"uri": site.url + "/missing", "sha256": "a" * 64}
+    entries = [entry(key="a", **site.artifact("/a", b"large")), entry(key="b", **missing)]
+    source = source_for(site.put("/m", page(manifest(entries=entries))), cache_max_bytes=1)
+    with pytest.raises(httpx.HTTPStatusError):
+        await source.sync()
+    source.cache.scan()
+    assert list(source.cache.artifacts.iterdir()) == []
+
+
 async def test_fetches_an_artifact_once_that_two_entries_share(site: Site, source_for: Make) -> None:
     """Two entries with the same digest cost one download."""
     artifact = site.artifact("/a", b"shared")
@@ -163,8 +214,10 @@ async def test_begins_an_artifact_anew_when_it_is_tried_again(
     site: Site, source_for: Make, recorder: Recorder, cache_dir: Path
 ) -> None:
     """What a broken-off download left is not kept in front of the next try's content."""
-    artifact = site.artifact("/a", b"content")
-    site.put("/a", Answer(b"cont", headers={"Content-Length": "7"}), Answer(b"content"))
+    content = b"x" * (CHUNK_BYTES + 1)
+    artifact = site.artifact("/a", content)
+    broken_off = Answer(content[:-1], headers={"Content-Length": str(len(content))})
+    site.put("/a", broken_off, Answer(content))
     url = site.put("/m", page(manifest(entries=[entry(**artifact)])))
     assert await source_for(url, max_retries=2).sync() is not None
     assert recorder.of(RetryScheduled) == [RetryScheduled(source="remote", operation="artifact")]
