@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 import pytest
-from remote_support import Answer, Site, entry, manifest, page
+from remote_support import Answer, Site, config, entry, manifest, page
 
 from oneiric.remote.errors import RemoteSyncError
 from oneiric.remote.fetch import MAX_REDIRECTS
+from oneiric.remote.source import RemoteSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from support import Recorder
 
-    from oneiric.remote.source import RemoteSource
+    from oneiric.core.resolution import Resolver
 
     Make = Callable[..., RemoteSource]
 
@@ -90,6 +91,21 @@ async def test_follows_no_redirect_to_another_kind_of_place(site: Site, source_f
     with pytest.raises(RemoteSyncError, match=r"^The server redirects to ") as raised:
         await source_for(url).sync()
     assert raised.value.reason == "path"
+
+
+async def test_follows_no_redirect_out_of_tls(resolver: Resolver, cache_dir: Path) -> None:
+    """What was to be fetched over https is not fetched over http."""
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.scheme)
+        return httpx.Response(302, headers={"Location": "http://127.0.0.1/m"})
+
+    settings = config(cache_dir, "https://127.0.0.1/m")
+    source = RemoteSource(resolver, settings, transport=httpx.MockTransport(answer))
+    with pytest.raises(RemoteSyncError, match=r"^The server redirects from https to http, which is refused\.$"):
+        await source.sync()
+    assert asked == ["https"]
 
 
 async def test_a_redirect_to_what_is_no_url_is_a_failure(site: Site, source_for: Make) -> None:

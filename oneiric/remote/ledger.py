@@ -1,0 +1,100 @@
+"""What a source has been through: in memory for whoever looks, in the status file for the next start."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from oneiric.core.redaction import describe
+from oneiric.remote.telemetry import StatusFile, failed, succeeded
+from oneiric.remote.trust import Mark, latest
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from oneiric.remote.cache import Tally
+    from oneiric.remote.models import RemoteSyncResult
+    from oneiric.remote.preparation import Prepared
+    from oneiric.remote.telemetry import RemoteSyncTelemetry
+
+
+class Ledger:
+    """Keeps the status of one source; a status file that cannot be used stops nothing.
+
+    Args:
+        source: Name of the source.
+        directory: Where the status file is.
+        clock: Seconds since the epoch.
+        on_problem: Told what keeps the status file from being read or written.
+
+    Attributes:
+        status: What is known now; replaced as a whole, so that any thread may read it.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        directory: str | os.PathLike[str],
+        *,
+        clock: Callable[[], float],
+        on_problem: Callable[[Exception], None],
+    ) -> None:
+        self._source = source
+        self._file = StatusFile(Path(directory).expanduser(), on_damage=on_problem)
+        self._clock = clock
+        self._on_problem = on_problem
+        self.status = self._file.source(source)
+
+    def mark(self) -> Mark:
+        """Return what holds against replays; another process may have got further than this one. Reads the file."""
+        here, known = self.status, self._file.source(self._source)
+        return Mark(serial=latest(here.serial, known.serial), signed_at=latest(here.signed_at, known.signed_at))
+
+    def attempted(self) -> None:
+        """Note that a synchronisation begins."""
+        self.status = msgspec.structs.replace(self.status, last_attempt=self._clock())
+
+    def accepted(self, prepared: Prepared) -> None:
+        """Note that *prepared* has taken effect."""
+        self.status = msgspec.structs.replace(
+            self.status,
+            consecutive_failures=0,
+            last_success=self._clock(),
+            manifest_expiry=prepared.expires_at,
+            registered=len(prepared.candidates),
+            skipped=prepared.rejected,
+            serial=prepared.mark.serial,
+            signed_at=prepared.mark.signed_at,
+        )
+
+    def refused(self) -> int:
+        """Note a failure and return how many there were in a row."""
+        failures = self.status.consecutive_failures + 1
+        self.status = msgspec.structs.replace(self.status, consecutive_failures=failures)
+        return failures
+
+    async def remember_success(self, result: RemoteSyncResult, tally: Tally) -> None:
+        """Write down the status and what the synchronisation did."""
+        outcome = {
+            "last_source": result.manifest.source,
+            "last_registered": result.registered,
+            "last_duration_ms": result.duration_ms,
+            "last_digest_checks": tally.digest_checks,
+            "last_per_domain": result.per_domain,
+            "last_skipped": result.skipped,
+        }
+        await self._remember(succeeded(outcome))
+
+    async def remember_failure(self, error: Exception) -> None:
+        """Write down the status and the redacted *error*."""
+        await self._remember(failed(describe(error)[1]))
+
+    async def _remember(self, change: Callable[[RemoteSyncTelemetry], None]) -> None:
+        try:
+            await asyncio.to_thread(self._file.record, change, {self._source: self.status})
+        except OSError as error:
+            self._on_problem(error)
