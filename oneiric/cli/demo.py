@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import tempfile
@@ -168,7 +167,6 @@ def _logging(options: DemoOptions) -> Iterator[str]:
         handle = configure_logging(LoggingConfig(sinks=[sink]))
     except OSError as error:
         raise SettingsError(f"--log-file {target}: cannot be written: {error.strerror}") from error
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # its line for each request says less than ours
     try:
         yield target
     finally:

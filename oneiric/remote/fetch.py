@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import httpx
 
+from oneiric.remote._quiet import quiet_client
 from oneiric.remote.errors import RemoteSyncError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class Fetcher:
             return
         try:
             async with asyncio.timeout(deadline):
-                await self._request(location, sink, max_bytes)
+                with quiet_client():
+                    await self._request(location, sink, max_bytes)
         except TimeoutError:
             raise httpx.ReadTimeout(f"no complete answer within {deadline:g} s") from None
 

@@ -172,3 +172,16 @@ async def test_nothing_that_is_told_or_remembered_holds_it(
     assert TOKEN not in told
     assert "sig=" not in told
     assert TOKEN not in (cache_dir / "remote_status.json").read_text()
+
+
+async def test_the_http_client_logs_no_url_of_ours(
+    site: Site, source_for: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At any level nothing is logged that holds a URL's query; requests of somebody else are logged as ever."""
+    caplog.set_level("DEBUG")
+    url = site.put("/m", page(manifest()))
+    await source_for(f"{url}?token={TOKEN}").sync()
+    assert TOKEN not in caplog.text
+    async with httpx.AsyncClient() as client:
+        await client.get(f"{url}?mine")
+    assert f"{url}?mine" in caplog.text
