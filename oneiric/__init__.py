@@ -6,8 +6,9 @@ What stands here is imported when it is first used, so that a command pays for w
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from oneiric._version import __version__
 
 if TYPE_CHECKING:
     from oneiric.core.activity import DomainActivity, DomainActivityStore
@@ -52,11 +53,6 @@ _MODULES = {
     "oneiric.runtime.orchestrator": ("RuntimeOrchestrator", "orchestrated_runtime"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
-
-try:
-    __version__ = version("oneiric")
-except PackageNotFoundError:
-    __version__ = "0.0.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -85,7 +85,10 @@ class Demo:
     def stop(self) -> tuple[int, str]:
         """Interrupt it as Ctrl-C does, and return its exit code and the rest of what it printed."""
         self.process.send_signal(signal.SIGINT)
-        output, _ = self.process.communicate(timeout=30)
+        try:
+            output, _ = self.process.communicate(timeout=30)
+        finally:
+            self.process.kill()
         return self.process.returncode, output
 
     def metrics(self) -> str:
@@ -123,7 +126,11 @@ class Prometheus:
         }
         process = subprocess.Popen([program, *(f"--{name}={value}" for name, value in options.items())])
         server = cls(process, f"http://{address}")
-        eventually(server._is_ready, what="Prometheus is ready")
+        try:
+            eventually(server._is_ready, what="Prometheus is ready")
+        except BaseException:
+            server.stop()
+            raise
         return server
 
     def stop(self) -> None:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer evaluates the annotations
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from oneiric._version import __version__
+
+
+class LogLevel(StrEnum):
+    """The levels that can be asked for."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
 
 app = typer.Typer(
     name="oneiric",
@@ -30,27 +42,43 @@ def root(
 ) -> None:
     """Resolve, hot-swap and observe the providers of a running process."""
     if show_version:
-        typer.echo(f"oneiric {version('oneiric')}")
+        typer.echo(f"oneiric {__version__}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
 @app.command()
-def demo(
+def demo(  # noqa: PLR0913 - one parameter an option
     *,
     seconds: Annotated[float, typer.Option(min=0, help="How long to run; 0 runs until interrupted.")] = 60.0,
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Operations a second.")] = 20.0,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of /metrics; 0 picks a free one.")] = None,
     logs: Annotated[bool, typer.Option("--logs", help="Write the log lines to standard error.")] = False,
     log_file: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the log lines to this file.")] = None,
+    log_level: Annotated[LogLevel, typer.Option(help="Write log lines of this level and above.")] = LogLevel.INFO,
 ) -> None:
     """Run the real runtime on a signed manifest that it serves to itself, and serve /metrics."""
+    if logs and log_file is not None:
+        raise typer.BadParameter("the log lines go to standard error or to a file, not to both", param_hint="--logs")
+    try:
+        _demo(
+            seconds=seconds,
+            rate=rate,
+            port=port,
+            logs=logs,
+            log_file=log_file,
+            log_level=log_level.value.upper(),
+        )
+    except KeyboardInterrupt:  # before or after the demonstration handles it itself
+        raise typer.Exit(0) from None
+
+
+def _demo(**options: Any) -> None:
     from oneiric.cli.demo import DemoOptions, run_demo  # noqa: PLC0415 - other commands do not need the runtime
     from oneiric.core.config import SettingsError  # noqa: PLC0415 - likewise
 
-    options = DemoOptions(seconds=seconds, rate=rate, port=port, logs=logs, log_file=log_file)
     try:
-        raise typer.Exit(run_demo(options))
+        run_demo(DemoOptions(**options))
     except SettingsError as error:
         typer.echo(f"oneiric: {error}", err=True)
         raise typer.Exit(2) from None

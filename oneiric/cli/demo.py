@@ -43,6 +43,7 @@ class DemoOptions:
         port: Port of the metrics; 0 picks a free one, None leaves the address to the settings.
         logs: Write the log lines to standard error instead of a file.
         log_file: The file they are written to; None: one in a temporary directory.
+        log_level: The level from which on they are written.
         seed: Makes two runs take the same steps.
     """
 
@@ -51,11 +52,12 @@ class DemoOptions:
     port: int | None = None
     logs: bool = False
     log_file: Path | None = None
+    log_level: str = "INFO"
     seed: int = 0
 
 
-def run_demo(options: DemoOptions) -> int:
-    """Run the demonstration and return the exit code: 0, also when it is interrupted."""
+def run_demo(options: DemoOptions) -> None:
+    """Run the demonstration until its time is over or it is interrupted; SettingsError for what cannot be used."""
     console = Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="oneiric-demo-", ignore_cleanup_errors=True) as name:
         manifests = Path(name) / "manifests"
@@ -65,7 +67,6 @@ def run_demo(options: DemoOptions) -> int:
             console.print(f"[bold]log lines[/]  {log_target}")
             asyncio.run(_demonstrate(options, settings, world, console))
     console.print("stopped cleanly")
-    return 0
 
 
 async def _demonstrate(options: DemoOptions, settings: OneiricSettings, world: DemoWorld, console: Console) -> None:
@@ -92,9 +93,9 @@ async def _drive(
     stop = asyncio.create_task(interrupted.wait())
     tasks: tuple[asyncio.Task[Any], ...] = (work, show, stop)
     done, _ = await asyncio.wait(tasks, timeout=options.seconds or None, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
+    for task in tasks:  # one after another, so that what is shown last has what the last step did
         task.cancel()
-    await asyncio.wait(tasks)
+        await asyncio.wait([task])
     for task in done:
         task.result()
 
@@ -159,12 +160,12 @@ def _settings(options: DemoOptions, cache: Path) -> OneiricSettings:
 def _logging(options: DemoOptions) -> Iterator[str]:
     """Configure logging as *options* say, and yield where the lines go."""
     if options.logs:
-        sink, target = LoggingSinkConfig(target="stderr"), "standard error"
+        sink, target = LoggingSinkConfig(target="stderr", level=options.log_level), "standard error"
     else:
         path = options.log_file or _new_log_file()
-        sink, target = LoggingSinkConfig(target="file", path=path), str(path)
+        sink, target = LoggingSinkConfig(target="file", path=path, level=options.log_level), str(path)
     try:
-        handle = configure_logging(LoggingConfig(sinks=[sink]))
+        handle = configure_logging(LoggingConfig(level=options.log_level, sinks=[sink]))
     except OSError as error:
         raise SettingsError(f"--log-file {target}: cannot be written: {error.strerror}") from error
     try:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import json
 import math
-import re
 from datetime import date, datetime, time
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-from oneiric.core.redaction import MAX_ERROR_CHARS, describe, redact
+from oneiric.core.redaction import MAX_ERROR_CHARS, SECRET_NAME, describe, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,9 +32,6 @@ _FIRST = {"event": MAX_EVENT_CHARS, "level": 32, "logger": 128, "timestamp": 64}
 _LIMITS = {**_FIRST, "error": MAX_ERROR_CHARS, "exception": MAX_EXCEPTION_CHARS, "stack": MAX_EXCEPTION_CHARS}
 _ALWAYS_REDACTED = frozenset({"error", "exception", "stack"})
 _TRUNCATED = "truncated"
-_SECRET_KEY = re.compile(
-    r"token|secret|passw(or)?d|passphrase|authorization|cookie|credential|(api|access|private)[-_.]?key", re.IGNORECASE
-)
 _MASK = "***"
 _INT_BITS = 64  # what readers of JSON can be expected to take as a number
 _DEPTH = 4
@@ -110,7 +106,7 @@ def _field(name: str, value: object) -> Scalar:
 
 @functools.lru_cache(maxsize=1_024)
 def _is_secret(name: str) -> bool:
-    return _SECRET_KEY.search(name) is not None
+    return SECRET_NAME.search(name) is not None
 
 
 def _name(key: object) -> str:
@@ -161,11 +157,13 @@ def _integer(number: int) -> int | str:
 
 
 def _text(text: str, limit: int) -> str:
+    if "://" in text[: 2 * limit]:  # before it is cut, or a torn URL would show its credentials
+        text = redact(text, limit=limit)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()  # strict readers refuse a lone surrogate
-    return redact(text, limit=limit) if "://" in text else text
+    return text
 
 
 def _plain(value: object, depth: int, nodes: Iterator[int]) -> object:

@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import functools
 import importlib
-import importlib.metadata
 import logging
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 from structlog.stdlib import ProcessorFormatter
 
+from oneiric._version import __version__
 from oneiric.core._log_fields import COPIES, flatten_exception, interpolate, timestamp, trace_ids
 from oneiric.core._log_render import MAX_EVENT_CHARS, render_console, render_json
 from oneiric.core._log_setup import (
@@ -214,7 +214,7 @@ class _Line:
     """A processor that adds what every line carries; fields that the line already has stay."""
 
     def __init__(self, config: LoggingConfig) -> None:
-        release = config.release or (_own_version() if config.service_name == DEFAULT_LOGGER_NAME else None)
+        release = config.release or (__version__ if config.service_name == DEFAULT_LOGGER_NAME else None)
         service = {
             "service.name": config.service_name,
             "service.version": release,
@@ -326,10 +326,3 @@ def _isolated(processor: Processor) -> Processor:
 
 def _known(values: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _own_version() -> str | None:
-    try:
-        return importlib.metadata.version(DEFAULT_LOGGER_NAME)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -85,6 +85,7 @@ class Observers:
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
         self._lock = threading.RLock()
+        self._telling_failure = threading.local()
         self._observers: tuple[Observer, ...] = ()
         self._table = _Table(self, ())
 
@@ -104,11 +105,7 @@ class Observers:
             if not any(known is observer for known in self._observers):
                 self._replace((*self._observers, observer))
 
-        def remove() -> None:
-            with self._lock:
-                self._replace(tuple(known for known in self._observers if known is not observer))
-
-        return remove
+        return once(lambda: self._remove(observer))
 
     def refresh(self) -> None:
         """Ask every observer anew what it wants, after a log level was changed for instance."""
@@ -125,17 +122,25 @@ class Observers:
             try:
                 receiver(event)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
-                if type(event) is not HookFailed:
-                    self.hook_failed(sink, error)
+                self.hook_failed(sink, error)
 
     def operation(self, operation: OperationT) -> Running[OperationT]:
         """Return a context manager that tells *operation* and, when its body ends, how it ended."""
         return Running(self, operation)
 
     def hook_failed(self, sink: str, error: BaseException) -> None:
-        """Report that *sink*, whose failure must not stop the runtime, failed with *error*."""
+        """Report that *sink*, whose failure must not stop the runtime, failed with *error*.
+
+        What fails while a failure is told, in the same thread, is not told in turn: one bad observer starts no chain.
+        """
+        if getattr(self._telling_failure, "now", False):
+            return
         error_type, text = describe(error)
-        self.notify(HookFailed(sink=sink, error_type=error_type, error=text))
+        self._telling_failure.now = True
+        try:
+            self.notify(HookFailed(sink=sink, error_type=error_type, error=text))
+        finally:
+            self._telling_failure.now = False
 
     def start(self, operation: Operation) -> list[tuple[Scope, str]]:
         """Tell that *operation* starts and return the scopes to end it with; for :class:`Running`."""
@@ -162,6 +167,10 @@ class Observers:
                 scope.close()
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
                 self.hook_failed(sink, error)
+
+    def _remove(self, observer: Observer) -> None:
+        with self._lock:
+            self._replace(tuple(known for known in self._observers if known is not observer))
 
     def _replace(self, observers: tuple[Observer, ...]) -> None:
         self._observers = observers
@@ -256,6 +265,17 @@ class _Table(dict[type[Event], tuple[tuple[Receiver, str], ...]]):
                     entry.append((receiver, _name(observer)))
         self[event_type] = tuple(entry)
         return self[event_type]
+
+
+def once(work: Callable[[], None]) -> Callable[[], None]:
+    """Return what does *work* when it is called first, and nothing after that."""
+    left = [work]
+
+    def do() -> None:
+        if left:
+            left.pop()()
+
+    return do
 
 
 def _name(observer: Observer) -> str:

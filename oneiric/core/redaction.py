@@ -9,20 +9,35 @@ MAX_ERROR_CHARS = 512
 """Longest text of an error in a record, in characters."""
 
 _MAX_SCANNED_CHARS = 8 * MAX_ERROR_CHARS  # bounds the work on a hostile message
-_URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{0,31})://([^\s'\"<>`]+)")
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]+")
-_SECRET = re.compile(  # every repetition is bounded or ends a match, so that no text makes it backtrack
-    r"(?i)((?:token|secret|passw(?:or)?d|authorization|(?:api|access|private)[-_]?key|credential)[\w-]{0,64})"
-    r"(\"?'?\s{0,8}[=:]\s{0,8})(\"[^\"]*\"|'[^']*'|[^\s,;&)}\]]+)"
-)
+_NAMES = r"(?:token|secret|passw(?:or)?d|passphrase|pwd|(?:api|access|private)[-_.]?key|credential|session[-_]?id)"
+SECRET_NAME = re.compile(rf"(?i){_NAMES}|authorization|cookie")
+"""Found in the name of whatever holds a secret."""
+
+# Every repetition is bounded or ends a match, so that no text makes a pattern backtrack.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31})://(\S+)")
+_USERINFO = re.compile(r"(?<!:)//[^\s/]{1,256}@")
+_HEADER = re.compile(r"(?i)((?:authorization|cookie)[\"']?\s{0,8}[=:]\s{0,8})[^\r\n]+")
+_BEARER = re.compile(r"(?i)\b(bearer|basic|digest)\s{1,8}[A-Za-z0-9+/=._~-]+")
+_VALUE = r"""(?:"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$)|[^\s,;&)}\]]+)"""
+_SECRET = re.compile(rf"(?i)({_NAMES}[\w-]{{0,64}})([\"']{{0,2}}\s{{0,8}}[=:]\s{{0,8}}){_VALUE}")
+_SIGNATURE = re.compile(r"(?i)\b((?:[\w-]{0,32}-)?sig(?:nature)?=)[^\s&]+")
+_FLAG = re.compile(rf"(?i)(--?[\w-]{{0,32}}{_NAMES}[\w-]{{0,32}})\s{{1,8}}\S+")
 
 
 def redact(text: str, *, limit: int = MAX_ERROR_CHARS) -> str:
-    """Return *text* without credentials and with URLs cut to scheme and host, at most *limit* characters long."""
-    text = text[:_MAX_SCANNED_CHARS]
+    """Return *text* without credentials and with URLs cut to scheme and host, at most *limit* characters long.
+
+    What may be a credential goes, even if it may be something else too.
+    """
+    if len(text) > _MAX_SCANNED_CHARS:
+        text = _without_torn_end(text[:_MAX_SCANNED_CHARS])
     text = _URL.sub(_shorten, text)
+    text = _USERINFO.sub("//***@", text)
+    text = _HEADER.sub(r"\1***", text)
     text = _BEARER.sub(r"\1 ***", text)
     text = _SECRET.sub(r"\1\2***", text)
+    text = _SIGNATURE.sub(r"\1***", text)
+    text = _FLAG.sub(r"\1 ***", text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -45,6 +60,14 @@ def host_of(url: str) -> str:
 
 def _shorten(match: re.Match[str]) -> str:
     scheme, rest = match.groups()
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    authority, *beyond = re.split(r"[/?#]", rest, maxsplit=1)
+    if beyond and "@" in beyond[0]:  # a password may hold what ends an authority: what is the host cannot be told
+        return f"{scheme}://…"
     host = authority.rpartition("@")[2]
-    return f"{scheme}://{host}" if len(host) == len(rest) else f"{scheme}://{host}/…"
+    return f"{scheme}://{host}/…" if beyond or host != authority else f"{scheme}://{host}"
+
+
+def _without_torn_end(text: str) -> str:
+    """Return *text* without its last word, which may be the beginning of a credential that is not recognised."""
+    head, _, _ = text.rstrip().rpartition(" ")
+    return f"{head} …"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,27 +51,30 @@ def _metric(metric: Metric) -> dict[str, Any]:
     return {
         "type": metric.type,
         "stability": metric.stability,
-        "labels": {label.name: list(label.values) for label in metric.labels},
+        "labels": {label.name: {"values": list(label.values), "open": label.open} for label in metric.labels},
         "buckets": list(metric.buckets),
+        "fold": metric.fold,
     }
 
 
 def _signal(signal: Signal) -> dict[str, Any]:
     return {
         "metrics": [_binding(binding) for binding in signal.metrics],
-        "logs": [_log(log) for log in signal.logs],
+        "logs": [_plain(log) for log in signal.logs],
         "span": signal.span,
         "logger": signal.area,
+        "known": list(signal.known),
+        "gone": [_plain(gone) for gone in signal.gone],
     }
 
 
 def _binding(binding: Count | Observe | Read) -> dict[str, Any]:
-    phases = {} if not hasattr(binding, "on") else {"on": list(binding.on)}
-    return {"metric": binding.metric.name, "const": dict(binding.const), **phases}
+    return _plain(binding) | {"metric": binding.metric.name, "is": type(binding).__name__}
 
 
-def _log(log: Log) -> dict[str, Any]:
-    return {"event": log.name, "level": log.level, "fields": list(_fields(log)), "const": dict(log.const)}
+def _plain(record: Any) -> dict[str, Any]:
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _fields(log: Log) -> tuple[str, ...]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
+from oneiric._version import __version__
 from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful
 from oneiric.observability import events as own
 from oneiric.observability._isolation import IsolatedCollector, own_registry
 from oneiric.observability._logs import DEFAULT_RATE_LIMIT_SECONDS, LogSink
 from oneiric.observability._prometheus import DEFAULT_SERIES_BUDGET, PrometheusSink
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.exposition import Exposition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,14 +59,19 @@ def attach(
     seams = _seams(targets)
     if not seams:
         raise ValueError(f"nothing to attach to: none of {[type(target).__name__ for target in targets]} has observers")
-    telemetry = _attached(seams)
+    telemetry = known = _attached(seams)
     if telemetry is None:
-        sink = PrometheusSink(CATALOGUE, seams[0], version=_version(), series_budget=series_budget)
+        sink = PrometheusSink(CATALOGUE, seams[0], version=__version__, series_budget=series_budget)
         sinks: list[Sink] = [sink, LogSink(CATALOGUE, seams[0], rate_limit=log_rate_limit)]
-        if tracing and find_spec("opentelemetry") is not None:
-            sinks.insert(0, _tracing_sink(tracer_provider))
+        if tracing:
+            sinks[:0] = _tracing_sinks(tracer_provider)
         telemetry = Telemetry(seams[0], sink, sinks, registry)
-    telemetry.add(*targets)
+    try:
+        telemetry.add(*targets)
+    except BaseException:
+        if telemetry is not known:
+            telemetry.detach()
+        raise
     return telemetry
 
 
@@ -88,9 +94,10 @@ class Telemetry:
         self.collector = IsolatedCollector(sink, name=sink.name, observers=observers)
         self.registry = own_registry(observers) if registry is None else registry
         self.registry.register(self.collector)
+        self._observers = observers
         self._sink = sink
         self._sinks = sinks
-        self._removers: list[Callable[[], None]] = [lambda: self.registry.unregister(self.collector)]
+        self._removers: list[Callable[[], None]] = [self._unregister]
         self._watched: list[tuple[object, Callable[[], None]]] = []
 
     def __enter__(self) -> Self:
@@ -107,9 +114,14 @@ class Telemetry:
         """Want nothing; the sinks are observers of their own."""
 
     def add(self, *targets: object) -> None:
-        """Attach the same sinks to further *targets*; those it already has are left alone."""
+        """Attach the same sinks to further *targets*; those it already has are left alone, as are other telemetries.
+
+        After :meth:`detach` this does nothing.
+        """
+        if not self._removers:
+            return
         for seam in _seams(targets):
-            if self not in seam.attached:
+            if _attached([seam]) is None:
                 self._add_seam(seam)
         for target in targets:
             if not any(known is target for known, _ in self._watched):
@@ -139,6 +151,14 @@ class Telemetry:
             stop()
         self._watched.clear()
 
+    def exposition(self, *, ready: Callable[[], bool] | None = None) -> Exposition:
+        """Return what answers requests for the metrics, to be served or mounted; *ready* answers for /readyz."""
+        return Exposition(self.registry, ready=ready, observers=self._observers)
+
+    def _unregister(self) -> None:
+        with suppress(KeyError):  # whoever owns the registry may have removed it
+            self.registry.unregister(self.collector)
+
     def _add_seam(self, seam: Observers) -> None:
         self._removers.append(seam.add(self))
         self._removers.extend([seam.add(sink) for sink in self._sinks])
@@ -164,17 +184,12 @@ def _attached(seams: Iterable[Observers]) -> Telemetry | None:
     return next((found for seam in seams for found in seam.attached if isinstance(found, Telemetry)), None)
 
 
-def _tracing_sink(provider: TracerProvider | None) -> Sink:
-    from oneiric.observability._tracing import TracingSink  # noqa: PLC0415 - only where OpenTelemetry is installed
-
-    return TracingSink(CATALOGUE, version=_version(), provider=provider)
-
-
-def _version() -> str:
+def _tracing_sinks(provider: TracerProvider | None) -> list[Sink]:
     try:
-        return version("oneiric")
-    except PackageNotFoundError:
-        return "0.0.0"
+        from oneiric.observability._tracing import TracingSink  # noqa: PLC0415 - only where OpenTelemetry is installed
+    except ImportError:
+        return []
+    return [TracingSink(CATALOGUE, version=__version__, provider=provider)]
 
 
 def _nothing() -> None:

@@ -58,6 +58,7 @@ class Family(Generic[CellT]):
         self._budget = budget
         self._folded = folded
         self._open = tuple(label.open for label in metric.labels)
+        self._folds = 0
 
     def at(self, labels: LabelSet) -> CellT:
         """Return the cell of *labels*, or the folded one when *labels* are new and the budget is spent."""
@@ -73,7 +74,7 @@ class Family(Generic[CellT]):
         """Start at 0 the cells that *known* label values and enumerated values span, as far as the budget goes."""
         axes = [(known[label.name],) if label.name in known else label.values for label in self.metric.labels]
         for labels in product(*axes):
-            if labels not in self.cells and len(self.cells) < self._budget:
+            if labels not in self.cells and self._has_room():
                 self.cells[labels] = self._cell(self.metric)
 
     def forget(self, gone: Mapping[str, str]) -> None:
@@ -82,13 +83,20 @@ class Family(Generic[CellT]):
         wanted = [(names.index(name), value) for name, value in gone.items()]
         for labels in list(self.cells):
             if all(labels[index] == value for index, value in wanted):
-                del self.cells[labels]
+                self.cells.pop(labels, None)
+
+    def _has_room(self) -> bool:
+        return len(self.cells) - self._folds < self._budget or not self.metric.foldable
 
     def _miss(self, labels: LabelSet) -> CellT:
-        if len(self.cells) >= self._budget and self.metric.foldable:
+        labels = fit_labels(labels)
+        if labels not in self.cells and not self._has_room():
             self._folded(self.metric.name)
             labels = tuple(OTHER if is_open else value for value, is_open in zip(labels, self._open, strict=True))
-        cell = self.cells.get(labels)
-        if cell is None:
-            cell = self.cells[labels] = self._cell(self.metric)
-        return cell
+            self._folds += labels not in self.cells
+        return self.cells.setdefault(labels, self._cell(self.metric))
+
+
+def fit_labels(labels: tuple[object, ...]) -> LabelSet:
+    """Return *labels* as text that any exposition format can hold."""
+    return tuple(str(value).encode("utf-8", "replace").decode() for value in labels)

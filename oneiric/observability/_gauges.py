@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from oneiric.observability._cells import fit_labels
 from oneiric.observability._fields import Getter, getter, label_values
 from oneiric.observability._model import OTHER, Catalogue, Metric, Read
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oneiric.core.events import State
 
 LabelSet: TypeAlias = tuple[str, ...]
@@ -34,11 +37,13 @@ class Gauges:
     """The gauges of one scrape: ``values`` by metric name and label set, ``folded`` counted by metric name.
 
     Label sets over *budget* are folded as those of counters are; the values combine as the metric's ``fold`` says.
+    Label sets that *is_gone* says are over are left out.
     """
 
-    def __init__(self, plan: Plan, *, budget: int) -> None:
+    def __init__(self, plan: Plan, *, budget: int, is_gone: Callable[[Metric, LabelSet], bool]) -> None:
         self._plan = plan
         self._budget = budget
+        self._is_gone = is_gone
         self.values: dict[str, dict[LabelSet, float]] = {}
         self.folded: dict[str, int] = {}
 
@@ -46,13 +51,13 @@ class Gauges:
         """Take what *state* says; a label or a value of None leaves the sample out."""
         for metric, labels_of, value_of in self._plan.get(type(state), ()):
             labels, value = labels_of(state), value_of(state)
-            if value is not None and None not in labels:
+            if value is not None and None not in labels and not self._is_gone(metric, labels):
                 self._set(metric, labels, float(value))
 
     def _set(self, metric: Metric, labels: LabelSet, value: float) -> None:
         samples = self.values.setdefault(metric.name, {})
         if labels in samples or len(samples) < self._budget or not metric.foldable:
-            samples[labels] = value
+            samples[fit_labels(labels)] = value
             return
         self.folded[metric.name] = self.folded.get(metric.name, 0) + 1
         folded = tuple(OTHER if label.open else own for label, own in zip(metric.labels, labels, strict=True))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class IsolatedCollector(Collector):
-    """A collector that exposes all of what *inner* collects, or, when that cannot be had or rendered, nothing.
+    """A collector that exposes what *inner* collects, but for a family that cannot be rendered; nothing if it raises.
 
     Args:
         inner: What collects.
@@ -35,9 +35,10 @@ class IsolatedCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the families of the inner collector, complete and fit to be rendered; never raises an Exception."""
         try:
-            return [_checked(family) for family in self._inner.collect()]
+            families = list(self._inner.collect())
         except Exception as error:  # noqa: BLE001 - isolation is the job
             return self._failed(error)
+        return [family for family in families if self._is_fit(family)]
 
     def describe(self) -> Iterable[Metric]:
         """Return what the inner collector declares, or nothing, so that to register never collects."""
@@ -46,15 +47,51 @@ class IsolatedCollector(Collector):
         except Exception as error:  # noqa: BLE001 - isolation is the job
             return self._failed(error)
 
+    def _is_fit(self, family: Metric) -> bool:
+        try:
+            _check(family)
+        except Exception as error:  # noqa: BLE001 - isolation is the job
+            self._failed(error)
+            return False
+        return True
+
     def _failed(self, error: Exception) -> list[Metric]:
         error_type, text = describe(error)
         self._observers.notify(ScrapeFailed(collector=self._name, error_type=error_type, error=text))
         return []
 
 
-def own_registry(observers: Observers) -> CollectorRegistry:
-    """Return a fresh registry with the process, platform and garbage collection collectors on it, each isolated."""
-    registry = CollectorRegistry(auto_describe=False)
+class OwnRegistry(CollectorRegistry):
+    """A registry in which every collector is isolated, whoever registers it.
+
+    Args:
+        observers: Told of every failure.
+    """
+
+    def __init__(self, observers: Observers) -> None:
+        super().__init__(auto_describe=False)
+        self._observers = observers
+        self._isolated: dict[int, IsolatedCollector] = {}
+
+    def register(self, collector: Collector) -> None:
+        """Register *collector*, isolated; ValueError for a name that is there already."""
+        isolated = self._isolate(collector)
+        super().register(isolated)
+        self._isolated[id(collector)] = isolated
+
+    def unregister(self, collector: Collector) -> None:
+        """Remove *collector*; KeyError if it was not registered."""
+        super().unregister(self._isolated.pop(id(collector)))
+
+    def _isolate(self, collector: Collector) -> IsolatedCollector:
+        if isinstance(collector, IsolatedCollector):
+            return collector
+        return IsolatedCollector(collector, name=type(collector).__name__, observers=self._observers)
+
+
+def own_registry(observers: Observers) -> OwnRegistry:
+    """Return a fresh registry with the process, platform and garbage collection collectors on it."""
+    registry = OwnRegistry(observers)
     for name, collector_type in (("process", ProcessCollector), ("platform", PlatformCollector), ("gc", GCCollector)):
         # A registry is a collector itself, and the one place that holds nothing where an interpreter has no such data.
         alone = CollectorRegistry(auto_describe=False)
@@ -63,13 +100,12 @@ def own_registry(observers: Observers) -> CollectorRegistry:
     return registry
 
 
-def _checked(family: Metric) -> Metric:
+def _check(family: Metric) -> None:
     if not isinstance(family, Metric):
         raise TypeError(f"a collector yields prometheus_client Metric objects, not {type(family).__name__}")
     _check_text(family.name, family.documentation)
     for sample in family.samples:
         _check_sample(sample)
-    return family
 
 
 def _check_sample(sample: Sample) -> None:

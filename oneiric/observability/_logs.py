@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from oneiric.core.events import Event, Finished, HookFailed, Operation
 from oneiric.core.logging import event_logger, is_enabled, log_failures
 from oneiric.observability import events as own
-from oneiric.observability._fields import Getter, getter
+from oneiric.observability._fields import Getter, getter, label_values
 from oneiric.observability._model import ENDED, Catalogue, Log, Phase, Signal
 
 if TYPE_CHECKING:
@@ -22,7 +22,13 @@ COMMON_FIELDS = ("domain", "key", "provider", "error_type", "error")
 """Fields that every log event carries where its event has a value for them."""
 
 DEFAULT_RATE_LIMIT_SECONDS = 1.0
-"""A rate-limited log event is written at most once in this time."""
+"""A rate-limited log event is written at most once in this time for each subject."""
+
+SUBJECT_FIELDS = ("domain", "key", "sink", "collector")
+"""Fields that tell subjects apart: one component that is blocked again and again does not hide another."""
+
+MAX_LIMITED_SUBJECTS = 256
+"""Subjects that a rate-limited log event tells apart at a time; any others count as one."""
 
 Write: TypeAlias = "Callable[[Any], None]"
 
@@ -37,7 +43,7 @@ class LogSink:
     Args:
         catalogue: What to write.
         observers: The seam through which the sink reports what it wrote and suppressed.
-        rate_limit: Seconds in which a rate-limited event is written at most once; 0 writes all.
+        rate_limit: Seconds in which a rate-limited event is written at most once for a subject; 0 writes all.
         clock: Monotonic seconds; measures the rate limit.
     """
 
@@ -76,7 +82,7 @@ class LogSink:
 
     def _writer(self, signal: Signal, log: Log) -> Write:
         write = self._write(signal, log)
-        return self._limited(log, write) if log.limited and self._rate_limit > 0 else write
+        return self._limited(signal, log, write) if log.limited and self._rate_limit > 0 else write
 
     def _write(self, signal: Signal, log: Log) -> Write:
         logger_name, observers = LOGGER_PREFIX + signal.area, self._observers
@@ -102,21 +108,24 @@ class LogSink:
         if lost > self._lost:
             failures = log_failures()
             text = f"{failures.dropped} lines dropped, {failures.failed} failures to write; {failures.last_error}"
-            self._observers.notify(HookFailed(sink=self.name, error_type="OSError", error=text))
+            self._observers.hook_failed(self.name, OSError(text))
         self._lost = lost
 
-    def _limited(self, log: Log, write: Write) -> Write:
+    def _limited(self, signal: Signal, log: Log, write: Write) -> Write:
         observers, clock, interval = self._observers, self._clock, self._rate_limit
         told = own.LogSuppressed(event=log.name)
-        due = float("-inf")
+        subject_of = label_values(signal.event, [name for name in SUBJECT_FIELDS if name in signal.fields], {})
+        due: dict[tuple[str, ...], float] = {}
 
         def write_at_times(event: Any) -> None:
-            nonlocal due
-            now = clock()
-            if now < due:
+            now, subject = clock(), subject_of(event)
+            if subject not in due and len(due) >= MAX_LIMITED_SUBJECTS:
+                _forget(due, before=now)
+                subject = subject if len(due) < MAX_LIMITED_SUBJECTS else _ALL_OTHERS
+            if now < due.get(subject, now):
                 observers.notify(told)
                 return
-            due = now + interval
+            due[subject] = now + interval
             write(event)
 
         return write_at_times
@@ -139,12 +148,18 @@ class _OperationReceiver:
         pass
 
 
+_ALL_OTHERS = ("",)
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+
+
+def _forget(due: dict[tuple[str, ...], float], *, before: float) -> None:
+    for subject in [subject for subject, when in due.items() if when <= before]:
+        del due[subject]
 
 
 def _lost() -> int:

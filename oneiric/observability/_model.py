@@ -130,10 +130,14 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Series with the event's values of *labels* go away when the event's boolean field *when* is true ("": always)."""
+    """Series with the event's values of *labels* go away when the event's boolean field *when* is true ("": always).
+
+    With *gauges*, so do gauges that can still be read.
+    """
 
     labels: tuple[str, ...]
     when: str = ""
+    gauges: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from oneiric.core.events import Event, Finished, Operation
 from oneiric.core.redaction import describe
 from oneiric.observability import events as own
 from oneiric.observability._cells import CounterCell, Family, HistogramCell
+from oneiric.observability._departed import Departed
 from oneiric.observability._families import counter_family, empty_family, gauge_family, histogram_family
 from oneiric.observability._fields import getter, label_values
 from oneiric.observability._gauges import Gauges, compile_reads
@@ -67,12 +68,14 @@ class PrometheusSink(Collector):
         self._observers = observers
         self._budget = series_budget
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finaliser or signal handler may report while its own thread does
         self._sources: tuple[tuple[str, Stateful], ...] = ()
         self._reads = compile_reads(catalogue)
         self._scrape_duration: float | None = None
         self._folded: list[str] = []
         self._full: set[str] = set()
+        self._gauges_folded: dict[str, int] = {}
+        self._departed = Departed()
         self._build = own.BuildState(
             version=version, python=platform.python_version(), implementation=platform.python_implementation()
         )
@@ -111,11 +114,13 @@ class PrometheusSink(Collector):
     def collect(self) -> Iterator[MetricFamily]:
         """Yield every family of the catalogue; a source that raises is reported and left out."""
         started = self._clock()
-        gauges = Gauges(self._reads, budget=self._budget)
+        gauges = Gauges(self._reads, budget=self._budget, is_gone=self._departed.has)
         for name, source in self._sources:
             self._read(name, source.states, gauges)
         self._read(type(self).__name__, lambda: self._own_states(gauges), gauges)
-        self._tell_folded([name for name, times in gauges.folded.items() for _ in range(times)])
+        for name, count in gauges.folded.items():
+            self._tell_folded(name, count - self._gauges_folded.get(name, 0))
+            self._gauges_folded[name] = max(count, self._gauges_folded.get(name, 0))
         families = list(self._render(gauges))
         self._scrape_duration = self._clock() - started
         yield from families
@@ -141,8 +146,8 @@ class PrometheusSink(Collector):
                 names = folded[:] if folded else ()
                 if names:
                     folded.clear()
-            if names:
-                self._tell_folded(names)
+            for name in names:
+                self._tell_folded(name, 1)
 
         return write_all
 
@@ -166,9 +171,11 @@ class PrometheusSink(Collector):
     def _preparation(self, signal: Signal) -> Write:
         names = signal.known
         families = [family for family in self._families() if family.determined_by(frozenset(names))]
+        departed = self._departed
 
         def prepare(event: Event) -> None:
             known = {name: getattr(event, name) for name in names}
+            departed.remove(known)
             for family in families:
                 family.prepare(known)
 
@@ -177,22 +184,27 @@ class PrometheusSink(Collector):
     def _removal(self, gone: Gone) -> Write:
         families = [family for family in self._families() if set(gone.labels) <= set(family.metric.label_names)]
         applies = attrgetter(gone.when) if gone.when else _always
+        departed = self._departed
 
         def remove(event: Event) -> None:
             if applies(event):
+                labels = {name: getattr(event, name) for name in gone.labels}
+                if gone.gauges:
+                    departed.add(labels)
                 for family in families:
-                    family.forget({name: getattr(event, name) for name in gone.labels})
+                    family.forget(labels)
 
         return remove
 
-    def _tell_folded(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._observers.notify(own.SeriesFolded(metric=name))
-            with self._lock:
-                first = name not in self._full
-                self._full.add(name)
-            if first:
-                self._observers.notify(own.SeriesLimitReached(metric=name))
+    def _tell_folded(self, name: str, samples: int) -> None:
+        if samples <= 0:
+            return
+        self._observers.notify(own.SeriesFolded(metric=name, samples=samples))
+        with self._lock:
+            first = name not in self._full
+            self._full.add(name)
+        if first:
+            self._observers.notify(own.SeriesLimitReached(metric=name))
 
     def _read(self, name: str, states: Callable[[], Iterable[State]], gauges: Gauges) -> None:
         try:

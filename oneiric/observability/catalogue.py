@@ -14,7 +14,20 @@ DOMAIN = Label("domain")
 KEY = Label("key", open=True)
 PROVIDER = Label("provider", open=True)
 SOURCE = Label("source", open=True)
-SINK = Label("sink")
+SINK = Label(
+    "sink",
+    (
+        "prometheus",
+        "log",
+        "tracing",
+        "metrics_server",
+        "activity_store",
+        "lifecycle_status",
+        "remote_status",
+        "runtime_health",
+        "settings",
+    ),
+)
 METRIC = Label("metric")
 
 SELECTION_REASONS = ("no_candidate", "provider_not_found", "capability_mismatch", "error")
@@ -480,7 +493,10 @@ CATALOGUE = Catalogue(
         Signal(
             events.Unregistered,
             area="resolver",
-            gone=(Gone(COMPONENT, when="provider_gone"), Gone(("domain", "key"), when="key_gone")),
+            gone=(
+                Gone(COMPONENT, when="provider_gone", gauges=False),  # its instance may serve on
+                Gone(("domain", "key"), when="key_gone"),
+            ),
         ),
         Signal(
             events.CandidateCount,
@@ -593,7 +609,7 @@ CATALOGUE = Catalogue(
             metrics=(
                 Count(SYNCS, on=("success",), const={"outcome": "success"}),
                 Count(SYNCS, on=("failed",), const={"outcome": "failed"}),
-                Count(SYNCS, on=("skipped", "cancelled"), const={"outcome": "skipped"}),
+                Count(SYNCS, on=("skipped",), const={"outcome": "skipped"}),
                 Observe(SYNC_DURATION, on=("success", "failed")),
                 Count(SYNC_FAILURES, on=("failed",)),
             ),
@@ -741,11 +757,16 @@ CATALOGUE = Catalogue(
             area="observability",
             logs=(Log("series-limit-reached", "warning", ("metric",)),),
         ),
-        Signal(own.SeriesFolded, area="observability", metrics=(Count(SERIES_DROPPED),)),
+        Signal(own.SeriesFolded, area="observability", metrics=(Count(SERIES_DROPPED, amount="samples"),)),
         Signal(own.SeriesCount, area="observability", metrics=(Read(SERIES, "count"),)),
         Signal(own.LogWritten, area="observability", metrics=(Count(LOG_EVENTS),)),
         Signal(own.LogSuppressed, area="observability", metrics=(Count(LOG_EVENTS_SUPPRESSED),)),
-        Signal(own.ScrapeFailed, area="observability", metrics=(Count(SCRAPE_ERRORS),)),
+        Signal(
+            own.ScrapeFailed,
+            area="observability",
+            metrics=(Count(SCRAPE_ERRORS),),
+            logs=(Log("observability-hook-error", "error", const={"sink": "scrape"}, limited=True),),
+        ),
         Signal(own.ScrapeState, area="observability", metrics=(Read(SCRAPE_DURATION, "duration"),)),
         Signal(own.BuildState, area="observability", metrics=(Read(BUILD),)),
     ),

@@ -41,9 +41,10 @@ class LogSuppressed(Event, frozen=True, kw_only=True, gc=False):
 
 
 class SeriesFolded(Event, frozen=True, kw_only=True, gc=False):
-    """A sample of ``metric`` went into the folded series, its own label set being over the budget."""
+    """Samples of ``metric`` went into the folded series, their own label sets being over the budget."""
 
     metric: str
+    samples: int
 
 
 class SeriesLimitReached(Event, frozen=True, kw_only=True, gc=False):

@@ -45,9 +45,11 @@ class HealthLoop:
         self._path = path
         self._interval = interval
         self._task: asyncio.Task[None] | None = None
+        self._remote_enabled = False
 
-    def start(self) -> None:
-        """Begin; idempotent."""
+    def start(self, *, remote_enabled: bool) -> None:
+        """Begin; idempotent. The file is to say whether remote sources are synchronised."""
+        self._remote_enabled = remote_enabled
         if self._task is None and self._interval is not None:
             self._task = asyncio.create_task(self._run(self._interval), name="oneiric-health")
 
@@ -66,7 +68,7 @@ class HealthLoop:
     async def write(self, *, running: bool) -> None:
         """Write the health file; a failure is reported, not raised."""
         snapshot = RuntimeHealthSnapshot(
-            remote_enabled=running,
+            remote_enabled=running and self._remote_enabled,
             orchestrator_pid=os.getpid() if running else None,
             activity_state=self._activity(),
             lifecycle_state=self._statuses(),

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oneiric.core.errors import LifecycleError
 from oneiric.remote.cache import ArtifactCache
 from oneiric.remote.source import RemoteSource
 
@@ -34,7 +35,7 @@ class RemoteSources:
         self._secrets = secrets
         self._directory = Path(settings.cache_dir or settings.remote.cache_dir)
         self._sources: dict[str, RemoteSource] = {}
-        self._running = False
+        self._closed = False
         self._telemetry = telemetry
         self.cache = ArtifactCache(
             self._directory,
@@ -58,7 +59,12 @@ class RemoteSources:
         return self._sources[name]
 
     def add(self, config: RemoteSourceConfig) -> RemoteSource:
-        """Add a source, not yet refreshed in the background, and return it; ValueError for a name that is taken."""
+        """Add a source, not yet refreshed in the background, and return it.
+
+        ValueError for a name that is taken, LifecycleError once the runtime was stopped.
+        """
+        if self._closed:
+            raise LifecycleError("This runtime was stopped; a remote source cannot be added")
         if config.name in self._sources:
             raise ValueError(f"there is a remote source called {config.name!r} already")
         config = config.model_copy(update={"cache_dir": str(self._directory)})
@@ -105,6 +111,14 @@ class RemoteSources:
         for source in self._sources.values():
             await source.stop()
         await self.cache.stop()
+
+    async def close(self) -> None:
+        """Stop, and take no further source; what the sources brought stays registered."""
+        self._closed = True
+        await self.stop()
+        if self._telemetry is not None:
+            for source in self._sources.values():
+                self._telemetry.remove(source)
 
 
 async def _all_within(waits: Iterable[Coroutine[Any, Any, object]], *, seconds: float) -> None:

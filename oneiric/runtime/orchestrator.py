@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,7 +24,7 @@ from oneiric.domains.events import EventBridge
 from oneiric.domains.services import ServiceBridge
 from oneiric.domains.tasks import TaskBridge
 from oneiric.domains.workflows import WorkflowBridge
-from oneiric.observability import Exposition, MetricsServer, Telemetry, attach
+from oneiric.observability import MetricsServer, Telemetry, attach
 from oneiric.runtime._health import HealthLoop
 from oneiric.runtime._sources import RemoteSources
 
@@ -72,15 +73,14 @@ class RuntimeOrchestrator:
         self.settings = settings = OneiricSettings() if settings is None else settings
         self.resolver = resolver or Resolver(resolver_settings_from_config(settings), observers=observers)
         self.observers = self.resolver.observers
-        self.telemetry = self._attach() if settings.observability.enabled else None
-        self.metrics_server: MetricsServer | None = None
-        self.lifecycle = lifecycle or _lifecycle(settings, self.resolver)
-        self._owns_lifecycle = lifecycle is None
         self.secrets = secrets
-        self.activity_store = DomainActivityStore(domain_activity_path(settings), observers=self.observers)
-        self.remotes = RemoteSources(self.resolver, settings, secrets=secrets, telemetry=self.telemetry)
-        if self.telemetry is not None:
-            self.telemetry.add(self.lifecycle, self.activity_store, self.remotes.cache)
+        self.metrics_server: MetricsServer | None = None
+        self._turn = asyncio.Lock()
+        self._started: AsyncExitStack | None = None
+        self._stopped = False
+        with ExitStack() as made:
+            self._make(made, lifecycle)
+            self._made = made.pop_all()
         self._make_bridges()
         self._health = HealthLoop(
             self.lifecycle,
@@ -89,13 +89,8 @@ class RuntimeOrchestrator:
             path=Path(health_path or runtime_health_path(settings)),
             interval=settings.observability.probe_interval,
         )
-        self._started: AsyncExitStack | None = None
-        self._stopped = False
-        for config in (settings.remote, *settings.remotes.values()):
-            if config.enabled:
-                self.remotes.add(config)
-        for problem in settings.problems:
-            self.observers.hook_failed("settings", SettingsError(problem))
+        if settings.problems:
+            self.observers.hook_failed("settings", SettingsError("; ".join(settings.problems)))
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -132,49 +127,79 @@ class RuntimeOrchestrator:
         Raises:
             LifecycleError: It was stopped before.
         """
-        if self._stopped:
-            raise LifecycleError("This runtime was stopped; make a new one")
-        if self._started is not None:
-            return
-        async with AsyncExitStack() as stack:
-            self._serve_metrics(stack)
-            if enable_remote and self.settings.profile.remote_enabled:
-                await self._start_remotes(stack, manifest_url, refresh_interval_override)
-            self._health.start()
-            stack.push_async_callback(self._health.stop)
-            self._started = stack.pop_all()
-        await self._health.write(running=True)
+        async with self._turn:
+            self._require_open()
+            if self._started is not None:
+                return
+            self.observers.refresh()  # logging may have been configured since this was made
+            async with AsyncExitStack() as stack:
+                await self._serve_metrics(stack)
+                with_remotes = enable_remote and self.settings.profile.remote_enabled
+                if with_remotes:
+                    await self._start_remotes(stack, manifest_url, refresh_interval_override)
+                self._health.start(remote_enabled=with_remotes)
+                stack.push_async_callback(self._health.stop)
+                await self._health.write(running=True)
+                self._started = stack.pop_all()
 
     async def stop(self) -> None:
-        """Stop everything that was started or made here, whatever fails on the way; idempotent."""
-        if self._stopped:
-            return
-        self._stopped = True
-        started, self._started = self._started, None
-        async with AsyncExitStack() as stack:
-            if self.telemetry is not None:
-                stack.callback(self.telemetry.detach)
-            stack.callback(self.activity_store.close)
-            if self._owns_lifecycle:
-                stack.push_async_callback(self.lifecycle.aclose)
-            stack.push_async_callback(self._health.write, running=False)
-            if started is not None:
-                stack.push_async_callback(started.aclose)
+        """Stop everything that was started or made here, whatever fails on the way; idempotent.
+
+        A start that is under way is waited for, and then undone.
+        """
+        async with self._turn:
+            if self._stopped:
+                return
+            self._stopped = True
+            started, self._started = self._started, None
+            async with AsyncExitStack() as stack:
+                stack.callback(self._made.close)
+                if self._owns_lifecycle:
+                    stack.push_async_callback(self.lifecycle.aclose)
+                stack.push_async_callback(self._health.write, running=False)
+                stack.push_async_callback(self.remotes.close)
+                if started is not None:
+                    stack.push_async_callback(started.aclose)
 
     async def sync_remote(self, manifest_url: str | None = None) -> RemoteSyncResult | None:
         """Synchronise with the main source now, and raise what goes wrong; None where it is disabled or held off."""
+        self._require_open()
         name = self.settings.remote.name
         source = self.remotes[name] if name in self.remotes else self.remotes.add(self.settings.remote)
         return await source.sync(manifest_url)
 
-    def _attach(self) -> Telemetry:
-        options = self.settings.observability
-        return attach(
+    def _require_open(self) -> None:
+        if self._stopped:
+            raise LifecycleError("This runtime was stopped; make a new one")
+
+    def _make(self, made: ExitStack, lifecycle: LifecycleManager | None) -> None:
+        """Make the parts; *made* undoes that. Telemetry first, so that it sees what the others find."""
+        settings = self.settings
+        self.telemetry = self._attach(made) if settings.observability.enabled else None
+        self.activity_store = DomainActivityStore(domain_activity_path(settings), observers=self.observers)
+        made.callback(self.activity_store.close)
+        self.remotes = RemoteSources(self.resolver, settings, secrets=self.secrets, telemetry=self.telemetry)
+        for config in (settings.remote, *settings.remotes.values()):
+            if config.enabled:
+                self.remotes.add(config)
+        self._owns_lifecycle = lifecycle is None
+        self.lifecycle = lifecycle or _lifecycle(settings, self.resolver)
+        if self.telemetry is not None:
+            for part in (self.lifecycle, self.activity_store, self.remotes.cache):
+                self.telemetry.add(part)
+                made.callback(self.telemetry.remove, part)
+
+    def _attach(self, made: ExitStack) -> Telemetry:
+        options, before = self.settings.observability, self.observers.attached
+        telemetry = attach(
             self.resolver,
             series_budget=options.series_budget,
             log_rate_limit=options.log_rate_limit_seconds,
             tracing=options.tracing,
         )
+        if telemetry not in before:  # somebody else's stays
+            made.callback(telemetry.detach)
+        return telemetry
 
     def _make_bridges(self) -> None:
         settings, common = self.settings, (self.resolver, self.lifecycle)
@@ -194,21 +219,19 @@ class RuntimeOrchestrator:
             "action": self.action_bridge,
         }
 
-    def _serve_metrics(self, stack: AsyncExitStack) -> None:
-        if self.telemetry is None or not self.settings.observability.metrics_server:
+    async def _serve_metrics(self, stack: AsyncExitStack) -> None:
+        options = self.settings.observability
+        if self.telemetry is None or not options.metrics_server:
             return
-        exposition = Exposition(self.telemetry.registry, ready=lambda: self.ready)
-        server = MetricsServer(
-            exposition, address=self.settings.observability.metrics_address, observers=self.observers
-        )
-        if server.start():
+        exposition = self.telemetry.exposition(ready=lambda: self.ready)
+        server = MetricsServer(exposition, address=options.metrics_address, observers=self.observers)
+        stack.push_async_callback(self._stop_metrics, server)
+        if await asyncio.to_thread(server.start):  # a host name may have to be looked up
             self.metrics_server = server
-            stack.callback(self._stop_metrics)
 
-    def _stop_metrics(self) -> None:
-        if self.metrics_server is not None:
-            self.metrics_server.stop()
-            self.metrics_server = None
+    async def _stop_metrics(self, server: MetricsServer) -> None:
+        self.metrics_server = None
+        await asyncio.to_thread(server.stop)  # a request under way is waited for
 
     async def _start_remotes(self, stack: AsyncExitStack, manifest_url: str | None, interval: float | None) -> None:
         stack.push_async_callback(self.remotes.stop)

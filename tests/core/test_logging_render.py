@@ -258,3 +258,9 @@ def test_a_console_line_reads_well() -> None:
     assert render_console(fields) == (
         'T info     started  a=1  b="two words"  c=None\n    Traceback\n      E: \\u001b[31m'
     )
+
+
+def test_a_url_torn_by_the_bound_shows_no_credential() -> None:
+    """A value is redacted before it is cut, so that a URL at its end does not show what stood before its host."""
+    line = render_json({"event": "e", "note": "x" * 2025 + " https://user:hunter2secret@example.org"})
+    assert "hunter2" not in line

@@ -142,6 +142,35 @@ def test_a_receiver_of_failures_that_fails_is_the_end_of_it(observers: Observers
     observers.notify(HookFailed(sink="x", error_type="", error=""))
 
 
+def test_an_observer_that_always_fails_starts_no_chain(observers: Observers, recorder: Recorder) -> None:
+    """One event that a broken observer fails on is one failure told, though telling it makes others report too."""
+
+    def report_more(_: Event) -> None:
+        observers.notify(Resumed(domain="adapter", key="cache"))
+
+    class Hopeless:
+        name = "hopeless"
+
+        def receiver(self, event_type: type[Event]) -> Receiver:
+            return _broken
+
+    observers.add(Wants(HookFailed, report_more))
+    observers.add(Hopeless())
+    observers.notify(PAUSED)
+    assert [event.sink for event in recorder.of(HookFailed)] == ["hopeless"]
+    observers.notify(PAUSED)
+    assert len(recorder.of(HookFailed)) == 2
+
+
+def test_an_old_remover_does_not_touch_an_observer_added_again(observers: Observers, recorder: Recorder) -> None:
+    """A remover acts once; an observer that was added again stays."""
+    remove = observers.add(recorder)
+    remove()
+    observers.add(recorder)
+    remove()
+    assert observers.attached == (recorder,)
+
+
 def test_a_receiver_cannot_cancel_what_it_watches(observers: Observers, recorder: Recorder) -> None:
     """A CancelledError raised by a receiver stays in it."""
 

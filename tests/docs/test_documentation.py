@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from oneiric.core.config import OneiricSettings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if path.is_file()]
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 RUN_ELSEWHERE = {
     "pip install uv": ".ci/run",
     "uv run oneiric demo": "tests/e2e/test_demo.py",
@@ -30,7 +31,7 @@ RUN_ELSEWHERE = {
 def fences(language: str) -> list[tuple[str, str]]:
     """Return the document and the text of each fence in *language*."""
     return [
-        (path.relative_to(ROOT).as_posix(), text)
+        (path.relative_to(ROOT).as_posix(), textwrap.dedent(text))
         for path in DOCUMENTS
         for found, text in FENCE.findall(path.read_text(encoding="utf-8"))
         if found == language

@@ -29,13 +29,12 @@ SEEN = {
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demonstration that has done everything at least once, and goes on."""
-    demo = Demo.start(tmp_path_factory.mktemp("demo"), "--seconds", "0", "--rate", "60")
+    demo = Demo.start(tmp_path_factory.mktemp("demo"), "--seconds", "0", "--rate", "60", "--log-level", "debug")
     try:
         eventually(lambda: _has_seen_all(demo.metrics()), what="every kind of step was taken", seconds=60)
         yield demo
     finally:
-        demo.process.kill()
-        demo.process.communicate()
+        demo.stop()
 
 
 def _has_seen_all(text: str) -> bool:

@@ -93,3 +93,11 @@ def test_a_log_file_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"oneiric: --log-file {tmp_path}/file/log: cannot be written: ")
+
+
+def test_two_places_for_the_log_lines_are_refused(tmp_path: Path) -> None:
+    """Standard error and a file at once is an error that says so."""
+    done = run(tmp_path, "--logs", "--log-file", str(tmp_path / "log"))
+    assert done.returncode == 2
+    assert "not to both" in done.stderr
+    assert list(tmp_path.iterdir()) == []

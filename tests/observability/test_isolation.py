@@ -84,6 +84,13 @@ def test_a_healthy_collector_is_passed_on(observers: Observers) -> None:
     assert list(IsolatedCollector(Yielding(family), name="x", observers=observers).collect()) == [family]
 
 
+def test_a_bad_family_costs_itself_only(observers: Observers, recorder: Recorder) -> None:
+    """A family that cannot be rendered is left out and told of; the others of the same collector are exposed."""
+    collector = IsolatedCollector(Yielding(labelled(7), good(), None), name="bad", observers=observers)
+    assert [family.name for family in collector.collect()] == ["good"]
+    assert [event.error_type for event in recorder.of(ScrapeFailed)] == ["TypeError", "TypeError"]
+
+
 @pytest.mark.parametrize(
     ("inner", "error_type"),
     [
@@ -91,7 +98,6 @@ def test_a_healthy_collector_is_passed_on(observers: Observers) -> None:
         (Uniterable(), "TypeError"),
         (Yielding(RuntimeError("first")), "RuntimeError"),
         (Yielding(good(), RuntimeError("later")), "RuntimeError"),
-        (Yielding(good(), None), "TypeError"),
         (Yielding("garbage"), "TypeError"),
         (Yielding(GaugeMetricFamily("a", None, value=1)), "TypeError"),  # type: ignore[arg-type]
         (Yielding(labelled(7)), "TypeError"),
@@ -178,3 +184,16 @@ def test_own_registries_are_independent(observers: Observers) -> None:
     """What is registered on one is not seen on another."""
     Gauge("only_here", "Only here.", registry=own_registry(observers))
     assert "only_here" not in {family.name for family in own_registry(observers).collect()}
+
+
+def test_a_registry_of_our_own_isolates_what_anybody_registers(observers: Observers, recorder: Recorder) -> None:
+    """A collector that an application adds and that raises costs its own metrics; it can be removed again."""
+    registry = own_registry(observers)
+    bad = Yielding(RuntimeError("no"))
+    registry.register(bad)
+    names = {family.name for family in registry.collect()}
+    assert "python_info" in names
+    assert [event.collector for event in recorder.of(ScrapeFailed)] == ["Yielding"]
+    registry.unregister(bad)
+    list(registry.collect())
+    assert len(recorder.of(ScrapeFailed)) == 1

@@ -16,7 +16,7 @@ from oneiric.core import events
 from oneiric.core.logging import configure_logging
 from oneiric.observability import attach
 from oneiric.observability import events as own
-from oneiric.observability._logs import LogSink
+from oneiric.observability._logs import MAX_LIMITED_SUBJECTS, LogSink
 from oneiric.observability.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
@@ -152,6 +152,32 @@ def test_a_rate_limited_line_is_written_once_in_its_time(
     assert len(lines.read) == 2
     suppressed = own.LogSuppressed(event="domain-activity-blocked")
     assert recorder.of(own.LogSuppressed) == [suppressed, suppressed]
+
+
+def test_the_rate_limit_is_for_each_subject(observers: Observers, lines: Lines, clock: Clock) -> None:
+    """One component that is blocked again and again does not hide another, nor one failing sink another."""
+    add_sink(observers, rate_limit=1.0, clock=clock)
+    for key in ("a", "b", "a"):
+        observers.notify(events.WorkBlocked(domain="task", key=key, reason="paused"))
+    for sink in ("x", "y", "x"):
+        observers.notify(events.HookFailed(sink=sink, error_type="E", error="e"))
+    assert [line.get("key", line.get("sink")) for line in lines.read] == ["a", "b", "x", "y"]
+
+
+def test_the_subjects_that_are_limited_are_bounded(observers: Observers, lines: Lines, clock: Clock) -> None:
+    """Subjects over the bound count as one, until the time of others is over."""
+    add_sink(observers, rate_limit=1.0, clock=clock)
+
+    def block(*numbers: int) -> int:
+        before = len(lines.read)
+        for number in numbers:
+            observers.notify(events.WorkBlocked(domain="task", key=f"k{number}", reason="paused"))
+        return len(lines.read) - before
+
+    assert block(*range(MAX_LIMITED_SUBJECTS)) == MAX_LIMITED_SUBJECTS
+    assert block(1001, 1002, 1003) == 1
+    clock.advance(1.0)
+    assert block(1001, 1002, 1003) == 3
 
 
 def test_without_a_rate_limit_every_line_is_written(observers: Observers, lines: Lines) -> None:

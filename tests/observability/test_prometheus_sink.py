@@ -15,8 +15,9 @@ from support import Clock, Recorder
 from oneiric.core import events
 from oneiric.core.observers import Observers
 from oneiric.observability import events as own
+from oneiric.observability._departed import MAX_DEPARTED, Departed
 from oneiric.observability._prometheus import PrometheusSink
-from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.catalogue import CATALOGUE, HEALTH_STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -178,6 +179,38 @@ def test_series_of_an_unregistered_key_go_away(scraped: Scraped) -> None:
     assert keys == {"queue"}
 
 
+def test_gauges_of_an_unregistered_key_go_away(scraped: Scraped) -> None:
+    """A component whose last candidate is gone is not shown, whatever its state still says, until it is back."""
+    states = [events.ComponentState(domain="adapter", key=key, provider="redis", healthy=False) for key in ("a", "b")]
+    scraped.sink.add_source(States(*states))
+    for key in ("a", "b"):
+        scraped.observers.notify(registered(key=key))
+    gone = events.Unregistered(domain="adapter", key="a", provider="redis", provider_gone=True, key_gone=True)
+    scraped.observers.notify(gone)
+    assert scraped.series("oneiric_lifecycle_health_status") == {("adapter", "b"): 0.0}
+    assert scraped.series("oneiric_lifecycle_active_info") == {("adapter", "b", "redis"): 1.0}
+    scraped.observers.notify(registered(key="a"))
+    assert len(scraped.series("oneiric_lifecycle_health_status")) == 2
+
+
+def test_who_serves_is_shown_though_its_candidate_is_gone(scraped: Scraped) -> None:
+    """While the key has another candidate, the provider whose instance serves on stays visible."""
+    scraped.sink.add_source(States(events.ComponentState(domain="adapter", key="a", provider="redis")))
+    gone = events.Unregistered(domain="adapter", key="a", provider="redis", provider_gone=True, key_gone=False)
+    scraped.observers.notify(gone)
+    assert scraped.series("oneiric_lifecycle_active_info") == {("adapter", "a", "redis"): 1.0}
+
+
+@pytest.mark.parametrize(("more", "shown"), [(0, 0), (1, 1)])
+def test_departures_that_are_remembered_are_bounded(more: int, shown: int) -> None:
+    """As many departures as the bound hide their gauges; with one more the oldest shows again."""
+    departed = Departed()
+    for number in range(MAX_DEPARTED + more):
+        departed.add({"domain": "adapter", "key": f"k{number}"})
+    assert (not departed.has(HEALTH_STATUS, ("adapter", "k0"))) == bool(shown)
+    assert departed.has(HEALTH_STATUS, ("adapter", "k1"))
+
+
 def test_gauges_are_read_in_the_scrape(scraped: Scraped) -> None:
     """A gauge shows what its source says now, and nothing once the source is gone."""
     component = events.ComponentState(domain="adapter", key="cache", provider="redis", healthy=True, checked_at=5.0)
@@ -238,6 +271,52 @@ def test_gauges_are_folded_too(scraped: Scraped) -> None:
     scraped.sink.add_source(States(*many))
     series = scraped.series("oneiric_lifecycle_health_status")
     assert (len(series), sum(series.values()), series["adapter", "_other"]) == (BUDGET + 1, BUDGET + 7, 7.0)
+
+
+def test_gauges_that_stay_folded_are_counted_once(scraped: Scraped) -> None:
+    """What is over the budget in scrape after scrape is one report of so many samples, not one a scrape."""
+    many = [events.ComponentState(domain="adapter", key=f"k{n}", healthy=True) for n in range(BUDGET + 3)]
+    scraped.sink.add_source(States(*many))
+    for _ in range(3):
+        list(scraped.registry.collect())
+    assert scraped.recorder.of(own.SeriesFolded) == [
+        own.SeriesFolded(metric="oneiric_lifecycle_health_status", samples=3)
+    ]
+
+
+def test_a_place_that_is_free_again_is_used(scraped: Scraped) -> None:
+    """After a key is unregistered another label set has its own series, whatever was folded in between."""
+    for number in range(BUDGET + 1):
+        scraped.observers.notify(resolved(key=f"k{number}"))
+    gone = events.Unregistered(domain="adapter", key="k0", provider="redis", provider_gone=True, key_gone=True)
+    scraped.observers.notify(gone)
+    scraped.observers.notify(resolved(key="late"))
+    series = scraped.series("oneiric_resolution_total")
+    assert (series["adapter", "late", "redis"], series["adapter", "_other", "_other"]) == (1.0, 1.0)
+
+
+def test_a_report_from_within_a_report_does_not_hang(scraped: Scraped) -> None:
+    """Where the same thread reports while it reports, as a finaliser or a signal handler can, both are counted."""
+
+    class Reporting(str):
+        """A label that reports when it is turned into text, in the middle of a report."""
+
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            scraped.observers.notify(resolved(key="inner"))
+            return "outer"
+
+    scraped.observers.notify(resolved(key=Reporting("outer")))
+    assert {key for _, key, _ in scraped.series("oneiric_resolution_total")} == {"inner", "outer"}
+
+
+def test_a_label_that_is_no_text_is_made_one(scraped: Scraped) -> None:
+    """A value of a wrong type, or half a character, spoils no exposition."""
+    scraped.observers.notify(resolved(key=7))  # type: ignore[arg-type]
+    scraped.observers.notify(resolved(key="\ud800"))
+    assert {key for _, key, _ in scraped.series("oneiric_resolution_total")} == {"7", "?"}
+    assert b'key="7"' in generate_latest(scraped.registry)
 
 
 @pytest.mark.parametrize("budget", [0, -1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import threading
 import urllib.error
@@ -11,11 +12,13 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from oneiric.core import events
 from oneiric.core.config import OneiricSettings, RemoteSourceConfig
 from oneiric.core.lifecycle import LifecycleError, LifecycleManager
 from oneiric.core.resolution import Candidate, Resolver
+from oneiric.observability import attach
 from oneiric.observability import events as own
 from oneiric.runtime.orchestrator import RuntimeOrchestrator, orchestrated_runtime
 
@@ -170,6 +173,85 @@ async def test_a_taken_port_is_reported_and_counted(tmp_path: Path, observers: O
             assert value(runtime.telemetry, name, sink="metrics_server") == 1.0
     (failed,) = recorder.of(own.MetricsServerFailed)
     assert f"{failed.address}:{failed.port}" == address
+
+
+async def test_starting_twice_at_once_starts_once(settings: OneiricSettings) -> None:
+    """Two starts that overlap start one server, and one stop stops it."""
+    threads = set(threading.enumerate())
+    runtime = RuntimeOrchestrator(settings)
+    await asyncio.gather(runtime.start(), runtime.start())
+    await runtime.stop()
+    assert {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio")} <= threads
+
+
+async def test_stopping_while_it_starts_undoes_the_start(settings: OneiricSettings) -> None:
+    """A stop that comes while the first synchronisation is awaited leaves nothing running."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/manifest.json"
+        settings.remote = RemoteSourceConfig(enabled=True, manifest_url=url, latency_budget_ms=200.0, max_retries=0)
+        runtime, tasks = RuntimeOrchestrator(settings), asyncio.all_tasks()
+        starting = asyncio.create_task(runtime.start())
+        await asyncio.sleep(0)
+        await runtime.stop()
+        await starting
+    assert (runtime.ready, runtime.metrics_server, asyncio.all_tasks()) == (False, None, tasks)
+
+
+async def test_a_cancelled_start_leaves_nothing_running(settings: OneiricSettings) -> None:
+    """A start that is cancelled while it waits is undone, and can be made again."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/manifest.json"
+        settings.remote = RemoteSourceConfig(enabled=True, manifest_url=url, latency_budget_ms=10_000.0, max_retries=0)
+        runtime, tasks = RuntimeOrchestrator(settings), asyncio.all_tasks()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(runtime.start(), 0.2)
+        assert (runtime.ready, runtime.metrics_server, asyncio.all_tasks()) == (False, None, tasks)
+        await runtime.stop()
+
+
+async def test_telemetry_of_somebody_else_stays(settings: OneiricSettings) -> None:
+    """Telemetry that the application attached itself is used, and neither detached nor emptied by a stop."""
+    resolver, registry = Resolver(), CollectorRegistry()
+    with attach(resolver, registry=registry) as telemetry:
+        async with RuntimeOrchestrator(settings, resolver) as runtime:
+            assert runtime.telemetry is telemetry
+            resolver.register(candidate())
+            await runtime.adapter_bridge.use("cache")
+        labels = {"domain": "adapter", "key": "cache", "outcome": "success"}
+        assert registry.get_sample_value("oneiric_lifecycle_swap_total", labels) == 1.0
+        assert telemetry in resolver.observers.attached
+
+
+async def test_a_constructor_that_fails_leaves_nothing_attached(tmp_path: Path) -> None:
+    """When a part cannot be made, the resolver that was given is as it was."""
+    (tmp_path / "cache" / "domain_activity.sqlite").mkdir(parents=True)
+    resolver = Resolver()
+    with pytest.raises(RuntimeError, match=r"domain_activity\.sqlite"):
+        RuntimeOrchestrator(make_settings(tmp_path), resolver)
+    assert resolver.observers.attached == ()
+
+
+async def test_after_stopping_nothing_is_fetched(settings: OneiricSettings, tmp_path: Path) -> None:
+    """A stopped runtime refuses to synchronise and to take a source, with what to do instead."""
+    runtime = RuntimeOrchestrator(settings)
+    await runtime.stop()
+    with pytest.raises(LifecycleError, match="was stopped; make a new one"):
+        await runtime.sync_remote(manifest(tmp_path, "greeting"))
+    with pytest.raises(LifecycleError, match="a remote source cannot be added"):
+        runtime.remotes.add(RemoteSourceConfig(name="late"))
+
+
+async def test_logging_may_be_configured_between_making_and_starting(settings: OneiricSettings) -> None:
+    """Levels that are enabled when the runtime starts are written, though they were not when it was made."""
+    logger = logging.getLogger("oneiric")
+    runtime = RuntimeOrchestrator(settings)
+    assert not runtime.observers.wants(own.MetricsServerStarted)
+    logger.setLevel(logging.INFO)
+    try:
+        async with runtime:
+            assert runtime.observers.wants(own.MetricsServerStarted)
+    finally:
+        logger.setLevel(logging.NOTSET)
 
 
 async def test_parts_that_are_given_are_used_and_left_open(settings: OneiricSettings) -> None:
