@@ -151,7 +151,7 @@ def test_an_observer_that_always_fails_starts_no_chain(observers: Observers, rec
     class Hopeless:
         name = "hopeless"
 
-        def receiver(self, event_type: type[Event]) -> Receiver:
+        def receiver(self, _: type[Event]) -> Receiver:
             return _broken
 
     observers.add(Wants(HookFailed, report_more))

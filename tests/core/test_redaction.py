@@ -60,7 +60,27 @@ def test_a_credential_torn_by_the_bound_does_not_show() -> None:
     assert SECRET not in redact(text, limit=10_000)
 
 
-@pytest.mark.parametrize("piece", ["a", "token", "token=", "token ", "-", "bearer ", "a://", "'\"", "api_", "://a@", "token=\"", "//a", "sig", "--pwd", "cookie:", "a-"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "token",
+        "token=",
+        "token ",
+        "-",
+        "bearer ",
+        "a://",
+        "'\"",
+        "api_",
+        "://a@",
+        'token="',
+        "//a",
+        "sig",
+        "--pwd",
+        "cookie:",
+        "a-",
+    ],
+)
 def test_no_text_takes_long(piece: str) -> None:
     """A hostile text of repeated pieces is done with at once; catastrophic backtracking would take minutes."""
     assert len(redact(piece * 100_000)) <= MAX_ERROR_CHARS

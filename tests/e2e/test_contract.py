@@ -11,6 +11,7 @@ import pytest
 from processes import Demo, Prometheus, eventually, executable, get
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
+from promised import CONTRACT
 
 from oneiric.observability.catalogue import CATALOGUE
 
@@ -18,25 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-METRICS = """\
-# Resolution metrics
-oneiric_resolution_total{domain, key, provider}
-oneiric_resolution_duration_seconds{domain, key}
-
-# Lifecycle metrics
-oneiric_lifecycle_swap_total{domain, key, outcome}
-oneiric_lifecycle_swap_duration_ms{domain, key}
-oneiric_lifecycle_health_check_failures_total{domain, key}
-
-# Activity metrics
-oneiric_activity_pause_events_total{domain, state}
-oneiric_activity_drain_events_total{domain, state}
-
-# Remote sync metrics
-oneiric_remote_sync_total{source, outcome}
-oneiric_remote_sync_duration_seconds{source}
-oneiric_remote_digest_checks_total
-"""
 QUERIES = {
     '{app="oneiric"} |= "resolver-decision" | json | decision="failed"': {
         "event": "resolver-decision",
@@ -50,10 +32,6 @@ QUERIES = {
     '{app="oneiric"} |= "SHA256 mismatch"': {"event": "artifact-digest-mismatch"},
 }
 """Each query with what the lines that it means have, and no others."""
-CONTRACT = {
-    name: {label.strip() for label in labels.split(",") if label}
-    for name, labels in re.findall(r"^(oneiric_\w+)(?:{(.*)})?$", METRICS, re.MULTILINE)
-}
 
 
 @pytest.fixture(scope="module")
