@@ -165,12 +165,17 @@ class ActivityFile:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if sqlite_code(error) in {
-                *_DAMAGE_CODES,
-                sqlite3.SQLITE_ERROR,
-            }:  # the table was there when the file was opened
+            if sqlite_code(error) in _DAMAGE_CODES or self._has_lost_table(error):
                 raise self._damaged(str(error)) from error
             raise
+
+    def _has_lost_table(self, error: sqlite3.DatabaseError) -> bool:
+        """Whether the table, there when the file was opened, is gone; another table in its place is no damage."""
+        if sqlite_code(error) != sqlite3.SQLITE_ERROR or self._reader is None:
+            return False
+        with suppress(sqlite3.Error):
+            return not _has_table(self._reader)
+        return False
 
     @contextmanager
     def _directory_locked(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oneiric.core._telling import InOrder
 from oneiric.core.events import ActivityCount, DrainCleared, DrainStarted, Paused, Resumed
 from oneiric.core.names import DOMAINS, validate_name
 from oneiric.core.observers import Observers
@@ -64,7 +65,9 @@ Rows = dict[tuple[str, str], Row]
 
 
 class MemoryActivityStore:
-    """The activity of every component, in memory only. Thread-safe.
+    """The activity of every component, in memory only.
+
+    Thread-safe; transitions are told in the order in which they are made.
 
     Args:
         observers: Who is told of transitions.
@@ -75,6 +78,7 @@ class MemoryActivityStore:
         self.observers = observers if observers is not None else Observers()
         self._clock = clock
         self._lock = threading.Lock()  # guards replacing the rows
+        self._changes = InOrder()
         self._rows: Rows = {}  # replaced, never changed
 
     def get(self, domain: str, key: str) -> DomainActivity:
@@ -95,10 +99,10 @@ class MemoryActivityStore:
     def set(self, domain: str, key: str, state: DomainActivity) -> None:
         """Replace the activity of a component and tell the transitions; a default one is not kept.
 
-        Raises ValueError for a wrong name or note.
+        A note is cut and cleaned as by :meth:`change`. Raises ValueError for a wrong name, or a note that is no text.
         """
-        _validate(domain, key, state.note)
-        wanted = Row(state.paused, state.draining, state.note)
+        _validate(domain, key)
+        wanted = Row(state.paused, state.draining, _clean(state.note))
         self._update(domain, key, lambda _: wanted)
 
     def change(
@@ -112,11 +116,13 @@ class MemoryActivityStore:
     ) -> DomainActivity:
         """Change what is given of a component's activity and return all of it; tell transitions, never repeats.
 
-        None keeps the value, an empty *note* removes it. No change made meanwhile by anybody else is lost. Raises
-        ValueError for a wrong name or note.
+        None keeps the value, an empty *note* removes it; of a longer one than 512 characters the end is cut off, and
+        what cannot be printed is replaced. No change made meanwhile by anybody else is lost. Raises ValueError for a
+        wrong name, or a note that is no text.
         """
-        _validate(domain, key, note)
-        return _activity(self._update(domain, key, lambda row: _changed(row, paused, draining, note)))
+        _validate(domain, key)
+        cleaned = _clean(note)
+        return _activity(self._update(domain, key, lambda row: _changed(row, paused, draining, cleaned)))
 
     def states(self) -> Iterator[ActivityCount]:
         """Yield the counts of the usual domains, and of every other one that has any activity."""
@@ -129,32 +135,41 @@ class MemoryActivityStore:
         return self._rows
 
     def _update(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
-        before, after = self._write(domain, key, lambda row: _dated(decide(row), row, self._clock()))
-        for event in _transitions(domain, key, before, after):
-            self.observers.notify(event)
+        after = self._write(domain, key, lambda row: _dated(decide(row), row, self._clock()))
+        self._changes.tell(self.observers)
         return after
 
-    def _write(self, domain: str, key: str, decide: Callable[[Row], Row]) -> tuple[Row, Row]:
+    def _write(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
         with self._lock:
             before = self._rows.get((domain, key), Row())
             after = decide(before)
-            self._remember(domain, key, after)
-        return before, after
+            self._remember(domain, key, before, after)
+        return after
 
-    def _remember(self, domain: str, key: str, row: Row) -> None:
-        rows = self._rows | {(domain, key): row}
-        if row.is_default:
+    def _remember(self, domain: str, key: str, before: Row, after: Row) -> None:
+        rows = self._rows | {(domain, key): after}
+        if after.is_default:
             del rows[domain, key]
         self._rows = rows
+        self._changes.put(_transitions(domain, key, before, after))
 
 
-def _validate(domain: str, key: str, note: object) -> None:
+def _validate(domain: str, key: str) -> None:
     validate_name(domain, field="domain")
     validate_name(key, field="key")
+
+
+def _clean(note: object) -> str | None:
     if note is None:
-        return
-    if not isinstance(note, str) or len(note) > MAX_NOTE_CHARS or not "".join(note.split()).isprintable():
-        raise ValueError(f"note {note!r:.80} is not valid: allowed are up to {MAX_NOTE_CHARS} printable characters")
+        return None
+    if not isinstance(note, str):
+        raise ValueError(f"note {note!r:.80} is not valid: it must be a string")  # noqa: TRY004 - one error for all that is wrong
+    cut = note if len(note) <= MAX_NOTE_CHARS else note[: MAX_NOTE_CHARS - 1] + "…"
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else _stand_in(letter) for letter in cut)
+
+
+def _stand_in(letter: str) -> str:
+    return " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
 
 
 def _changed(row: Row, paused: bool | None, draining: bool | None, note: str | None) -> Row:  # noqa: FBT001 - as given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from oneiric.core.errors import CallTimeoutError
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from oneiric.core.events import Swap
     from oneiric.core.observers import Running
     from oneiric.core.resolution import Candidate
+
+
+Reason: TypeAlias = Literal["no_candidate", "factory", "health", "timeout", "hook", "cancelled", "other"]
+"""Why a swap fails."""
 
 
 @dataclass(eq=False, slots=True)
@@ -27,6 +31,7 @@ class Attempt:
         reason: Why it fails if it fails now.
         candidate: What the resolver selected.
         served: The new instance, once there is one.
+        healthy: How its checks ended; None while there is nothing to say.
     """
 
     component: Component
@@ -35,14 +40,13 @@ class Attempt:
     previous: Served | None
     started: float
     forced: bool
-    reason: Literal["no_candidate", "factory", "health", "hook", "other"] = "other"
+    reason: Reason = "other"
     candidate: Candidate | None = None
     served: Served | None = None
+    healthy: bool | None = None
 
-    def reason_for(self, error: BaseException) -> str:
+    def reason_for(self, error: BaseException) -> Reason:
         """Return why it fails, now that *error* was raised."""
         if not isinstance(error, Exception):
             return "cancelled"
-        if self.reason == "factory" and isinstance(error, CallTimeoutError):
-            return "timeout"
-        return self.reason
+        return "timeout" if isinstance(error, CallTimeoutError) else self.reason

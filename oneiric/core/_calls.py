@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
 
+_NO_LOOP = ("no running event loop", "no current event loop")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
     """One call to make.
@@ -33,6 +36,8 @@ class Call:
         args: Positional arguments.
         threaded: A synchronous function may run in a thread.
         shielded: An abandoned coroutine may go on.
+        bounded: Refused while too many calls hang, and counted as one of them if it hangs itself.
+        subject: What it is about: refused at once while an earlier call about the same object hangs in a thread.
         late: Takes a result nobody waits for any more; must not raise.
     """
 
@@ -42,6 +47,8 @@ class Call:
     args: tuple[Any, ...] = ()
     threaded: bool = True
     shielded: bool = False
+    bounded: bool = True
+    subject: object = None
     late: Callable[[Any], Coroutine[Any, Any, None]] | None = None
 
 
@@ -53,7 +60,7 @@ class Calls:
     Args:
         sync_in_thread: Run synchronous functions in threads, unless the call says otherwise.
         shield: Let abandoned coroutines go on where the call says so, instead of cancelling them.
-        max_hanging: So many abandoned threads may be stuck, and so many abandoned coroutines may go on.
+        max_hanging: So many threads of abandoned bounded calls may be stuck, so many abandoned coroutines may go on.
     """
 
     def __init__(self, *, sync_in_thread: bool, shield: bool, max_hanging: int) -> None:
@@ -68,8 +75,10 @@ class Calls:
     async def run(self, call: Call) -> Any:
         """Return what *call* returns, awaited where it is awaitable.
 
-        Raises CallTimeoutError when time is up, LifecycleError when too many calls hang already or the function tries
-        to end the program or cancels itself, and whatever else the function raises.
+        A synchronous function that raises in its thread because it needs the running loop is called once more, on the
+        loop. Raises CallTimeoutError when time is up or an earlier call about the same subject still hangs,
+        LifecycleError when too many calls hang already or the function tries to end the program or cancels itself, and
+        whatever else the function raises.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + call.timeout
@@ -118,14 +127,24 @@ class Calls:
                 self.start(call.late(result))
 
     async def _in_thread(self, call: Call) -> Any:
+        self._require_room(call)
+        try:
+            return await ThreadCall(self, call).run()
+        except RuntimeError as error:
+            if not _needs_loop(error):
+                raise
+        return _call(call)
+
+    def _require_room(self, call: Call) -> None:
         with self.lock:
-            hanging = len(self.hanging)
-        if hanging >= self._max_hanging:
+            hanging = [thread.call for thread in self.hanging if thread.call.bounded]
+        if call.subject is not None and any(other.subject is call.subject for other in hanging):
+            raise CallTimeoutError(f"{call.label} not made: an earlier one timed out and still hangs")
+        if call.bounded and len(hanging) >= self._max_hanging:
             raise LifecycleError(
-                f"{call.label} refused: {hanging} calls that timed out are still running "
+                f"{call.label} refused: {len(hanging)} calls that timed out are still running "
                 f"(max_hanging_calls={self._max_hanging})"
             )
-        return await ThreadCall(self, call).run()
 
     async def _awaited(self, call: Call, awaitable: Awaitable[Any], seconds: float | None) -> Any:
         task = asyncio.get_running_loop().create_task(_guarded(call, awaitable))
@@ -157,8 +176,8 @@ class ThreadCall:
     """One call in a daemon thread, with the caller's context variables; its outcome is used or reaped, never both."""
 
     def __init__(self, calls: Calls, call: Call) -> None:
+        self.call = call
         self._calls = calls
-        self._call = call
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._result: Any = None
@@ -169,17 +188,15 @@ class ThreadCall:
     async def run(self) -> Any:
         """Make the call and return or raise its outcome."""
         context = contextvars.copy_context()
-        threading.Thread(
-            target=context.run, args=(self._work,), name=f"oneiric {self._call.label}", daemon=True
-        ).start()
+        threading.Thread(target=context.run, args=(self._work,), name=f"oneiric {self.call.label}", daemon=True).start()
         try:
-            await asyncio.wait({self._done}, timeout=self._call.timeout or None)
+            await asyncio.wait({self._done}, timeout=self.call.timeout or None)
         except BaseException:
             self._give_up()
             raise
         if not self._done.done():
             self._give_up()
-            raise _timed_out(self._call)
+            raise _timed_out(self.call)
         if self._error is not None:
             raise self._error
         return self._result
@@ -194,7 +211,7 @@ class ThreadCall:
 
     def _work(self) -> None:
         try:
-            self._result = _call(self._call)
+            self._result = _call(self.call)
         except BaseException as error:  # noqa: BLE001 - raised where it is waited for
             self._error = error
         with self._calls.lock:
@@ -217,7 +234,11 @@ class ThreadCall:
     def _reap(self) -> None:
         with self._calls.lock:
             result, self._result = self._result, None
-        self._calls.reap(self._call, result)
+        self._calls.reap(self.call, result)
+
+
+def _needs_loop(error: RuntimeError) -> bool:
+    return type(error) is RuntimeError and any(text in str(error) for text in _NO_LOOP)
 
 
 def is_async(function: Callable[..., Any]) -> bool:

@@ -53,7 +53,14 @@ class Cleanup:
         if method is not None:
             name, function = method
             label = f"cleanup {type(served.instance).__name__}"
-            call = Call(function=function, label=label, timeout=self._safety.cleanup_timeout, shielded=True)
+            call = Call(
+                function=function,
+                label=label,
+                timeout=self._safety.cleanup_timeout,
+                threaded=served.threaded,
+                shielded=True,
+                bounded=False,  # an instance that is not closed leaks
+            )
             await self.attempt(component, served, f"cleanup method {name}", call, note=note)
         for hook in tuple(self._hooks.on_cleanup):
             call = Call(

@@ -22,6 +22,10 @@ Phase: TypeAlias = Literal["swap", "probe"]
 _LABELS: dict[Phase, str] = {"swap": "health", "probe": "health probe"}
 
 
+class OvertakenError(Exception):
+    """The instance no longer serves: what its checks answered is about nothing."""
+
+
 class HealthChecks:
     """Runs the checks of instances, one after another up to the first that fails.
 
@@ -38,11 +42,16 @@ class HealthChecks:
         self._observers = observers
         self._timeout = timeout
 
-    async def run(self, component: Component, served: Served, phase: Phase) -> tuple[bool | None, Exception | None]:
-        """Return whether the instance is healthy, None where nothing can be asked, and why it is not."""
+    async def run(
+        self, component: Component, served: Served, phase: Phase, *, overtaken: Callable[[], bool] = lambda: False
+    ) -> tuple[bool | None, Exception | None]:
+        """Return whether the instance is healthy, None where nothing can be asked, and why it is not.
+
+        A check that ends when *overtaken* is true ends as cancelled, whatever it says, and OvertakenError is raised.
+        """
         healthy = None
         for name, function in checks_of(served):
-            error = await self._run_one(component, served, phase, name, function)
+            error = await self._run_one(component, served, phase, name, function, overtaken)
             if error is not None:
                 return False, error
             healthy = True
@@ -55,26 +64,45 @@ class HealthChecks:
             domain, key = component
             self._observers.notify(HealthRecovered(domain=domain, key=key, provider=served.provider, down_seconds=down))
 
-    async def _run_one(
-        self, component: Component, served: Served, phase: Phase, name: str, function: Callable[[], Any]
+    async def _run_one(  # noqa: PLR0913, PLR0917 - all that a check is
+        self,
+        component: Component,
+        served: Served,
+        phase: Phase,
+        name: str,
+        function: Callable[[], Any],
+        overtaken: Callable[[], bool],
     ) -> Exception | None:
         domain, key = component
         label = f"{_LABELS[phase]} {domain}:{key}"
         check = HealthCheck(domain=domain, key=key, provider=served.provider, phase=phase, check=name)
         with self._observers.operation(check) as running:
-            try:
-                answer = await self._calls.run(Call(function=function, label=label, timeout=self._timeout))
-            except Exception as error:  # noqa: BLE001 - a check may raise anything
-                running.fail("timeout" if isinstance(error, CallTimeoutError) else "raised", error)
-                return error
-            if answer is True:
-                return None
-            reason, text = _refusal(answer, f"{domain}:{key} ({served.provider})", name)
-            running.fail(reason, failure := LifecycleError(text))
-            return failure
+            reason, error = await self._ask(
+                Call(
+                    function=function,
+                    label=label,
+                    timeout=self._timeout,
+                    threaded=served.threaded,
+                    subject=served.instance,
+                ),
+                f"{domain}:{key} ({served.provider})",
+                name,
+            )
+            if overtaken():
+                running.settle("cancelled", "overtaken")
+                raise OvertakenError
+            if error is not None:
+                running.fail(reason, error)
+            return error
 
-
-def _refusal(answer: object, whom: str, check: str) -> tuple[str, str]:
-    if answer is False:
-        return "false", f"Health check failed for {whom}"
-    return "not_bool", f"Health check {check} of {whom} answered {type(answer).__name__}, not a bool"
+    async def _ask(self, call: Call, whom: str, check: str) -> tuple[str, Exception | None]:
+        try:
+            answer = await self._calls.run(call)
+        except Exception as error:  # noqa: BLE001 - a check may raise anything
+            return "timeout" if isinstance(error, CallTimeoutError) else "raised", error
+        if answer is True:
+            return "", None
+        if answer is False:
+            return "false", LifecycleError(f"Health check failed for {whom}")
+        kind = type(answer).__name__
+        return "not_bool", LifecycleError(f"Health check {check} of {whom} answered {kind}, not a bool")

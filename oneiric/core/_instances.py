@@ -38,10 +38,20 @@ class Served:
         """Who made it, "none" where the candidate does not say."""
         return provider_of(self.candidate)
 
+    @property
+    def threaded(self) -> bool:
+        """Whether what is synchronous about it may be called in a thread."""
+        return may_thread(self.candidate)
+
 
 def provider_of(candidate: Candidate | None) -> str:
     """Return the provider as events name it."""
     return (candidate.provider if candidate is not None else None) or NOBODY
+
+
+def may_thread(candidate: Candidate) -> bool:
+    """Whether the metadata of *candidate* leave its synchronous calls to threads; ``"thread": False`` does not."""
+    return candidate.metadata.get("thread") is not False
 
 
 def checks_of(served: Served) -> Iterator[Method]:

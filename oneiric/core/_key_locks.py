@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
+# What runs here holds these; a task that outlives a block keeps its context, so a hold knows whether it has ended.
+_holds: contextvars.ContextVar[tuple[Hold, ...]] = contextvars.ContextVar("oneiric_holds", default=())
+
+
+class HeldError(Exception):
+    """Whoever waits for the lock is what it is held for, and would wait for itself."""
+
 
 @dataclass(eq=False, slots=True)
 class Hold:
     """A lock that is held; released when the block ends, and not before the last task given to :meth:`until` does."""
 
+    locks: KeyLocks
+    key: Hashable
     task: asyncio.Task[None] | None = None
+    released: bool = False
 
     def until(self, task: asyncio.Task[None]) -> None:
         """Keep the lock until *task* is done."""
@@ -41,7 +52,12 @@ class KeyLocks:
 
     @contextlib.asynccontextmanager
     async def holding(self, key: Hashable) -> AsyncIterator[Hold]:
-        """Wait for the lock of *key* and hold it."""
+        """Wait for the lock of *key* and hold it.
+
+        HeldError from within a block that holds it, and from tasks and threads that were begun there.
+        """
+        if any(hold.locks is self and hold.key == key and not hold.released for hold in _holds.get()):
+            raise HeldError
         entry = self._entry(key)
         entry.users += 1
         try:
@@ -49,14 +65,17 @@ class KeyLocks:
         except BaseException:
             self._leave(key, entry)
             raise
-        hold = Hold()
+        hold = Hold(self, key)
+        token = _holds.set((*_holds.get(), hold))
         try:
             yield hold
         finally:
+            with contextlib.suppress(ValueError):  # collected, not left: in another context
+                _holds.reset(token)
             if hold.task is None or hold.task.done():
-                self._release(key, entry)
+                self._release(hold, entry)
             else:
-                hold.task.add_done_callback(lambda _: self._release(key, entry))
+                hold.task.add_done_callback(lambda _: self._release(hold, entry))
 
     def _entry(self, key: Hashable) -> _Entry:
         entry = self._entries.get(key)
@@ -64,9 +83,10 @@ class KeyLocks:
             entry = self._entries[key] = _Entry()
         return entry
 
-    def _release(self, key: Hashable, entry: _Entry) -> None:
+    def _release(self, hold: Hold, entry: _Entry) -> None:
+        hold.released = True
         entry.lock.release()
-        self._leave(key, entry)
+        self._leave(hold.key, entry)
 
     def _leave(self, key: Hashable, entry: _Entry) -> None:
         entry.users -= 1

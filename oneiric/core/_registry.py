@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import threading
 from collections import defaultdict
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from oneiric.core._candidates import Candidate, CandidateSource, ResolverSettings
 from oneiric.core._ranking import Entry, Ranking, ResolutionExplanation, requested
-from oneiric.core._resolution_events import Attempt, registered, resolved, unregistered
+from oneiric.core._resolution_events import INVALID_KEY, OTHER, Attempt, registered, resolved, unregistered
+from oneiric.core._telling import InOrder
 from oneiric.core.events import CandidateCount, ResolutionFailed, Resolved
 from oneiric.core.names import DOMAINS, validate_name
 from oneiric.core.observers import Observers
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
     from oneiric.core.events import Event
 
+MAX_UNREGISTERED_REPORTED = 100
+"""So many keys that were asked for and never registered are reported by their names."""
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _EMPTY = Ranking()
 _NO_KEYS: Mapping[str, Ranking] = {}
 _COMPARED = tuple(Candidate.model_fields.keys() - {"registered_at", "registry_sequence"})
@@ -38,8 +44,10 @@ class CandidateRegistry:
     """Candidates, ranked by domain and key.
 
     Thread-safe: resolving and explaining take no lock, whatever changes the registry takes one, and none is held
-    while observers are told. The selections are those of *settings* when they were given: use :meth:`select` and
-    :meth:`reselect` to change them; a change made inside the settings object need not be seen.
+    while observers are told. Registrations and removals are told in the order in which they happen: what happens while
+    another one is told, in another thread or in a receiver, is told after it by whoever tells that. The selections are
+    those of *settings* when they were given: use :meth:`select` and :meth:`reselect` to change them; a change made
+    inside the settings object need not be seen.
 
     Attributes:
         settings: What ranks now; replaced, never changed.
@@ -49,9 +57,12 @@ class CandidateRegistry:
     def __init__(self, settings: ResolverSettings | None = None, *, observers: Observers | None = None) -> None:
         self.settings = ResolverSettings() if settings is None else settings
         self.observers = Observers() if observers is None else observers
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # guards what follows; never held while observers are told
+        self._changes = InOrder()
         self._domains: dict[str, dict[str, Ranking]] = {domain: {} for domain in DOMAINS}
         self._totals: defaultdict[str, int] = defaultdict(int)
+        self._seen: set[tuple[str, str]] = set()
+        self._unregistered: set[tuple[str, str]] = set()
         self._sequence = 0
         self._selections = _flatten(self.settings)
 
@@ -61,7 +72,8 @@ class CandidateRegistry:
         with self._lock:
             entry = self._enter(stored, owner=None)
             self._publish(entry.domain, entry.key, self._ranking(entry.domain, entry.key).with_entry(entry))
-        self.observers.notify(registered(entry))
+            self._changes.put([registered(entry)])
+        self._changes.tell(self.observers)
 
     def unregister(
         self, domain: str, key: str, provider: str | None = None, *, source: CandidateSource | None = None
@@ -74,8 +86,8 @@ class CandidateRegistry:
                 for entry in entries
                 if provider in {None, entry.provider} and source in {None, entry.candidate.source}
             ]
-            events = self._change(gone, [])
-        self._tell(events)
+            self._change(gone, [])
+        self._changes.tell(self.observers)
         return len(gone)
 
     def replace(self, owner: str, candidates: Iterable[Candidate]) -> ReplaceResult:
@@ -88,8 +100,8 @@ class CandidateRegistry:
         offered = [self._copy(candidate) for candidate in candidates]
         with self._lock:
             gone, new = self._difference(owner, offered)
-            events = self._change(gone, [self._enter(candidate, owner=owner) for candidate in new])
-        self._tell(events)
+            self._change(gone, [self._enter(candidate, owner=owner) for candidate in new])
+        self._changes.tell(self.observers)
         return ReplaceResult(added=len(new), removed=len(gone), kept=len(offered) - len(new))
 
     def select(self, domain: str, key: str, provider: str | None) -> None:
@@ -135,7 +147,7 @@ class CandidateRegistry:
             chosen = ranking.choose(provider, requested(capabilities), require_all=require_all)
         except Exception as error:
             attempt = Attempt(domain, key, provider, 0, observers.clock() - started)
-            observers.notify(attempt.broken(error, self._domains))
+            observers.notify(attempt.broken(error, self.reported(domain, key)))
             raise
         candidates = len(ranking.entries)
         if isinstance(chosen, Entry):
@@ -144,7 +156,7 @@ class CandidateRegistry:
             return chosen.candidate
         if observers.wants(ResolutionFailed):
             attempt = Attempt(domain, key, provider, candidates, observers.clock() - started)
-            observers.notify(attempt.missed(chosen, self._domains))
+            observers.notify(attempt.missed(chosen, self.reported(domain, key)))
         return None
 
     def explain(
@@ -162,6 +174,22 @@ class CandidateRegistry:
     def list_shadowed(self, domain: str) -> list[Candidate]:
         """Return the candidates of *domain* that do not win their key, by key, best first."""
         return [entry.candidate for ranking in self._rankings(domain) for entry in ranking.entries[1:]]
+
+    def reported(self, domain: object, key: object) -> tuple[str, str]:
+        """Return what records say for a domain and a key that may be anything: few and harmless names, fit for labels.
+
+        A domain is itself if it is one of the six or has had a candidate, else "_other". A key is itself if it has had
+        a candidate or has a selection. Of others, the first 100 that are made of ASCII letters, digits and "_.:-", and
+        are no longer than 64, are themselves, "_other" stands for the rest of these, and "_invalid" for all else.
+        """
+        known = domain if isinstance(domain, str) and domain in self._domains else OTHER
+        if not isinstance(key, str):
+            return known, INVALID_KEY
+        if isinstance(domain, str) and ((domain, key) in self._seen or (domain, key) in self._selections):
+            return known, key
+        if not _PLAIN_KEY.fullmatch(key):
+            return known, INVALID_KEY
+        return known, key if self._is_among_first(known, key) else OTHER
 
     def states(self) -> list[CandidateCount]:
         """Return how many candidates every domain has; a custom domain counts once it has had one."""
@@ -202,13 +230,16 @@ class CandidateRegistry:
 
     def _publish(self, domain: str, key: str, ranking: Ranking) -> None:
         keys = self._domains.setdefault(domain, {})
+        if ranking.entries:
+            self._seen.add((domain, key))
+            self._unregistered.discard((domain, key))
         self._totals[domain] += len(ranking.entries) - len(keys.get(key, _EMPTY).entries)
         if ranking.entries:
             keys[key] = ranking  # one assignment: a reader sees all of the change or nothing of it
         else:
             keys.pop(key, None)
 
-    def _change(self, gone: list[Entry], new: list[Entry]) -> list[Event]:
+    def _change(self, gone: list[Entry], new: list[Entry]) -> None:
         lost, joined = set(gone), defaultdict(list)
         for entry in new:
             joined[entry.domain, entry.key].append(entry)
@@ -217,7 +248,7 @@ class CandidateRegistry:
             kept = [entry for entry in ranking.entries if entry not in lost]
             self._publish(domain, key, Ranking.of(ranking.selection, [*kept, *joined[domain, key]]))
         removals = [unregistered(entry, self._ranking(entry.domain, entry.key)) for entry in gone]
-        return [*removals, *(registered(entry) for entry in new)]
+        self._changes.put([*removals, *(registered(entry) for entry in new)])
 
     def _difference(self, owner: str, offered: list[Candidate]) -> tuple[list[Entry], list[Candidate]]:
         owned = defaultdict(list)
@@ -243,9 +274,15 @@ class CandidateRegistry:
         if ranking is not None and ranking.selection != provider:
             self._publish(domain, key, ranking.under(provider))
 
-    def _tell(self, events: list[Event]) -> None:
-        for event in events:
-            self.observers.notify(event)
+    def _is_among_first(self, domain: str, key: str) -> bool:
+        if (domain, key) in self._unregistered:
+            return True
+        if len(self._unregistered) >= MAX_UNREGISTERED_REPORTED:
+            return False
+        with self._lock:
+            if len(self._unregistered) < MAX_UNREGISTERED_REPORTED:
+                self._unregistered.add((domain, key))
+        return (domain, key) in self._unregistered
 
 
 def _flatten(settings: ResolverSettings) -> dict[tuple[str, str], str]:

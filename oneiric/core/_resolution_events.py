@@ -10,18 +10,16 @@ from oneiric.core.names import DOMAINS, invalid_name, is_valid_name
 from oneiric.core.redaction import describe, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from oneiric.core._ranking import Entry, Miss, Ranking
 
 NO_PROVIDER = "none"
 """What a record says where a candidate has no provider."""
 
-OTHER_DOMAIN = "_other"
-"""What a record says for a domain that does not exist."""
+OTHER = "_other"
+"""What a record says for a domain that does not exist, and for one more key that was never registered."""
 
 INVALID_KEY = "_invalid"
-"""What a record says for a key that cannot exist."""
+"""What a record says for a key that does not exist and does not look like one."""
 
 
 class Attempt(NamedTuple):
@@ -33,21 +31,22 @@ class Attempt(NamedTuple):
     candidates: int
     duration: float
 
-    def missed(self, miss: Miss, domains: Container[object]) -> ResolutionFailed:
-        """Return that there is no such candidate; *domains* are those that exist."""
-        return self._failed(miss, domains, error=redact(_explain(self, miss, domains)))
+    def missed(self, miss: Miss, reported: tuple[str, str]) -> ResolutionFailed:
+        """Return that there is no such candidate; domain and key are *reported* so."""
+        return self._failed(miss, reported, error=redact(_explain(self, miss, *reported)))
 
-    def broken(self, error: Exception, domains: Container[object]) -> ResolutionFailed:
-        """Return that *error* was raised; *domains* are those that exist."""
+    def broken(self, error: Exception, reported: tuple[str, str]) -> ResolutionFailed:
+        """Return that *error* was raised; domain and key are *reported* so."""
         error_type, text = describe(error)
-        return self._failed("error", domains, error_type=error_type, error=text)
+        return self._failed("error", reported, error_type=error_type, error=text)
 
     def _failed(
-        self, reason: Miss | Literal["error"], domains: Container[object], *, error: str, error_type: str = ""
+        self, reason: Miss | Literal["error"], reported: tuple[str, str], *, error: str, error_type: str = ""
     ) -> ResolutionFailed:
+        domain, key = reported
         return ResolutionFailed(
-            domain=self.domain if isinstance(self.domain, str) and self.domain in domains else OTHER_DOMAIN,
-            key=self.key if is_valid_name(self.key) else INVALID_KEY,
+            domain=domain,
+            key=key,
             reason=reason,
             duration=self.duration,
             candidates=self.candidates,
@@ -92,11 +91,13 @@ def unregistered(entry: Entry, left: Ranking) -> Unregistered:
     )
 
 
-def _explain(attempt: Attempt, miss: Miss, domains: Container[object]) -> str:
+def _explain(attempt: Attempt, miss: Miss, domain: str, key: str) -> str:
     if miss == "provider_not_found":
         return f"provider {reprlib.repr(attempt.provider)} is not registered for the key"
     if miss == "capability_mismatch":
         return "no candidate has the requested capabilities"
-    if attempt.domain not in domains:
+    if attempt.domain != domain:
         return f"domain {reprlib.repr(attempt.domain)} is none of {', '.join(DOMAINS)} and never had a candidate"
-    return "" if is_valid_name(attempt.key) else str(invalid_name(attempt.key, field="key"))
+    if not is_valid_name(attempt.key):
+        return str(invalid_name(attempt.key, field="key"))
+    return "" if attempt.key == key else f"key {reprlib.repr(attempt.key)} was never registered"

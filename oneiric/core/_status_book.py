@@ -223,11 +223,11 @@ class StatusBook:
             file = StatusFile(path)
         except BlockingIOError as error:
             self._path = None
-            self._load(path)
+            self._load(path, seen_as=lambda status: status)
             raise BlockingIOError(
                 error.errno, "another owner keeps this file; statuses stay in memory", path.name
             ) from error
-        data, damage = self._load(path)
+        data, damage = self._load(path, seen_as=after_restart)
         if damage:
             keep_damaged(path, data)
         file.rewrite(self._entries())
@@ -236,7 +236,7 @@ class StatusBook:
             raise ValueError(f"{path.name} was damaged, the original is kept beside it: {damage}")
         return file
 
-    def _load(self, path: Path) -> tuple[bytes, str]:
+    def _load(self, path: Path, *, seen_as: Callable[[LifecycleStatus], LifecycleStatus]) -> tuple[bytes, str]:
         content = read_entries(path)
         damage = [content.damage] if content.damage else []
         for number, entry in enumerate(content.entries):
@@ -244,7 +244,7 @@ class StatusBook:
             damage.extend(f"entry {number}: {field}" for field in bad)
             if status is not None:
                 with self._lock:
-                    self._statuses.setdefault((status.domain, status.key), after_restart(status))
+                    self._statuses.setdefault((status.domain, status.key), seen_as(status))
         return content.data, "; ".join(damage)
 
     def _entries(self) -> dict[Hashable, dict[str, Any]]:

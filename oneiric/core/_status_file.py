@@ -42,6 +42,7 @@ _DAMAGED_SUFFIX = ".damaged"
 _LOCK_SUFFIX = ".lock"
 _ELLIPSIS = "…"
 _OBJECT = re.compile(r'\{\s*"')
+_READS = 3
 _MAX_BROKEN = 1000  # objects: bounds the work on garbage
 
 
@@ -167,8 +168,17 @@ def encode(entry: Entry) -> bytes:
 def read_entries(path: Path) -> Content:
     """Return what the file at *path* holds: of a damaged one, every entry that is whole; of a missing one, nothing.
 
-    OSError if it is there and cannot be read.
+    Who reads while the owner writes a page may see a part of it: damage is believed when it was seen three times.
+    OSError if the file is there and cannot be read.
     """
+    for _ in range(_READS - 1):
+        content = _read(path)
+        if not content.damage:
+            return content
+    return _read(path)
+
+
+def _read(path: Path) -> Content:
     try:
         data = path.read_bytes()
     except FileNotFoundError:

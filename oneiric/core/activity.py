@@ -123,7 +123,7 @@ class DomainActivityStore(MemoryActivityStore):
             return row._replace(paused_at=known.paused_at or self._clock())
         return row
 
-    def _write(self, domain: str, key: str, decide: Callable[[Row], Row]) -> tuple[Row, Row]:
+    def _write(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
         try:
             try:
                 return self._write_once(domain, key, decide)
@@ -133,15 +133,15 @@ class DomainActivityStore(MemoryActivityStore):
         except _BROKEN as error:
             raise self._unusable(error) from error
 
-    def _write_once(self, domain: str, key: str, decide: Callable[[Row], Row]) -> tuple[Row, Row]:
+    def _write_once(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
         with self._writing:
             if self._closed:
                 raise ActivityStoreError(f"{self.path}: the activity store is closed")
             before, after = self._file.update(domain, key, decide)
             with self._lock:  # what was written is known at once, even if the file cannot be read
-                self._remember(domain, key, after)
+                self._remember(domain, key, before, after)
                 self._file.reread()
-        return before, after
+        return after
 
     def _renew(self) -> None:
         try:

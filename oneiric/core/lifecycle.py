@@ -11,9 +11,9 @@ from oneiric.core._attempt import Attempt
 from oneiric.core._calls import Call, Calls
 from oneiric.core._cleanup import Cleanup
 from oneiric.core._factories import make, resolve_factory
-from oneiric.core._health import HealthChecks
-from oneiric.core._instances import Served, name_of, provider_of, text_of
-from oneiric.core._key_locks import KeyLocks
+from oneiric.core._health import HealthChecks, OvertakenError
+from oneiric.core._instances import Served, may_thread, name_of, provider_of, text_of
+from oneiric.core._key_locks import HeldError, KeyLocks
 from oneiric.core._lifecycle_options import LifecycleHooks, LifecycleSafetyOptions
 from oneiric.core._status_book import StatusBook
 from oneiric.core.errors import CallTimeoutError, LifecycleError
@@ -49,9 +49,13 @@ _CLOSED_AT_ONCE = 16
 class LifecycleManager:
     """Makes, checks, swaps and closes the instances of components.
 
-    Swaps of one component follow one another, those of different components run side by side. A hook or factory must
-    not wait for a swap of its own component. Used from one event loop at a time; loops may follow one another. What
-    only reads may be called from any thread.
+    Swaps of one component follow one another, those of different components run side by side. A factory, check or hook
+    that asks for a swap of its own component, itself or by a task it made, gets a LifecycleError until its swap ends.
+    Used from one event loop at a time; loops may follow one another. What only reads may be called from any thread.
+
+    Synchronous factories, checks and cleanups run in threads. One that raises there because it needs the running loop
+    is called once more on the loop; a candidate with ``metadata={"thread": False}`` has all of them called on the
+    loop's thread only, for what is bound to a thread, without a time limit.
 
     Args:
         resolver: Says which candidate serves a component.
@@ -117,9 +121,12 @@ class LifecycleManager:
         """
         component = _component(domain, key)
         self._require_open()
-        async with self._locks.holding(component) as hold:
-            self._require_open()
-            return await self._swap(component, provider, hold, force=force)
+        try:
+            async with self._locks.holding(component) as hold:
+                self._require_open()
+                return await self._swap(component, provider, hold, force=force)
+        except HeldError:
+            raise LifecycleError(f"{domain}:{key} is being swapped by what asks for its swap") from None
 
     async def swap(self, domain: str, key: str, provider: str | None = None, *, force: bool = False) -> Any:
         """Do what :meth:`activate` does."""
@@ -129,6 +136,11 @@ class LifecycleManager:
         """Return the instance that serves, or None."""
         served = self._served.get((domain, key))
         return None if served is None else served.instance
+
+    def get_candidate(self, domain: str, key: str) -> Candidate | None:
+        """Return the candidate that the instance that serves was made of, or None."""
+        served = self._served.get((domain, key))
+        return None if served is None else served.candidate
 
     def get_status(self, domain: str, key: str) -> LifecycleStatus | None:
         """Return the status of the component, or None if it was never touched."""
@@ -141,15 +153,21 @@ class LifecycleManager:
     async def probe_instance_health(self, domain: str, key: str) -> bool | None:
         """Check the instance that serves: None if there is none, True also if there is nothing to check.
 
-        A check that raises, times out or answers anything but a bool has failed, and does not raise.
+        A check that raises, times out or answers anything but a bool has failed, and does not raise. While one that
+        timed out still hangs in its thread no other is begun, and the probe fails at once. If the instance was swapped
+        out or closed meanwhile, there is no answer either: None, and nothing is recorded.
         """
         component = _component(domain, key)
         served = self._served.get(component)
         if served is None:
             return None
-        healthy, error = await self._health.run(component, served, "probe")
-        if self._served.get(component) is served:
-            self._health.record(component, served, healthy=healthy)
+        try:
+            healthy, error = await self._health.run(
+                component, served, "probe", overtaken=lambda: self._served.get(component) is not served
+            )
+        except OvertakenError:
+            return None
+        self._health.record(component, served, healthy=healthy)
         return error is None
 
     def states(self) -> Iterable[State]:
@@ -171,13 +189,14 @@ class LifecycleManager:
 
     async def _swap(self, component: Component, provider: str | None, hold: Hold, *, force: bool) -> Any:
         previous = self._served.get(component)
+        domain, key = self.resolver.reported(*component)
         swap = Swap(
-            domain=component[0],
-            key=component[1],
+            domain=domain,
+            key=key,
             previous_provider=provider_of(previous.candidate if previous else None),
             forced=force,
         )
-        with self._book.swapping(component[0]), self.observers.operation(swap) as running:
+        with self._book.swapping(domain), self.observers.operation(swap) as running:
             attempt = Attempt(component, running, hold, previous, self.observers.clock(), force)
             try:
                 served = await self._prepare(attempt, provider)
@@ -191,7 +210,9 @@ class LifecycleManager:
                 if not isinstance(error, GeneratorExit):  # which allows no waiting
                     await self._discard(attempt)
                 raise
-            await self._in_background(attempt, self._finish(attempt, served))
+            finishing = await self._in_background(attempt, self._finish(attempt, served))
+            if finishing.cancelled():
+                raise _closed()
             return served.instance
 
     async def _prepare(self, attempt: Attempt, provider: str | None) -> Served:
@@ -206,9 +227,10 @@ class LifecycleManager:
         attempt.reason = "factory"
         attempt.served = served = await self._make(attempt.component, candidate)
         attempt.reason = "health"
-        healthy, error = await self._health.run(attempt.component, served, "swap")
-        self._health.record(attempt.component, served, healthy=healthy)
+        attempt.healthy, error = await self._health.run(attempt.component, served, "swap")
         if error is not None and not attempt.forced:
+            if attempt.previous is None:  # or else the health of the component is that of what serves on
+                self._health.record(attempt.component, served, healthy=False)
             raise error
         attempt.reason = "hook"
         for hook in tuple(self.hooks.pre_swap):
@@ -224,6 +246,7 @@ class LifecycleManager:
                 function=factory if callable(factory) else partial(make, factory),  # importing may hang too
                 label=f"activate {domain}:{key}",
                 timeout=self.safety.activation_timeout,
+                threaded=may_thread(candidate),
                 shielded=True,
                 late=lambda instance: self._close(component, Served(instance, candidate), note=False),
             )
@@ -237,6 +260,7 @@ class LifecycleManager:
         self._served[attempt.component] = served
         self._book.ready(attempt.component, served.candidate.provider, seconds=self._elapsed(attempt))
         attempt.running.settle("success")
+        self._health.record(attempt.component, served, healthy=attempt.healthy)
 
     async def _finish(self, attempt: Attempt, served: Served) -> None:
         try:
@@ -258,10 +282,9 @@ class LifecycleManager:
                 seconds=self._elapsed(attempt),
             )
         if previous is not None:
-            domain, key = attempt.component
-            rejected = provider_of(attempt.candidate)
+            swap, rejected = attempt.running.operation, provider_of(attempt.candidate)
             self.observers.notify(
-                RolledBack(domain=domain, key=key, provider=rejected, restored_provider=previous.provider)
+                RolledBack(domain=swap.domain, key=swap.key, provider=rejected, restored_provider=previous.provider)
             )
 
     async def _discard(self, attempt: Attempt) -> None:
@@ -303,18 +326,23 @@ class LifecycleManager:
         if serving is None or serving.instance is not served.instance:  # a factory may return the same one again
             await self._cleanup.close(component, served, note=note)
 
-    async def _in_background(self, attempt: Attempt, work: Coroutine[Any, Any, None]) -> None:
+    async def _in_background(self, attempt: Attempt, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Wait for *work*, which goes on, and keeps the component locked, if the waiting is cancelled."""
         task = self._calls.start(work)
         attempt.hold.until(task)
-        await asyncio.shield(task)
+        await asyncio.wait({task})
+        return task
 
     def _elapsed(self, attempt: Attempt) -> float:
         return self.observers.clock() - attempt.started
 
     def _require_open(self) -> None:
         if self._closed:
-            raise LifecycleError("The lifecycle manager is closed")
+            raise _closed()
+
+
+def _closed() -> LifecycleError:
+    return LifecycleError("The lifecycle manager is closed")
 
 
 def _component(domain: str, key: str) -> Component:

@@ -104,8 +104,12 @@ class Resolver:
 
     @property
     def settings(self) -> ResolverSettings:
-        """What ranks now."""
+        """What ranks now; setting it is :meth:`reselect`."""
         return self.registry.settings
+
+    @settings.setter
+    def settings(self, settings: ResolverSettings) -> None:
+        self.registry.reselect(settings)
 
     @property
     def observers(self) -> Observers:
@@ -169,6 +173,10 @@ class Resolver:
     def list_shadowed(self, domain: str) -> list[Candidate]:
         """Return the candidates of *domain* that do not win their key, by key, best first."""
         return self.registry.list_shadowed(domain)
+
+    def reported(self, domain: object, key: object) -> tuple[str, str]:
+        """Return what records say for a domain and a key; see :meth:`CandidateRegistry.reported`."""
+        return self.registry.reported(domain, key)
 
     def states(self) -> list[CandidateCount]:
         """Return how many candidates every domain has."""

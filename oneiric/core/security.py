@@ -22,9 +22,16 @@ BLOCKED_MODULES = frozenset(
         "__builtin__",
         "builtins",
         "importlib",
-        "oneiric.cli",  # a manifest must not be able to run the command line
+        "nt",
+        "oneiric.__main__",  # of the package, only what makes adapters and the like may be named by a manifest
+        "oneiric.cli",
+        "oneiric.core",
+        "oneiric.monitoring",
+        "oneiric.observability",
+        "oneiric.runtime",
         "os",
         "pathlib",
+        "posix",
         "shutil",
         "subprocess",
         "sys",
@@ -75,13 +82,21 @@ def validate_factory_string(factory: object, allowed_prefixes: list[str] | None 
             f"Invalid factory format: {reprlib.repr(factory)} (must be 'package.module:attribute', "
             f"at most {MAX_FACTORY_CHARS} characters)"
         )
-    if _is_below(module, BLOCKED_MODULES):
-        return False, f"Factory module {reprlib.repr(module)} is blocked for security reasons"
+    ok, error = validate_factory_module(module)
+    if not ok:
+        return ok, error
     prefixes = load_factory_allowlist() if allowed_prefixes is None else allowed_prefixes
     if not prefixes:
         return False, f"Factory {reprlib.repr(factory)} not in allowlist (allowlist is empty)"
     if not _is_below(module, prefixes):
         return False, f"Factory {reprlib.repr(factory)} not in allowlist. Allowed prefixes: {', '.join(prefixes)}"
+    return True, None
+
+
+def validate_factory_module(module: object) -> Validation:
+    """Check that *module*, where a factory is found or where what is found was defined, is no blocked one."""
+    if isinstance(module, str) and _is_below(module, BLOCKED_MODULES):
+        return False, f"Factory module {reprlib.repr(module)} is blocked for security reasons"
     return True, None
 
 

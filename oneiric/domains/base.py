@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
 
@@ -44,7 +44,8 @@ class DomainBridge:
         resolver: Knows the candidates.
         lifecycle: Holds the instances.
         settings: The domain's section of the settings.
-        activity_store: Keeps pauses and drains; without one they are kept in memory.
+        activity_store: Keeps pauses and drains; without one they are kept in memory. One without a method ``change`` is
+            asked and set.
         supervisor: May refuse work too.
         observers: Who is told; by default whoever the resolver tells.
     """
@@ -147,11 +148,19 @@ class DomainBridge:
 
     def set_paused(self, key: str, paused: bool, *, note: str | None = None) -> DomainActivity:  # noqa: FBT001 - published
         """Pause or resume *key* at once and return its activity; without a *note* the old one stays."""
-        return self.activity_store.change(self.domain, key, paused=paused, note=note)
+        return self._changed(key, paused=paused, note=note)
 
     def set_draining(self, key: str, draining: bool, *, note: str | None = None) -> DomainActivity:  # noqa: FBT001 - published
         """Let *key* drain, or no longer, and return its activity; without a *note* the old one stays."""
-        return self.activity_store.change(self.domain, key, draining=draining, note=note)
+        return self._changed(key, draining=draining, note=note)
+
+    def _changed(self, key: str, **changes: Any) -> DomainActivity:
+        if hasattr(self.activity_store, "change"):
+            return self.activity_store.change(self.domain, key, **changes)
+        given = {name: value for name, value in changes.items() if value is not None}
+        state = replace(self.activity_state(key), **given)  # a store of another make: not in one step
+        self.activity_store.set(self.domain, key, state)
+        return state
 
     def _blocking(self, key: str) -> DomainActivity | None:
         state = self.activity_state(key)
@@ -175,26 +184,22 @@ class DomainBridge:
     def _fitting(
         self, key: str, winner: Candidate, capabilities: Sequence[str] | None, *, require_all: bool
     ) -> list[Candidate]:
-        if self._provider(key) in {None, winner.provider}:
+        serving = self.lifecycle.get_candidate(self.domain, key)
+        if serving is None or serving.provider == winner.provider:
             return [winner]
         ranks = self.resolver.explain(self.domain, key, capabilities=capabilities, require_all=require_all).ordered
         return [rank.candidate for rank in ranks]
 
-    def _provider(self, key: str) -> str | None:
-        status = self.lifecycle.get_status(self.domain, key)
-        return None if status is None else status.current_provider
-
     def _present(self, key: str, fitting: Sequence[Candidate]) -> DomainHandle | None:
-        instance, provider = self.lifecycle.get_instance(self.domain, key), self._provider(key)
-        candidate = next((candidate for candidate in fitting if candidate.provider == provider), None)
-        if instance is None or candidate is None:
+        serving = self.lifecycle.get_candidate(self.domain, key)
+        if serving is None or serving.provider not in {candidate.provider for candidate in fitting}:
             return None
-        return self._handle(candidate, instance)
+        return self._handle(serving, self.lifecycle.get_instance(self.domain, key))
 
     async def _swapped(self, candidate: Candidate) -> DomainHandle:
         self._handle(candidate, None)  # settings that are wrong are found before anything is swapped
         instance = await self.lifecycle.swap(self.domain, candidate.key, candidate.provider)
-        return self._handle(candidate, instance)
+        return self._present(candidate.key, [candidate]) or self._handle(candidate, instance)
 
     def _handle(self, candidate: Candidate, instance: Any) -> DomainHandle:
         if candidate.provider is None:

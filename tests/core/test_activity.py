@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from oneiric.core.observers import Receiver
+
 
 @pytest.fixture(params=["file", "memory"])
 def store(
@@ -165,11 +167,57 @@ def test_a_note_within_bounds_is_kept(store: MemoryActivityStore, note: str) -> 
     assert store.change("task", "x", note=note).note == note
 
 
-@pytest.mark.parametrize("note", ["a" * (MAX_NOTE_CHARS + 1), "\x1b[31m", "\0", "\ud800"])
-def test_a_note_out_of_bounds_is_refused(store: MemoryActivityStore, note: str) -> None:
-    """Text that is too long, or would control a terminal, is no note."""
-    with pytest.raises(ValueError, match="allowed are up to 512 printable characters"):
-        store.change("task", "x", note=note)
+@pytest.mark.parametrize(
+    ("note", "kept"),
+    [
+        ("a" * (MAX_NOTE_CHARS + 1), "a" * (MAX_NOTE_CHARS - 1) + "…"),
+        ("\x1b[31m", "\ufffd[31m"),
+        ("\0", "\ufffd"),
+        ("\ud800", "\ufffd"),
+        ("a\rb\u2028c", "a b c"),
+    ],
+)
+def test_a_note_out_of_bounds_is_made_to_fit(store: MemoryActivityStore, note: str, kept: str) -> None:
+    """Text that is too long is cut, and what would control a terminal is replaced, whichever way it is set."""
+    assert store.change("task", "x", note=note).note == kept
+    store.set("task", "y", DomainActivity(note=note))
+    assert store.get("task", "y").note == kept
+
+
+def test_a_note_that_is_no_text_is_refused(store: MemoryActivityStore) -> None:
+    """Anything but a string is a ValueError that names it."""
+    with pytest.raises(ValueError, match=r"^note 5 is not valid: it must be a string$"):
+        store.change("task", "x", note=5)  # type: ignore[arg-type]
+
+
+class Resuming:
+    """An observer that resumes, in another thread and in its own, what was paused."""
+
+    def __init__(self, store: MemoryActivityStore) -> None:
+        self.store = store
+
+    def receiver(self, event_type: type[Event]) -> Receiver | None:
+        """Want pauses."""
+        return self._paused if event_type is Paused else None
+
+    def _paused(self, event: Paused) -> None:
+        if event.note != "first":
+            return
+        thread = threading.Thread(target=lambda: self.store.change("task", "x", paused=False, note="second"))
+        thread.start()
+        thread.join(10)
+        self.store.change("task", "x", paused=True, note="third")
+
+
+def test_transitions_are_told_in_the_order_in_which_they_are_made(
+    store: MemoryActivityStore, observers: Observers
+) -> None:
+    """A transition made while an earlier one is told, in whichever thread, is told to everybody after it."""
+    observers.add(Resuming(store))
+    later = Recorder()
+    observers.add(later)
+    store.change("task", "x", paused=True, note="first")
+    assert [event.note for event in later.told] == ["first", "second", "third"]  # type: ignore[attr-defined]
 
 
 names = st.sampled_from(["a", "b", "ü"])

@@ -424,3 +424,13 @@ def test_a_directory_that_vanished_for_good_is_told(tmp_path: Path, observers: O
     store.close()
     assert (known, healed, names) == (True, True, ["x", "y"])
     assert errors(recorder)
+
+
+def test_a_table_of_another_kind_put_in_place_is_left_alone(store: DomainActivityStore) -> None:
+    """A database that is whole is never moved aside because its table is another program's; a write says what to do."""
+    other = sqlite3.connect(store.path)
+    other.executescript("DROP TABLE activity; CREATE TABLE activity (id INTEGER, what TEXT)")
+    other.close()
+    with pytest.raises(ActivityStoreError, match="is not an activity store"):
+        store.change("task", "y", paused=True)
+    assert (store.get("task", "x"), aside(store.path)) == (PAUSED, [])

@@ -23,6 +23,7 @@ from oneiric.core.lifecycle import (
 )
 from oneiric.core.observers import Observers
 from oneiric.core.resolution import Candidate, Resolver
+from oneiric.demo import DemoAdapter
 
 
 @pytest.fixture
@@ -214,8 +215,8 @@ async def test_an_instance_that_is_returned_again_is_not_closed(bench: Bench) ->
 
 async def test_a_factory_string_is_imported_and_called(bench: Bench) -> None:
     """A factory can be named, with blanks around the colon."""
-    bench.register("oneiric.core.observers : Observers")
-    assert isinstance(await bench.swap(), Observers)
+    bench.register("oneiric.demo : DemoAdapter")
+    assert isinstance(await bench.swap(), DemoAdapter)
 
 
 def test_resolve_factory_passes_a_callable_through() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lifecycle_support import Bench, Part, Stubborn
 
-from oneiric.core.events import CleanupFailed, RolledBack, Swap
+from oneiric.core.events import CleanupFailed, ComponentState, HealthRecovered, RolledBack, Swap
 from oneiric.core.lifecycle import (
     LifecycleError,
 )
@@ -125,8 +125,10 @@ async def test_a_falsy_instance_is_an_instance(bench: Bench, instance: object) -
         ("elsewhere.module:thing", r"^Security validation failed: .*not in allowlist"),
         ("no colon", r"^Security validation failed: Invalid factory format"),
         ("oneiric.missing:thing", r"^Failed to load factory 'oneiric.missing:thing': No module"),
-        ("oneiric.core.errors:missing", r"^Failed to load factory 'oneiric.core.errors:missing': module"),
-        ("oneiric.core.names:MAX_NAME_CHARS", r"^Failed to load factory .*: int is not callable"),
+        ("oneiric.demo:missing", r"^Failed to load factory 'oneiric.demo:missing': module"),
+        ("oneiric.demo:__doc__", r"^Failed to load factory .*: str is not callable"),
+        ("oneiric:configure_logging", r"^Security validation failed: Factory module 'oneiric.core.logging' is blocked"),
+        ("oneiric.remote.cache:Path", r"^Security validation failed: Factory module 'pathlib"),
     ],
 )
 async def test_a_factory_string_that_is_no_good_is_a_failed_swap(bench: Bench, factory: str, text: str) -> None:
@@ -279,3 +281,37 @@ async def test_force_returns_the_previous_instance_when_a_hook_fails(bench: Benc
 
     bench.hooks.add_pre_swap(hook)
     assert (await bench.swap(force=True), new.closed) == (old, 1)
+
+
+async def test_a_swap_of_what_was_never_registered_has_no_labels_of_its_own(bench: Bench) -> None:
+    """Whatever a caller asks for, the swap is told under names that are fit to be labels."""
+    for domain, key in (("planet", "k"), ("adapter", "https://host/path"), ("adapter", "absent")):
+        with pytest.raises(LifecycleError, match="No candidate registered"):
+            await bench.manager.activate(domain, key)
+    told = [(swap.domain, swap.key) for swap in bench.recorder.of(Swap)]
+    assert told == [("_other", "k"), ("adapter", "_invalid"), ("adapter", "absent")]
+
+
+async def test_a_rejected_instance_does_not_make_the_component_unhealthy() -> None:
+    """While the previous instance serves on, the component is as healthy as that, and does not recover later."""
+    bench = Bench()
+    served = Part("old")
+    served.health = lambda: True  # type: ignore[attr-defined]
+    await bench.serve(served)
+    bench.register(lambda: {"unwell": True}, health=lambda: False)
+    with pytest.raises(LifecycleError, match="Health check failed"):
+        await bench.swap()
+    (state,) = [state for state in bench.manager.states() if isinstance(state, ComponentState)]
+    assert (state.provider, state.healthy) == ("old", True)
+    assert await bench.manager.probe_instance_health("adapter", "cache") is True
+    assert bench.recorder.of(HealthRecovered) == []
+
+
+async def test_a_component_that_nobody_serves_is_unhealthy_after_a_rejection() -> None:
+    """Where nothing serves, the failed check of the only instance there was is the component's health."""
+    bench = Bench()
+    bench.register(dict, health=lambda: False)
+    with pytest.raises(LifecycleError, match="Health check failed"):
+        await bench.swap()
+    (state,) = [state for state in bench.manager.states() if isinstance(state, ComponentState)]
+    assert (state.provider, state.healthy) == (None, False)

@@ -131,7 +131,7 @@ async def test_a_hanging_async_check_times_out(in_thread: bool) -> None:
     with pytest.raises(LifecycleError, match=r"^health adapter:cache timed out after 0\.01s$"):
         await bench.swap()
     assert checks(bench.recorder) == [("swap", "health", "failed", "timeout")]
-    assert (bench.recorder.endings(Swap)[-1].reason, gate.left.is_set()) == ("health", False)
+    assert (bench.recorder.endings(Swap)[-1].reason, gate.left.is_set()) == ("timeout", False)
 
 
 async def test_a_hanging_sync_check_times_out() -> None:
@@ -196,7 +196,7 @@ async def test_a_cancelled_probe_counts_as_nothing() -> None:
 
 
 async def test_a_probe_of_what_was_swapped_out_meanwhile_is_not_remembered() -> None:
-    """The result of a slow probe does not stand for the instance that serves by then."""
+    """A slow probe of what no longer serves ends as cancelled, counts as nothing and has no answer."""
     bench, gate, patient = Bench(), Gate(), Patient()
     await bench.serve(patient)
 
@@ -210,7 +210,7 @@ async def test_a_probe_of_what_was_swapped_out_meanwhile_is_not_remembered() -> 
     bench.register(Patient)
     await bench.swap()
     gate.opened.set()
-    assert await probe is False
+    assert (await probe, checks(bench.recorder)[-1]) == (None, ("probe", "health", "cancelled", "overtaken"))
     assert [state.healthy for state in bench.manager.states() if isinstance(state, ComponentState)] == [True]
 
 

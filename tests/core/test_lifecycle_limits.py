@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lifecycle_support import Bench, Gate, Part, until
 
-from oneiric.core.events import CleanupFailed, Swap
+from oneiric.core.events import CleanupFailed, HealthCheck, Swap
 from oneiric.core.lifecycle import CallTimeoutError, LifecycleError, LifecycleSafetyOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
 IMPATIENT = 0.01
 
@@ -320,7 +321,7 @@ async def test_a_hanging_async_hook_times_out(in_thread: bool) -> None:
     bench.hooks.add_pre_swap(lambda *_: gate.wait_async())
     with pytest.raises(LifecycleError, match=r"^lifecycle hook timed out after 0\.01s$"):
         await bench.swap()
-    assert (bench.recorder.endings(Swap)[-1].reason, part.closed) == ("hook", 1)
+    assert (bench.recorder.endings(Swap)[-1].reason, part.closed) == ("timeout", 1)
 
 
 @pytest.mark.parametrize("kind", ["wait", "wait_async"])
@@ -470,3 +471,173 @@ async def test_closing_a_late_instance_that_fails_is_told() -> None:
     await until(lambda: bench.recorder.of(CleanupFailed))
     assert bench.recorder.of(CleanupFailed)[-1].error == "cleanup method close: stuck"
     assert bench.status.last_error == "activate adapter:cache timed out after 0.01s"
+
+
+async def test_a_probe_of_what_still_hangs_is_a_timeout_at_once() -> None:
+    """While a check hangs in its thread no other is started for the instance; each probe fails and is told."""
+    bench, gate = bench_with(health_timeout=IMPATIENT, max_hanging_calls=2), Gate()
+    begun: list[object] = []
+    part = await bench.serve()
+
+    def check() -> None:
+        begun.append(part)
+        gate.wait()
+
+    part.health = check
+    answers = [await bench.manager.probe_instance_health("adapter", "cache") for _ in range(5)]
+    texts = [(ended.reason, ended.error) for ended in bench.recorder.endings(HealthCheck)]
+    assert (answers, len(begun)) == ([False] * 5, 1)
+    assert texts == [
+        ("timeout", "health probe adapter:cache timed out after 0.01s"),
+        *[("timeout", "health probe adapter:cache not made: an earlier one timed out and still hangs")] * 4,
+    ]
+    gate.opened.set()
+    await until(lambda: not bench.manager._calls.hanging)
+
+
+async def test_a_check_is_made_again_once_the_hanging_one_has_ended() -> None:
+    """What hung and came back is asked anew."""
+    bench, gate = bench_with(health_timeout=IMPATIENT), Gate()
+    part = await bench.serve()
+    part.health = gate.wait
+    assert await bench.manager.probe_instance_health("adapter", "cache") is False
+    gate.opened.set()
+    await until(lambda: not bench.manager._calls.hanging)
+    part.health = lambda: True
+    assert await bench.manager.probe_instance_health("adapter", "cache") is True
+
+
+async def test_closing_is_never_refused() -> None:
+    """However many calls hang, an instance that goes is closed; cleanups that hang refuse nothing."""
+    bench, gate = bench_with(cleanup_timeout=IMPATIENT, activation_timeout=IMPATIENT, max_hanging_calls=1), Gate()
+    closing: list[int] = []
+
+    class Hanging:
+        def close(self) -> None:
+            closing.append(1)
+            gate.wait()
+
+    bench.register(Hanging)
+    for _ in range(3):
+        await bench.swap()
+    bench.register(gate.wait, provider="stuck")
+    with pytest.raises(CallTimeoutError):
+        await bench.swap("stuck")
+    await bench.manager.aclose()
+    assert len(closing) == 3
+    gate.opened.set()
+    await until(lambda: not bench.manager._calls.hanging)
+
+
+async def test_a_factory_that_needs_the_running_loop_gets_it() -> None:
+    """A plain factory that raises in its thread for want of the running loop is called once more on the loop."""
+    bench, threads = bench_with(), []
+
+    def factory() -> asyncio.AbstractEventLoop:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return asyncio.get_running_loop()
+
+    bench.register(factory)
+    assert await bench.swap() is asyncio.get_running_loop()
+    assert threads == [False, True]
+
+
+async def test_a_factory_that_raises_for_another_reason_is_called_once() -> None:
+    """Only the want of a loop is a reason to call again."""
+    bench, calls = bench_with(), []
+
+    def factory() -> None:
+        calls.append(1)
+        raise RuntimeError("no luck")
+
+    bench.register(factory)
+    with pytest.raises(LifecycleError, match="Swap failed"):
+        await bench.swap()
+    assert calls == [1]
+
+
+class Database:
+    """A connection that only the thread that made it may use."""
+
+    def __init__(self) -> None:
+        self.connection = sqlite3.connect(":memory:")
+        self.closed = False
+
+    def health(self) -> bool:
+        """Ask it something."""
+        return bool(self.connection.execute("SELECT 1").fetchone() == (1,))
+
+    def close(self) -> None:
+        """Close it."""
+        self.connection.close()
+        self.closed = True
+
+
+async def test_a_candidate_may_stay_in_the_loops_thread() -> None:
+    """With the metadata "thread": False what is bound to a thread is made, checked and closed in the loop's."""
+    bench = bench_with()
+    bench.register(Database, metadata={"thread": False})
+    database = await bench.swap()
+    assert (await bench.manager.probe_instance_health("adapter", "cache"), database.closed) == (True, False)
+    assert database.connection.execute("SELECT 1").fetchone() == (1,)
+    await bench.manager.aclose()
+    assert (database.closed, bench.recorder.of(CleanupFailed)) == (True, [])
+
+
+@pytest.mark.parametrize("where", ["factory", "thread", "pre_swap", "task"])
+async def test_a_swap_that_waits_for_itself_is_refused_at_once(where: str) -> None:
+    """A factory or hook that asks for a swap of its own component gets an error instead of waiting for its time-out."""
+    bench, refused = bench_with(), []
+    loop = asyncio.get_running_loop()
+
+    async def again(*_: object) -> Part:
+        try:
+            await bench.swap()
+        except LifecycleError as error:
+            refused.append(str(error))
+        return Part()
+
+    def in_thread() -> Part:
+        return asyncio.run_coroutine_threadsafe(again(), loop).result(10)
+
+    async def in_task() -> Part:
+        return await asyncio.create_task(again())
+
+    factories: dict[str, Callable[..., Any]] = {"factory": again, "thread": in_thread, "task": in_task}
+    bench.register(factories.get(where, Part))
+    if where == "pre_swap":
+        bench.hooks.add_pre_swap(again)  # type: ignore[arg-type]  # what it returns is not used
+    async with asyncio.timeout(10):
+        await bench.swap()
+    assert refused == ["adapter:cache is being swapped by what asks for its swap"]
+
+
+async def test_a_task_that_a_factory_left_behind_may_swap_later() -> None:
+    """Once the swap has ended, what was begun during it is as free as anybody."""
+    bench, go, tasks = bench_with(), asyncio.Event(), []
+
+    async def later() -> Any:
+        await go.wait()
+        return await bench.swap("old")
+
+    async def factory() -> Part:
+        tasks.append(asyncio.create_task(later()))
+        return Part()
+
+    old = await bench.serve()
+    bench.register(factory)
+    await bench.swap()
+    go.set()
+    assert await tasks[0] is old
+
+
+async def test_closing_the_manager_during_a_post_swap_hook_is_no_cancellation() -> None:
+    """Who waits for a swap that closing cut short gets a LifecycleError, not a CancelledError that nobody asked for."""
+    bench, gate = bench_with(cleanup_timeout=IMPATIENT, hook_timeout=0), Gate()
+    bench.hooks.add_post_swap(lambda *_: gate.wait_async())
+    bench.register(Part)
+    waiting = asyncio.create_task(bench.swap())
+    await until(gate.entered.is_set)
+    await bench.manager.aclose()
+    with pytest.raises(LifecycleError, match="manager is closed"):
+        await waiting

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from offers import offer, resolver_of
 from support import Clock, Recorder
 
+from oneiric.core._registry import MAX_UNREGISTERED_REPORTED
 from oneiric.core.events import Event, Registered, ResolutionFailed, Resolved, Unregistered
 from oneiric.core.observers import Observers
 from oneiric.core.resolution import CandidateSource, Resolver
@@ -222,3 +225,64 @@ def test_a_late_observer_can_be_told_what_is_registered(observers: Observers, re
     resolver = resolver_of(offer("a"), offer("b"), observers=observers)
     resolver.unregister("adapter", "cache", "a")
     assert resolver.replay() == [event for event in recorder.of(Registered) if event.provider == "b"]
+
+
+def test_keys_never_registered_are_reported_up_to_a_bound() -> None:
+    """The first 100 plain keys that nobody registered are labels, the 101st is not, and those before it stay."""
+    resolver = Resolver()
+    reported = [resolver.reported("adapter", f"k{number}")[1] for number in range(MAX_UNREGISTERED_REPORTED + 1)]
+    assert (MAX_UNREGISTERED_REPORTED, reported[-2:]) == (100, ["k99", "_other"])
+    assert (resolver.reported("adapter", "k0"), resolver.reported("task", "k0")) == (
+        ("adapter", "k0"),
+        ("task", "_other"),
+    )
+
+
+def test_a_key_registered_later_makes_room() -> None:
+    """A key that gets a candidate no longer counts among those that have none, and stays a label for good."""
+    resolver = Resolver()
+    for number in range(MAX_UNREGISTERED_REPORTED):
+        resolver.reported("adapter", f"k{number}")
+    resolver.register(offer(key="k0"))
+    resolver.unregister("adapter", "k0")
+    reported = [resolver.reported("adapter", key)[1] for key in ("late", "later", "k0")]
+    assert reported == ["late", "_other", "k0"]
+
+
+@pytest.mark.parametrize(
+    ("key", "reported"),
+    [
+        ("a" * 64, "a" * 64),
+        ("a" * 65, "_invalid"),
+        ("http://host/path", "_invalid"),
+        ("a:b.c-d_e9", "a:b.c-d_e9"),
+        ("_other", "_invalid"),
+        ("schlüssel", "_invalid"),
+        ("a\n", "_invalid"),
+        ("chosen one", "chosen one"),
+        ("registered/one", "registered/one"),
+    ],
+)
+def test_only_plain_or_configured_keys_are_labels(key: str, reported: str) -> None:
+    """A key is a label if it is short and plain, or came from a registration or a selection."""
+    resolver = resolver_of(offer(key="registered/one"))
+    resolver.select("adapter", "chosen one", "redis")
+    assert resolver.reported("adapter", key) == ("adapter", reported)
+
+
+def test_a_url_asked_for_is_no_label(observers: Observers, recorder: Recorder) -> None:
+    """A failed resolution of anything that is no name says so, and its error names it without what may be secret."""
+    event = failure_of(Resolver(observers=observers), recorder, "adapter", "https://u:hush@host/path")
+    assert (event.key, "hush" in event.error, event.error) == (
+        "_invalid", False, "key 'https://host/… was never registered",
+    )  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(["adapter", "planet", ""]), st.text()), max_size=300))
+@settings(deadline=None, max_examples=30)
+def test_what_is_reported_is_bounded(asked: list[tuple[str, str]]) -> None:
+    """Whatever is asked for, there are few label sets, of known domains only."""
+    resolver = Resolver()
+    reported = {resolver.reported(*pair) for pair in asked}
+    assert {domain for domain, _ in reported} <= {"adapter", "_other"}
+    assert len(reported) <= MAX_UNREGISTERED_REPORTED + 4

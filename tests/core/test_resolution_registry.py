@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from offers import offer, resolver_of, winner_of
+from support import Recorder
 
-from oneiric.core.events import CandidateCount
+from oneiric.core.events import CandidateCount, Registered, Unregistered
 from oneiric.core.observers import Observers
 from oneiric.core.resolution import (
     Candidate,
@@ -380,3 +381,62 @@ def test_key_that_is_replaced_is_never_seen_empty() -> None:
         missed += winner_of(resolver) is None or winner_of(resolver, "redis") is None
     thread.join()
     assert missed == 0
+
+
+class Removing:
+    """An observer that, told of the first registration, removes the key in another thread and offers it anew."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
+
+    def receiver(self, event_type: type[Event]) -> Receiver | None:
+        """Want registrations."""
+        return self._registered if event_type is Registered else None
+
+    def _registered(self, event: Registered) -> None:
+        if event.provider == "first":
+            thread = threading.Thread(target=lambda: self.resolver.unregister("adapter", "cache"), daemon=True)
+            thread.start()
+            thread.join(10)
+            self.resolver.register(offer("second"))
+
+
+def test_changes_are_told_in_the_order_in_which_they_happen() -> None:
+    """What happens while something is told, in whichever thread, is told to everybody after it."""
+    resolver, later = Resolver(), Recorder()
+    resolver.observers.add(Removing(resolver))
+    resolver.observers.add(later)
+    resolver.register(offer("first"))
+    told = [(type(event).__name__, getattr(event, "provider", None)) for event in later.told]
+    assert told == [("Registered", "first"), ("Unregistered", "first"), ("Registered", "second")]
+
+
+def test_what_is_told_by_threads_side_by_side_ends_as_it_is() -> None:
+    """With several threads that register and remove one key, the events are those of one history, none lost."""
+    resolver, later = Resolver(), Recorder()
+    resolver.observers.add(later)
+
+    def change() -> None:
+        for _ in range(200):
+            resolver.register(offer("p"))
+            resolver.unregister("adapter", "cache")
+
+    threads = [threading.Thread(target=change) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    present, gone, left_over = 0, False, []
+    for event in later.told:
+        if isinstance(event, Registered) and gone:
+            left_over.append(present)
+        present += 1 if isinstance(event, Registered) else -1
+        gone = isinstance(event, Unregistered) and event.key_gone
+    assert (present, set(left_over), len(later.of(Registered))) == (0, {0}, 800)
+
+
+def test_settings_can_be_set() -> None:
+    """Assigning settings ranks by them from then on."""
+    resolver = resolver_of(offer("a"), offer("b"))
+    resolver.settings = ResolverSettings(selections={"adapter": {"cache": "a"}})
+    assert (winner_of(resolver), resolver.settings.selection_for("adapter", "cache")) == ("a", "a")

@@ -66,9 +66,24 @@ def test_blocked_module_is_refused_even_if_allowlisted(module: str, suffix: str)
     assert "is blocked for security reasons" in error_of(validate_factory_string(f"{module}{suffix}:run", [module]))
 
 
-def test_command_line_is_blocked() -> None:
-    """A manifest cannot run the command line, although it is part of the package."""
-    assert "is blocked for security reasons" in error_of(validate_factory_string("oneiric.cli.commands:main"))
+@pytest.mark.parametrize(
+    "factory",
+    ["oneiric.cli.commands:main", "oneiric.__main__:main", "oneiric.core.logging:configure_logging",
+     "oneiric.observability:attach", "oneiric.runtime.orchestrator:run", "oneiric.monitoring.rules:write"],
+)  # fmt: skip
+def test_what_is_internal_is_blocked(factory: str) -> None:
+    """A manifest cannot run the command line nor anything else of the package that makes no provider."""
+    assert "is blocked for security reasons" in error_of(validate_factory_string(factory))
+
+
+@pytest.mark.parametrize(
+    "factory",
+    ["oneiric.demo:DemoAdapter", "oneiric.remote.samples:a", "oneiric.adapters.redis:make", "oneiric.actions.a:b",
+     "oneiric.domains.a:b"],
+)  # fmt: skip
+def test_what_makes_providers_is_not_blocked(factory: str) -> None:
+    """The modules of the package in which factories live are open to manifests."""
+    assert validate_factory_string(factory) == (True, None)
 
 
 @pytest.mark.parametrize("factory", ["osprey.nest:egg", "oneiric_cli.app:main", "oneiric.client:make"])

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,9 +19,6 @@ from lifecycle_support import ENTRY, Bench, Book, content, written
 from oneiric.core._status_file import FIRST_CAPACITY, MAX_ENTRY_BYTES, PAGE_BYTES, StatusFile, encode, read_entries
 from oneiric.core.events import HookFailed
 from oneiric.core.lifecycle import LifecycleStatus
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -154,6 +152,39 @@ def test_the_second_owner_keeps_its_statuses_in_memory(path: Path) -> None:
     assert second.counts() == [("adapter", "a", 1), ("adapter", "b", 2)]
     assert [entry["key"] for entry in content(path)] == ["a"]
     assert [(told.sink, told.error_type) for told in second.failures] == [("lifecycle_status", "BlockingIOError")]
+
+
+def test_the_second_owner_sees_the_statuses_as_they_are(path: Path) -> None:
+    """Somebody else's components serve: they have not ended, and are not shown as if they had."""
+    first = Book(path)
+    first.book.ready(("adapter", "a"), "p", seconds=1)
+    first.book.activating(("adapter", "b"), "q")
+    second = Book(path)
+    seen = [
+        (status.key, status.state, status.current_provider, status.pending_provider) for status in second.book.all()
+    ]
+    assert seen == [("a", "ready", "p", None), ("b", "activating", None, "q")]
+
+
+class Torn(type(Path())):  # type: ignore[misc]  # the class of the system's paths
+    """A file that is seen with a half-written page so many times."""
+
+    left = 0
+
+    def read_bytes(self) -> bytes:
+        """Return what is there, without its end while it is torn."""
+        data: bytes = super().read_bytes()
+        Torn.left -= 1
+        return data[:-2] if Torn.left >= 0 else data
+
+
+@pytest.mark.parametrize(("times", "damaged"), [(2, False), (3, True)])
+def test_a_page_being_written_is_no_damage(path: Path, times: int, damaged: bool) -> None:
+    """Damage is believed when it is seen three times, so that a reader may come in the middle of a write."""
+    Book(path).book.ready(("adapter", "a"), "p", seconds=1)
+    Torn.left = times
+    found = read_entries(Torn(path))
+    assert (bool(found.damage), [entry["key"] for entry in found.entries]) == (damaged, ["a"])
 
 
 def test_closing_lets_the_next_owner_in(path: Path) -> None:

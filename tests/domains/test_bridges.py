@@ -324,3 +324,36 @@ async def test_a_missing_adapter_is_named_by_its_category(resolver: Resolver, li
     """The error speaks of the category."""
     with pytest.raises(LifecycleError, match=r"^No adapter candidate found for y$"):
         await AdapterBridge(resolver, lifecycle, LayerSettings()).use("y")
+
+
+async def test_a_handle_tells_of_the_candidate_that_made_the_instance(resolver: Resolver, bridge: DomainBridge) -> None:
+    """A provider registered anew does not lend its metadata to what its predecessor made."""
+    await bridge.use("x")
+    register(resolver, "new", priority=3, metadata={"capabilities": ["fast"], "version": "3"})
+    kept = await bridge.use("x")
+    reloaded = await bridge.use("x", force_reload=True)
+    assert (kept.metadata["version"], reloaded.metadata["version"]) == ("2", "3")
+
+
+class Plain:
+    """An activity store of another make: it can be asked and set."""
+
+    def __init__(self) -> None:
+        self.states: dict[tuple[str, str], DomainActivity] = {}
+
+    def get(self, domain: str, key: str) -> DomainActivity:
+        """Return the state."""
+        return self.states.get((domain, key), DomainActivity())
+
+    def set(self, domain: str, key: str, state: DomainActivity) -> None:
+        """Replace the state."""
+        self.states[domain, key] = state
+
+
+def test_a_store_that_can_only_be_set_will_do(resolver: Resolver, lifecycle: LifecycleManager) -> None:
+    """Without a change in one step the state is read and set, and keeps what is not given."""
+    store = Plain()
+    bridge = DomainBridge("service", resolver, lifecycle, LayerSettings(), store)  # type: ignore[arg-type]
+    bridge.set_paused("x", True, note="why")
+    assert bridge.set_draining("x", True) == DomainActivity(paused=True, draining=True, note="why")
+    assert store.states == {("service", "x"): DomainActivity(paused=True, draining=True, note="why")}
