@@ -108,6 +108,9 @@ class RemoteSourceConfig(_Section):
         name: The stable label of the source in metrics and logs.
         refresh_interval: Seconds between synchronisations; None or 0 disables them.
         cache_max_age: Seconds an unused artifact is kept; None keeps it until the size limit.
+        allow_private_hosts: Whether redirects and artifacts may lead to private addresses of other hosts than the
+            manifest's.
+        cache_max_bytes: Most that the cache keeps, and that the artifacts of one manifest may have in all.
         cache_high_ratio: Share of ``cache_max_bytes`` from which usage counts as high.
     """
 
@@ -133,6 +136,7 @@ class RemoteSourceConfig(_Section):
     circuit_breaker_reset: Seconds = 60.0
     allow_file_uris: bool = False
     allowed_file_uri_roots: list[PathText] = []
+    allow_private_hosts: bool = False
     latency_budget_ms: float = Field(default=5000.0, ge=0, le=MAX_SECONDS * 1000)
     max_manifest_bytes: int = Field(default=_MIB, ge=1, le=_GIB)
     max_entries: int = Field(default=10_000, ge=1, le=1_000_000)

@@ -10,11 +10,11 @@ from pathlib import Path
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     """Replace the content of *path* with *data*, durably; its directory is created where it is missing.
 
-    The file is readable by its owner only. Blocks until the data are on disk; OSError leaves the old content in place.
-    Safe to call from several threads and processes at once: the last one wins.
+    The file, and a directory that is created, are for their owner only. Blocks until the data are on disk; OSError
+    leaves the old content in place. Safe to call from several threads and processes at once: the last one wins.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_private_directory(target.parent)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -26,6 +26,13 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_directory(target.parent)
+
+
+def make_private_directory(directory: Path) -> None:
+    """Create *directory*, and those above it, for their owner only where they are missing; others stay as they are."""
+    if not directory.parent.exists():
+        make_private_directory(directory.parent)
+    directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def sync_directory(directory: Path) -> None:

@@ -75,7 +75,9 @@ class CircuitBreaker:
 
     @property
     def retry_after(self) -> float:
-        """Seconds until a call is let through, 0 when one would be now."""
+        """Seconds until a call is let through, 0 when one would be now; during a trial, those if it should fail."""
+        if self._trial:
+            return self._next_recovery
         return 0.0 if self._open_until is None else max(0.0, self._open_until - self._clock())
 
     async def call(self, func: Callable[[], Awaitable[T]]) -> T:

@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import reprlib
 import shutil
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from oneiric.core.events import (
-    ArtifactCacheHit,
-    ArtifactDownloaded,
     ArtifactFetch,
     CacheEvicted,
     CacheScanFailed,
     CacheState,
     CacheUsageHigh,
-    DigestMatched,
-    DigestMismatched,
 )
+from oneiric.core.files import make_private_directory
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
 from oneiric.remote.draft import Draft, hash_file
 from oneiric.remote.errors import RemoteSyncError, reason_of
-from oneiric.remote.eviction import CachedArtifact, choose_victims, take_stock
+from oneiric.remote.eviction import Bounds, CachedArtifact, choose_victims, take_stock
+from oneiric.remote.tally import Report, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from oneiric.core.config import RemoteSourceConfig
     from oneiric.core.observers import Running
@@ -42,14 +41,10 @@ ARTIFACTS_DIRECTORY = "artifacts"
 DEFAULT_MAX_BYTES = 5 * 1024**3
 """Bytes of artifacts that are kept unless set otherwise."""
 
+GRACE_INTERVALS = 3
+"""For how many scan intervals after its last use an artifact is kept although the cache is too large."""
 
-@dataclass
-class Tally:
-    """What has been done so far for one synchronisation."""
-
-    digest_checks: int = 0
-    artifacts: int = 0
-
+_NAME = re.compile(r"[0-9a-f]{64}")
 
 Download: TypeAlias = Callable[[Draft], Awaitable[None]]
 """Writes an artifact into a draft."""
@@ -59,7 +54,11 @@ class ArtifactCache:
     """Artifacts below ``<directory>/artifacts``, of all sources that share the directory.
 
     A background scan measures the cache and removes what was not used for longest. :meth:`fetch` is for the tasks of
-    one event loop; everything else may be called from any thread. Other processes may use the same directory.
+    one event loop; everything else may be called from any thread.
+
+    Other processes may use the same directory. Each scan marks what is protected here as used, and what was used within
+    :data:`GRACE_INTERVALS` scan intervals goes for its age only: processes that scan at the same interval leave each
+    other what they need. One that does not scan is sure only of what it used within that time.
 
     Args:
         directory: The cache directory; made when it is first needed.
@@ -100,7 +99,10 @@ class ArtifactCache:
         self._task: asyncio.Task[None] | None = None
 
     def path_of(self, sha256: str) -> Path:
-        """Return where the artifact with this digest is, or would be."""
+        """Return where the artifact with this digest is, or would be; RemoteSyncError where it is none."""
+        if not _NAME.fullmatch(sha256):
+            shown = reprlib.repr(sha256)
+            raise RemoteSyncError(f"Invalid sha256 {shown} (exactly 64 lower-case hexadecimal digits)", reason="digest")
         return self.artifacts / sha256
 
     async def fetch(
@@ -111,15 +113,18 @@ class ArtifactCache:
         A damaged copy is removed and replaced. RemoteSyncError with reason digest, naming *label*, if what was
         downloaded is something else; it is not kept. What *download* raises is raised as it is.
         """
-        tally = tally if tally is not None else Tally()
-        with self.observers.operation(ArtifactFetch(source=source)) as running:
-            try:
-                await self._fetch(sha256, download, label, _Report(self.observers, source, tally), running)
-            except Exception as error:
-                running.fail(reason_of(error), error)
-                raise
-        tally.artifacts += 1
+        report = Report(self.observers, source, tally if tally is not None else Tally())
+        with _telling(self.observers, source) as running:
+            running.update(bytes=await self._fetch(sha256, download, label, report))
+        report.tally.artifacts += 1
         return self.path_of(sha256)
+
+    async def fetch_unverified(self, name: str, download: Download, *, source: str) -> Path:
+        """Return what *download* brings under *name*, 64 lower-case hexadecimal digits; a copy here is replaced."""
+        report = Report(self.observers, source, Tally())
+        with _telling(self.observers, source) as running:
+            running.update(bytes=await self._download(self.path_of(name), download, report, lambda *_found: None))
+        return self.path_of(name)
 
     def protect(self, owner: str, digests: Iterable[str]) -> None:
         """Never evict the artifacts with these *digests*; replaces what *owner* asked for before."""
@@ -146,6 +151,11 @@ class ArtifactCache:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._scan_for_ever(), name="artifact cache scan")
 
+    async def tidy(self) -> None:
+        """Scan now, off the event loop, unless it is done in the background anyway."""
+        if self._task is None or self._task.done():
+            await asyncio.to_thread(self.scan)
+
     async def stop(self) -> None:
         """Stop scanning; idempotent."""
         task, self._task = self._task, None
@@ -153,20 +163,19 @@ class ArtifactCache:
             task.cancel()
             await asyncio.wait([task])
 
-    async def _fetch(
-        self, sha256: str, download: Download, label: str, report: _Report, running: Running[ArtifactFetch]
-    ) -> None:
+    async def _fetch(self, sha256: str, download: Download, label: str, report: Report) -> int:
         path = self.path_of(sha256)
-        size = await self._verified_size(path, sha256, report)
-        if size is not None:
-            running.update(bytes=size)
+        if (size := await self._verified_size(path, sha256, report)) is not None:
             report.cache_hit(size)
-            return
-        size = await self._download(path, sha256, download, label, report)
-        running.update(bytes=size)
-        report.downloaded(size)
+            return size
 
-    async def _verified_size(self, path: Path, sha256: str, report: _Report) -> int | None:
+        def verify(digest: str, size: int) -> None:
+            if (error := report.compare(sha256, digest, size, label=label)) is not None:
+                raise error
+
+        return await self._download(path, download, report, verify)
+
+    async def _verified_size(self, path: Path, sha256: str, report: Report) -> int | None:
         """Return the size of a sound copy and note its use; remove a damaged one and return None."""
         try:
             actual, size = await asyncio.to_thread(hash_file, path)
@@ -175,31 +184,38 @@ class ArtifactCache:
         if report.compare(sha256, actual, size, label="cached artifact") is not None:
             await asyncio.to_thread(path.unlink, missing_ok=True)
             return None
-        now = self._clock()
-        with suppress(OSError):  # it may have been removed by hand just now
-            os.utime(path, (now, now))
+        _touch(path, self._clock())
+        report.tally.claim(size)
         return size
 
-    async def _download(self, path: Path, sha256: str, download: Download, label: str, report: _Report) -> int:
-        self.artifacts.mkdir(parents=True, exist_ok=True)
-        draft = Draft(self.artifacts)
+    async def _download(
+        self, path: Path, download: Download, report: Report, verify: Callable[[str, int], None]
+    ) -> int:
+        make_private_directory(self.artifacts)
+        draft = Draft(self.artifacts, claim=report.tally.claim)
         try:
             await download(draft)
-            if (error := report.compare(sha256, draft.digest(), draft.size, label=label)) is not None:
-                raise error
-            await asyncio.to_thread(draft.publish, path, self._clock())
+            digest, size = await draft.seal()
+            verify(digest, size)
+            await draft.publish(path, self._clock())
         finally:
             draft.close()
-        return draft.size
+        report.downloaded(size)
+        return size
 
     def _scan(self) -> None:
-        self.artifacts.mkdir(parents=True, exist_ok=True)
+        make_private_directory(self.artifacts)
         now = self._clock()
         stock = take_stock(self.artifacts, now=now)
         total, count = sum(item.size for item in stock), len(stock)
         with self._lock:
             protected = frozenset().union(*self._protected.values())
-        for victims in choose_victims(stock, protected, now=now, max_age=self._max_age, max_bytes=self._max_bytes):
+        for item in stock:
+            if item.path.name in protected:
+                _touch(item.path, now)
+        grace = GRACE_INTERVALS * self._scan_interval
+        bounds = Bounds(max_bytes=self._max_bytes, max_age=self._max_age, grace=grace)
+        for victims in choose_victims(stock, protected, now=now, bounds=bounds):
             gone = [item for item in victims.items if self._evict(item)]
             size = sum(item.size for item in gone)
             count, total = count - len(gone), total - size
@@ -236,6 +252,21 @@ class ArtifactCache:
             await asyncio.sleep(self._scan_interval)
 
 
+def _touch(path: Path, now: float) -> None:
+    with suppress(OSError):  # it may have been removed by hand just now
+        os.utime(path, (now, now))
+
+
+@contextmanager
+def _telling(observers: Observers, source: str) -> Iterator[Running[ArtifactFetch]]:
+    with observers.operation(ArtifactFetch(source=source)) as running:
+        try:
+            yield running
+        except Exception as error:
+            running.fail(reason_of(error), error)
+            raise
+
+
 def cache_for(
     config: RemoteSourceConfig, *, observers: Observers | None = None, clock: Callable[[], float] = time.time
 ) -> ArtifactCache:
@@ -249,29 +280,3 @@ def cache_for(
         scan_interval=config.cache_scan_interval,
         clock=clock,
     )
-
-
-@dataclass(frozen=True)
-class _Report:
-    """Tells what happens to one artifact, and counts the comparisons."""
-
-    observers: Observers
-    source: str
-    tally: Tally
-
-    def compare(self, expected: str, actual: str, size: int, *, label: str) -> RemoteSyncError | None:
-        """Return the error that a digest other than *expected* is."""
-        self.tally.digest_checks += 1
-        if actual == expected:
-            self.observers.notify(DigestMatched(source=self.source))
-            return None
-        error = RemoteSyncError(f"Digest mismatch for {label}: expected {expected}, got {actual}", reason="digest")
-        text = f"SHA256 mismatch: expected {expected}, got {actual} ({label}, {size} bytes)"
-        self.observers.notify(DigestMismatched(source=self.source, error=text, error_type=type(error).__name__))
-        return error
-
-    def cache_hit(self, size: int) -> None:
-        self.observers.notify(ArtifactCacheHit(source=self.source, bytes=size))
-
-    def downloaded(self, size: int) -> None:
-        self.observers.notify(ArtifactDownloaded(source=self.source, bytes=size))

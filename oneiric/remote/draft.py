@@ -2,59 +2,76 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oneiric.core.files import sync_directory
+from oneiric.remote._threads import to_its_end
 from oneiric.remote.eviction import PART_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _READ_BYTES = 1024 * 1024
 
 
 class Draft:
-    """An artifact that is being written: a file in *directory* with a unique name that nobody else looks at."""
+    """An artifact that is being written: a file in *directory* with a unique name that nobody else looks at.
 
-    def __init__(self, directory: Path) -> None:
+    Used by one task. What is begun is over when its call ends, be that by a cancellation.
+
+    Args:
+        directory: Where the file is.
+        claim: Told of the bytes before they are written, and of as many negative ones when they are forgotten; may
+            refuse by raising.
+    """
+
+    def __init__(self, directory: Path, *, claim: Callable[[int], None] = lambda _size: None) -> None:
         descriptor, name = tempfile.mkstemp(prefix=PART_PREFIX, dir=directory)
         self.path = Path(name)
-        self.size = 0
-        self._hash = hashlib.sha256()
+        self._claim = claim
+        self._claimed = 0
         self._file = os.fdopen(descriptor, "wb")
 
     async def write(self, data: bytes) -> None:
-        """Append *data*, off the event loop."""
-        await asyncio.to_thread(self._write, data)
+        """Append *data*, off the event loop; ValueError once sealed."""
+        self._claim(len(data))
+        self._claimed += len(data)
+        await to_its_end(self._file.write, data)
 
     def restart(self) -> None:
         """Forget what was written, to begin again."""
         self._file.seek(0)
         self._file.truncate()
-        self._hash, self.size = hashlib.sha256(), 0
+        self._claim(-self._claimed)
+        self._claimed = 0
 
-    def digest(self) -> str:
-        """Return the SHA-256 of what was written, 64 lower-case hexadecimal digits."""
-        return self._hash.hexdigest()
+    async def seal(self) -> tuple[str, int]:
+        """Make what was written durable and final; return the SHA-256 of the file as it is now, and its size."""
+        return await to_its_end(self._seal)
 
-    def publish(self, target: Path, now: float) -> None:
-        """Make what was written durable and rename it to *target*, last used *now*; blocks."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        os.utime(self.path, (now, now))
-        self.path.replace(target)
-        sync_directory(target.parent)
+    async def publish(self, target: Path, now: float) -> None:
+        """Rename what was sealed to *target*, last used *now*."""
+        await to_its_end(self._publish, target, now)
 
     def close(self) -> None:
         """Remove what was not published; idempotent."""
         self._file.close()
         self.path.unlink(missing_ok=True)
 
-    def _write(self, data: bytes) -> None:
-        self._hash.update(data)
-        self._file.write(data)
-        self.size += len(data)
+    def _seal(self) -> tuple[str, int]:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return hash_file(self.path)
+
+    def _publish(self, target: Path, now: float) -> None:
+        os.utime(self.path, (now, now))
+        self.path.replace(target)
+        sync_directory(target.parent)
 
 
 def hash_file(path: Path) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Literal, TypeAlias, get_args
 
 import httpx
@@ -69,7 +70,22 @@ def reason_of(error: BaseException) -> FailureReason:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same request may succeed a little later: the network, a timeout, 429 or a server error."""
+    """Whether the same request may succeed a little later: the network, a timeout, 429 or a server error.
+
+    A proxy that refuses, a certificate that does not verify and a redirect that is no URL stay what they are.
+    """
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code == _TOO_MANY_REQUESTS or error.response.status_code in _SERVER_ERRORS
-    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.ProxyError) or _certificate_refused(error):
+        return False
+    # httpx has no class of its own for a malformed redirect.
+    malformed = isinstance(error, httpx.RemoteProtocolError) and "location header" in str(error)
+    return isinstance(error, httpx.TransportError) and not malformed
+
+
+def _certificate_refused(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -26,6 +26,15 @@ class CachedArtifact:
     used_at: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What may stay: bytes, seconds since the last use (None for ever), and seconds in which size is no reason."""
+
+    max_bytes: int
+    max_age: float | None = None
+    grace: float = 0.0
+
+
 @dataclass(frozen=True)
 class Victims:
     """Artifacts to remove, and why."""
@@ -52,20 +61,20 @@ def take_stock(directory: Path, *, now: float) -> list[CachedArtifact]:
 
 
 def choose_victims(
-    stock: list[CachedArtifact], protected: Collection[str], *, now: float, max_age: float | None, max_bytes: int
+    stock: list[CachedArtifact], protected: Collection[str], *, now: float, bounds: Bounds
 ) -> Iterator[Victims]:
     """Yield what to remove of *stock*, which is sorted, for its age and then for its size; never what is *protected*.
 
-    What is protected counts towards *max_bytes* all the same, so more may stay than that.
+    What is protected, or was used within the grace period, counts towards the size all the same, so more may stay.
     """
     free = [item for item in stock if item.path.name not in protected]
-    old = [item for item in free if max_age is not None and now - item.used_at > max_age]
+    old = [item for item in free if bounds.max_age is not None and now - item.used_at > bounds.max_age]
     if old:
         yield Victims("age", old)
-    excess = sum(item.size for item in stock) - sum(item.size for item in old) - max_bytes
+    excess = sum(item.size for item in stock) - sum(item.size for item in old) - bounds.max_bytes
     surplus = []
     for item in free[len(old) :]:
-        if excess <= 0:
+        if excess <= 0 or now - item.used_at <= bounds.grace:
             break
         surplus.append(item)
         excess -= item.size

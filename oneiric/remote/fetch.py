@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import httpx
 
+from oneiric.remote._hosts import refuse_internal
 from oneiric.remote._quiet import quiet_client
 from oneiric.remote.errors import RemoteSyncError
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS = 5
 """Most redirects followed for one request."""
+
+DNS_TIMEOUT = 30.0
+"""Seconds to wait for the name service where the client sets no time to connect."""
 
 CHUNK_BYTES = 1024 * 1024
 """Size of the pieces that are handed on, in bytes."""
@@ -34,12 +38,22 @@ class Fetcher:
         client: Makes single requests; must not follow redirects itself.
         origin: The URL whose scheme, host and port get *headers*; "" for none.
         headers: The credential.
+        home: The host that is fine even if it is internal; "" for that of each location.
+        allow_private_hosts: Whether every host is.
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, *, origin: str = "", headers: Mapping[str, str] | None = None
+        self,
+        client: httpx.AsyncClient,
+        *,
+        origin: str = "",
+        headers: Mapping[str, str] | None = None,
+        home: str = "",
+        allow_private_hosts: bool = False,
     ) -> None:
         self._client = client
+        self._home = home
+        self._allow_private_hosts = allow_private_hosts
         self._origin = origin_of(_url(origin)) if origin else None
         self._headers = dict(headers or {})
 
@@ -61,7 +75,10 @@ class Fetcher:
 
     async def _request(self, url: str, sink: Sink, max_bytes: int) -> None:
         target = _url(url)
+        home = self._home or target.host
         for _hop in range(MAX_REDIRECTS + 1):
+            if target.host != home and not self._allow_private_hosts:
+                await refuse_internal(target.host, timeout=self._client.timeout.connect or DNS_TIMEOUT)
             async with self._client.stream("GET", target, headers=self._headers_for(target)) as response:
                 if response.next_request is None:
                     response.raise_for_status()
@@ -87,7 +104,7 @@ async def _receive(response: httpx.Response, sink: Sink, max_bytes: int) -> None
     if announced.isdecimal() and int(announced[:20]) > max_bytes:
         raise _too_large(max_bytes)
     take = _bounded(sink, max_bytes)
-    async for chunk in response.aiter_raw(CHUNK_BYTES):
+    async for chunk in response.aiter_bytes(CHUNK_BYTES):
         await take(chunk)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from oneiric.remote.cache import Tally
     from oneiric.remote.models import RemoteSyncResult
     from oneiric.remote.preparation import Prepared
+    from oneiric.remote.tally import Tally
     from oneiric.remote.telemetry import RemoteSyncTelemetry
 
 
@@ -26,32 +25,33 @@ class Ledger:
     """Keeps the status of one source; a status file that cannot be used stops nothing.
 
     Args:
-        source: Name of the source.
+        name: Name under which the status is kept.
         directory: Where the status file is.
         clock: Seconds since the epoch.
         on_problem: Told what keeps the status file from being read or written.
 
     Attributes:
+        name: Name under which the status is kept.
         status: What is known now; replaced as a whole, so that any thread may read it.
     """
 
     def __init__(
         self,
-        source: str,
+        name: str,
         directory: str | os.PathLike[str],
         *,
         clock: Callable[[], float],
         on_problem: Callable[[Exception], None],
     ) -> None:
-        self._source = source
+        self.name = name
         self._file = StatusFile(Path(directory).expanduser(), on_damage=on_problem)
         self._clock = clock
         self._on_problem = on_problem
-        self.status = self._file.source(source)
+        self.status = self._file.source(name)
 
     def mark(self) -> Mark:
         """Return what holds against replays; another process may have got further than this one. Reads the file."""
-        here, known = self.status, self._file.source(self._source)
+        here, known = self.status, self._file.source(self.name)
         return Mark(serial=latest(here.serial, known.serial), signed_at=latest(here.signed_at, known.signed_at))
 
     def attempted(self) -> None:
@@ -77,8 +77,8 @@ class Ledger:
         self.status = msgspec.structs.replace(self.status, consecutive_failures=failures)
         return failures
 
-    async def remember_success(self, result: RemoteSyncResult, tally: Tally) -> None:
-        """Write down the status and what the synchronisation did."""
+    def remember_success(self, result: RemoteSyncResult, tally: Tally) -> None:
+        """Write down the status and what the synchronisation did; blocks."""
         outcome = {
             "last_source": result.manifest.source,
             "last_registered": result.registered,
@@ -87,14 +87,14 @@ class Ledger:
             "last_per_domain": result.per_domain,
             "last_skipped": result.skipped,
         }
-        await self._remember(succeeded(outcome))
+        self._remember(succeeded(outcome))
 
-    async def remember_failure(self, error: Exception) -> None:
-        """Write down the status and the redacted *error*."""
-        await self._remember(failed(describe(error)[1]))
+    def remember_failure(self, error: Exception) -> None:
+        """Write down the status and the redacted *error*; blocks."""
+        self._remember(failed(describe(error)[1]))
 
-    async def _remember(self, change: Callable[[RemoteSyncTelemetry], None]) -> None:
+    def _remember(self, change: Callable[[RemoteSyncTelemetry], None]) -> None:
         try:
-            await asyncio.to_thread(self._file.record, change, {self._source: self.status})
+            self._file.record(change, {self.name: self.status})
         except OSError as error:
             self._on_problem(error)

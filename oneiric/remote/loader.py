@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneiric.remote.artifacts import DEFAULT_HTTP_TIMEOUT, ArtifactManager
+from oneiric.remote.cache import ArtifactCache, cache_for
 from oneiric.remote.entries import VALID_DOMAINS
 from oneiric.remote.models import RemoteSyncResult
 from oneiric.remote.source import RemoteSource
@@ -24,7 +27,18 @@ __all__ = [
     "sync_remote_manifest",
 ]
 
-_SOURCES = "_remote_sources"
+MAX_SOURCES = 64
+"""Most sources that are remembered for one resolver; what the others registered stays."""
+
+_SHARED = "_remote_shared"
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What calls with the same resolver share: sources, the one used last at the end, and caches by directory."""
+
+    sources: dict[str, RemoteSource] = field(default_factory=dict)
+    caches: dict[str, ArtifactCache] = field(default_factory=dict)
 
 
 async def sync_remote_manifest(
@@ -54,12 +68,20 @@ async def remote_sync_loop(
 def source_of(
     resolver: Resolver, config: RemoteSourceConfig, *, secrets: Secrets | None = None, manifest_url: str | None = None
 ) -> RemoteSource:
-    """Return the source that calls with the same *resolver*, *config* and URL share, so that failures add up."""
+    """Return the source that calls with the same *resolver*, *config* and URL share, so that failures add up.
+
+    Those with the same cache directory share the cache of the first one, and with it what protects their artifacts.
+    """
     # Kept with the resolver, to live exactly as long: a weak mapping from resolvers would be kept alive by its own
     # values, which refer to them.
-    sources: dict[str, RemoteSource] = vars(resolver).setdefault(_SOURCES, {})
-    identity = f"{config.model_dump_json()} {manifest_url or ''}"
-    if identity not in sources:
-        sources[identity] = RemoteSource(resolver, config)
-    sources[identity].secrets = secrets
-    return sources[identity]
+    shared: _Shared = vars(resolver).setdefault(_SHARED, _Shared())
+    identity = hashlib.sha256(f"{config.model_dump_json()} {manifest_url or ''}".encode()).hexdigest()
+    source = shared.sources.pop(identity, None)
+    if source is None:
+        cache = shared.caches.setdefault(config.cache_dir, cache_for(config, observers=resolver.observers))
+        source = RemoteSource(resolver, config, cache=cache)
+    source.secrets = secrets
+    shared.sources[identity] = source
+    if len(shared.sources) > MAX_SOURCES:
+        del shared.sources[next(iter(shared.sources))]
+    return source

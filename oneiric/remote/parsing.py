@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 import yaml
@@ -19,11 +20,17 @@ MAX_DEPTH = 32
 """Deepest nesting of mappings and lists in a manifest."""
 
 _MAX_SHOWN_CHARS = 64
-_TIMESTAMP_TAG = "tag:yaml.org,2002:timestamp"
+_INT, _FLOAT, _TIMESTAMP = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "timestamp"))
+_JSON_INT = r"-?(?:0|[1-9][0-9]*)"
+_JSON_FLOAT = rf"{_JSON_INT}(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+_NOT_FINITE = r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"  # to be refused, rather than taken for text
 
 
 class _Loader(_SafeLoader):
-    """Safe YAML that leaves timestamps alone, which JSON has none of, and refuses a key given twice."""
+    """Safe YAML that knows no timestamps, and no numbers but those of JSON, and refuses a key given twice.
+
+    YAML's other numbers (base 60, base 16) take time in the square of their length to read, or cannot be written again.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
         keys = [key.value for key, _value in node.value if isinstance(key, yaml.ScalarNode)]
@@ -32,9 +39,11 @@ class _Loader(_SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP_TAG]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in {_INT, _FLOAT, _TIMESTAMP}]
     for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.add_implicit_resolver(_INT, re.compile(rf"(?:{_JSON_INT})\Z"), list("-0123456789"))
+_Loader.add_implicit_resolver(_FLOAT, re.compile(rf"(?:{_JSON_FLOAT}|{_NOT_FINITE})\Z"), list("-+.0123456789"))
 
 
 def parse_manifest(raw: bytes) -> dict[str, Any]:

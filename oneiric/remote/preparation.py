@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import httpx
 
 from oneiric.core.events import EntryRejected, RetryScheduled
+from oneiric.core.redaction import host_of
 from oneiric.core.resiliency import run_with_retry
 from oneiric.core.security import load_factory_allowlist
+from oneiric.remote._hosts import check_address
 from oneiric.remote.entries import candidate_of, select_entries
 from oneiric.remote.errors import RemoteSyncError, may_pass
 from oneiric.remote.fetch import Fetcher
@@ -29,9 +31,10 @@ if TYPE_CHECKING:
     from oneiric.core.config import RemoteSourceConfig
     from oneiric.core.observers import Observers
     from oneiric.core.resolution import Candidate
-    from oneiric.remote.cache import ArtifactCache, Tally
+    from oneiric.remote.cache import ArtifactCache
     from oneiric.remote.draft import Draft
     from oneiric.remote.models import RemoteManifest, RemoteManifestEntry
+    from oneiric.remote.tally import Tally
     from oneiric.remote.trust import Mark
 
 MAX_CONCURRENT_DOWNLOADS = 4
@@ -105,10 +108,17 @@ class Preparation:
         location = await asyncio.to_thread(self._locate_manifest, url)
         async with self._client() as client:
             origin = location if isinstance(location, str) else ""
-            fetcher = Fetcher(client, origin=origin, headers=await self._credential() if origin else {})
+            fetcher = Fetcher(
+                client,
+                origin=origin,
+                headers=await self._credential() if origin else {},
+                home=host_of(origin),
+                allow_private_hosts=self.config.allow_private_hosts,
+            )
             raw = await self._fetch_manifest(fetcher, location)
             unverified = await asyncio.to_thread(read_manifest, raw, max_entries=self.config.max_entries)
-            new_mark = Judge(self.config, self.observers).accept(unverified, mark=mark, now=now)
+            judge = Judge(self.config, self.observers)
+            new_mark = await asyncio.to_thread(judge.accept, unverified, mark=mark, now=now)
             entries, rejected = await asyncio.to_thread(self._select, unverified.entries, location)
             for rejection in rejected:
                 self.observers.notify(rejection)
@@ -132,10 +142,18 @@ class Preparation:
         return locate_manifest(url, allow_files=config.allow_file_uris, roots=config.allowed_file_uri_roots)
 
     def _locate_artifact(self, uri: str, manifest: str | Path) -> str | Path:
-        """Find an artifact; a manifest from the network names files only where roots bound them."""
+        """Find an artifact.
+
+        A manifest from the network names files only where roots bound them, and no internal address but its own.
+        """
         roots = self.config.allowed_file_uri_roots
         allow_files = self.config.allow_file_uris and (bool(roots) or isinstance(manifest, Path))
-        return locate_artifact(uri, allow_files=allow_files, roots=roots)
+        location = locate_artifact(uri, allow_files=allow_files, roots=roots)
+        if not self.config.allow_private_hosts and isinstance(location, str) and isinstance(manifest, str):
+            host = host_of(location)
+            if host != host_of(manifest):
+                check_address(host, host)
+        return location
 
     async def _credential(self) -> dict[str, str]:
         auth = self.config.auth
@@ -147,9 +165,14 @@ class Preparation:
         return {auth.header_name: token}
 
     async def _secret(self, secret_id: str | None) -> str:
-        value = await self.secrets.get(secret_id) if self.secrets and secret_id else None
+        timeout, name = self.config.timeout, f"The secret {secret_id!r:.80} with the credential"
+        try:
+            async with asyncio.timeout(timeout):
+                value = await self.secrets.get(secret_id) if self.secrets and secret_id else None
+        except TimeoutError:
+            raise RemoteSyncError(f"{name} was not there within {timeout:g} s.", reason="timeout") from None
         if value is None:
-            raise RemoteSyncError(f"The secret {secret_id!r:.80} with the credential is not available.")
+            raise RemoteSyncError(f"{name} is not available.")
         return value
 
     async def _fetch_manifest(self, fetcher: Fetcher, location: str | Path) -> bytes:

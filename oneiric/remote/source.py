@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import time
 from contextlib import contextmanager, suppress
@@ -12,15 +13,17 @@ import httpx
 
 from oneiric.core.events import CircuitOpened, RemoteSync, SourceAdded, SourceRemoved, SourceState
 from oneiric.core.redaction import host_of
-from oneiric.core.resiliency import CircuitBreaker, CircuitBreakerOpen
-from oneiric.remote.cache import ArtifactCache, Tally, cache_for
+from oneiric.core.resiliency import CircuitBreaker
+from oneiric.remote._threads import to_its_end
+from oneiric.remote.cache import ArtifactCache, cache_for
 from oneiric.remote.errors import reason_of
 from oneiric.remote.ledger import Ledger
 from oneiric.remote.preparation import Preparation
+from oneiric.remote.tally import Tally
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Iterator
 
     from oneiric.core.config import RemoteSourceConfig
     from oneiric.core.events import State
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 
 LOOP_JITTER = 0.05
 """Share of the interval by which a refresh comes earlier or later, so that many processes do not come together."""
+
+URL_DIGITS = 12
+"""Hexadecimal digits of the SHA-256 of a URL that tell another manifest from the configured one."""
 
 
 class RemoteSource:
@@ -75,10 +81,11 @@ class RemoteSource:
         self._clock = clock
         self._transport = transport
         self._tls: ssl.SSLContext | None = None
-        self._owner = f"remote:{self.source}"
+        self._gone = False
         self._announced = False
         self._early: list[Exception] = []
-        self._ledger = Ledger(self.source, config.cache_dir, clock=clock, on_problem=self._status_failed)
+        self._ledgers: dict[str, Ledger] = {}
+        self._ledger = self._ledger_for(config.manifest_url)
         self._breaker = CircuitBreaker(
             name=self.source,
             failure_threshold=config.circuit_breaker_threshold,
@@ -95,34 +102,22 @@ class RemoteSource:
         """Tell that the source exists, once; done by the first :meth:`start` or :meth:`sync` at the latest."""
         if self._announced:
             return
-        self._announced = True
+        self._announced, self._gone = True, False
         self.observers.notify(SourceAdded(source=self.source))
         early, self._early = self._early, []
         for error in early:
             self._status_failed(error)
 
     def states(self) -> tuple[State, ...]:
-        """Return the present state of the source, and of the cache if the source made it."""
-        status = self._ledger.status
-        state = SourceState(
-            source=self.source,
-            consecutive_failures=status.consecutive_failures,
-            interval=self._interval,
-            loop_running=self._loops > 0,
-            circuit_open=self._breaker.is_open,
-            last_success=status.last_success,
-            last_attempt=status.last_attempt,
-            manifest_expiry=status.manifest_expiry,
-            registered=status.registered,
-            skipped=status.skipped,
-        )
-        return (state, *self.cache.states()) if self._owns_cache else (state,)
+        """Return the present state of the source until it is removed, and of the cache if the source made it."""
+        return (*(() if self._gone else (self._state(),)), *(self.cache.states() if self._owns_cache else ()))
 
     async def sync(self, manifest_url: str | None = None) -> RemoteSyncResult | None:
         """Synchronise once with *manifest_url*, or else the configured one; one at a time, others wait.
 
-        Returns None when it is skipped: the circuit is open, no URL is known, or the source is disabled and
-        *manifest_url* was not given. Raises what made it fail; then everything is as before.
+        Another URL than the configured one counts as a manifest of its own: what it offers is registered beside, and
+        replays are told apart. Returns None when it is skipped: the circuit is open, no URL is known, or the source is
+        disabled and *manifest_url* was not given. Raises what made it fail; then everything is as before.
         """
         self.announce()
         url = manifest_url or (self.config.manifest_url if self.config.enabled else None)
@@ -160,8 +155,10 @@ class RemoteSource:
     async def remove(self) -> None:
         """Stop, unregister everything this source registered, and tell that it is gone; idempotent."""
         await self.stop()
-        self.resolver.replace(self._owner, ())
-        self.cache.protect(self._owner, ())
+        for name in self._ledgers:
+            self.resolver.replace(_owner(name), ())
+            self.cache.protect(_owner(name), ())
+        self._gone = True
         if self._announced:
             self._announced = False
             self.observers.notify(SourceRemoved(source=self.source))
@@ -180,6 +177,21 @@ class RemoteSource:
                 spread = random.uniform(-LOOP_JITTER, LOOP_JITTER)  # noqa: S311 - spreads load, protects nothing
                 await asyncio.sleep(interval * (1 + spread))
                 await self._sync_surviving(manifest_url)
+
+    def _state(self) -> SourceState:
+        status = self._ledger.status
+        return SourceState(
+            source=self.source,
+            consecutive_failures=status.consecutive_failures,
+            interval=self._interval,
+            loop_running=self._loops > 0,
+            circuit_open=self._breaker.is_open,
+            last_success=status.last_success,
+            last_attempt=status.last_attempt,
+            manifest_expiry=status.manifest_expiry,
+            registered=status.registered,
+            skipped=status.skipped,
+        )
 
     async def _serve(self, manifest_url: str | None, interval_override: float | None) -> None:
         with self._living():
@@ -200,12 +212,12 @@ class RemoteSource:
             self._loops -= 1
 
     async def _guarded(self, url: str, running: Running[RemoteSync]) -> RemoteSyncResult | None:
+        if self._breaker.is_open:
+            running.settle("skipped", "circuit_open")
+            self._circuit_opened(self._breaker.retry_after)
+            return None
         try:
             return await self._breaker.call(lambda: self._synchronise(url, running))
-        except CircuitBreakerOpen as refusal:
-            running.settle("skipped", "circuit_open")
-            self._circuit_opened(refusal.retry_after)
-            return None
         except Exception as error:
             await self._failed(error, running)
             if self._breaker.is_open:
@@ -213,9 +225,10 @@ class RemoteSource:
             raise
 
     async def _synchronise(self, url: str, running: Running[RemoteSync]) -> RemoteSyncResult:
-        started, tally = self.observers.clock(), Tally()
-        self._ledger.attempted()
-        claim = f"{self._owner} (in progress)"
+        started, tally = self.observers.clock(), Tally(max_bytes=self.config.cache_max_bytes)
+        self._ledger = ledger = self._ledger_for(url)
+        ledger.attempted()
+        claim = f"{_owner(ledger.name)} (in progress)"
         try:
             preparation = Preparation(
                 config=self.config,
@@ -227,28 +240,42 @@ class RemoteSource:
                 tls=await self._tls_context(),
                 transport=self._transport,
             )
-            mark = await asyncio.to_thread(self._ledger.mark)
+            mark = await asyncio.to_thread(ledger.mark)
             prepared = await preparation.prepare(url, mark=mark, now=self._clock())
-            await _to_its_end(asyncio.to_thread(self._commit, prepared))
+            result = await to_its_end(self._commit, prepared, tally, running, started)
         finally:
             running.update(digest_checks=tally.digest_checks, artifacts=tally.artifacts)
             self.cache.protect(claim, ())
-        running.update(registered=len(prepared.candidates), skipped=prepared.rejected)
-        running.settle("success")
-        result = prepared.result(duration=self.observers.clock() - started)
-        await self._ledger.remember_success(result, tally)
+        await self.cache.tidy()
         return result
 
-    def _commit(self, prepared: Prepared) -> None:
-        """Let *prepared* take effect; blocks in proportion to its entries."""
-        self.resolver.replace(self._owner, prepared.candidates)
-        self.cache.protect(self._owner, prepared.digests)
+    def _commit(
+        self, prepared: Prepared, tally: Tally, running: Running[RemoteSync], started: float
+    ) -> RemoteSyncResult:
+        """Let *prepared* take effect and write that down; blocks in proportion to its entries."""
+        owner = _owner(self._ledger.name)
+        self.resolver.replace(owner, prepared.candidates)
+        running.update(registered=len(prepared.candidates), skipped=prepared.rejected)
+        running.settle("success")
+        self.cache.protect(owner, prepared.digests)
         self._ledger.accepted(prepared)
+        result = prepared.result(duration=self.observers.clock() - started)
+        self._ledger.remember_success(result, tally)
+        return result
+
+    def _ledger_for(self, url: str | None) -> Ledger:
+        """Return the ledger of the manifest at *url*."""
+        name = self.source
+        if url != self.config.manifest_url:
+            name += f":{hashlib.sha256((url or '').encode()).hexdigest()[:URL_DIGITS]}"
+        if name not in self._ledgers:
+            self._ledgers[name] = Ledger(name, self.config.cache_dir, clock=self._clock, on_problem=self._status_failed)
+        return self._ledgers[name]
 
     async def _failed(self, error: Exception, running: Running[RemoteSync]) -> None:
         running.update(consecutive_failures=self._ledger.refused())
         running.fail(reason_of(error), error)
-        await self._ledger.remember_failure(error)
+        await asyncio.to_thread(self._ledger.remember_failure, error)
 
     async def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:  # costs tens of milliseconds
@@ -265,14 +292,9 @@ class RemoteSource:
             self._early.append(error)
 
 
-async def _to_its_end(work: Coroutine[None, None, None]) -> None:
-    """Await *work*, which cannot be broken off; a cancellation waits until it is done."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+def _owner(name: str) -> str:
+    """Return who owns, in the resolver and the cache, what the manifest with the ledger *name* brings."""
+    return f"remote:{name}"
 
 
 def _refreshed(config: RemoteSourceConfig) -> float:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import shutil
+import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from oneiric.core.files import write_atomic
+from oneiric.core.files import make_private_directory, write_atomic
 from oneiric.core.redaction import redact
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator, Mapping
 
 STATUS_FILE = "remote_status.json"
@@ -25,6 +27,11 @@ STATUS_FILE = "remote_status.json"
 MAX_STATUS_BYTES = 4 * 1024 * 1024
 """Largest status file that is read."""
 
+LOCK_PATIENCE = 5.0
+"""Seconds to wait for others that write the file, unless set otherwise."""
+
+T = TypeVar("T")
+_LOCK_RETRY = 0.01
 _LOCK_FILE = ".remote_status.lock"
 _SOURCES = "sources"
 
@@ -66,27 +73,35 @@ class StatusFile:
 
     Args:
         directory: The cache directory; made when something is recorded.
-        on_damage: Told of a file that cannot be understood. It is kept beside, with ``.damaged`` appended.
+        on_damage: Told of a file, or the first field of the source, that cannot be understood. The file is kept beside
+            with ``.damaged`` appended; what is sound of one with wrong fields still holds.
+        patience: Seconds to wait for others that write the file.
     """
 
     def __init__(
-        self, directory: str | os.PathLike[str], *, on_damage: Callable[[Exception], None] = lambda _error: None
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        on_damage: Callable[[Exception], None] = lambda _error: None,
+        patience: float = LOCK_PATIENCE,
     ) -> None:
         self.path = Path(directory) / STATUS_FILE
         self._on_damage = on_damage
+        self._patience = patience
+        self._told: set[str] = set()
 
     def source(self, name: str) -> SourceStatus:
         """Return what is remembered of the source *name*; nothing, if the file cannot be read."""
         known = self._read().get(_SOURCES)
-        try:
-            return msgspec.convert(known.get(name, {}) if isinstance(known, dict) else {}, SourceStatus)
-        except msgspec.ValidationError as error:
-            self._set_aside(error)
-            return SourceStatus()
+        status, problems = _sound(known.get(name, {}) if isinstance(known, dict) else {}, SourceStatus)
+        if problems and name not in self._told:
+            self._told.add(name)
+            self._keep_beside(problems[0], shutil.copyfile)
+        return status
 
     def telemetry(self) -> RemoteSyncTelemetry:
         """Return what is remembered of the last synchronisation; nothing, if the file cannot be read."""
-        return _telemetry(self._read())
+        return _sound(self._read(), RemoteSyncTelemetry)[0]
 
     def record(
         self, change: Callable[[RemoteSyncTelemetry], None], sources: Mapping[str, SourceStatus] | None = None
@@ -94,7 +109,7 @@ class StatusFile:
         """Let *change* work on what is remembered, and remember *sources*; OSError if that cannot be written."""
         with self._locked():
             content = self._read()
-            telemetry = _telemetry(content)
+            telemetry, _problems = _sound(content, RemoteSyncTelemetry)
             change(telemetry)
             known = content.get(_SOURCES)
             statuses = known if isinstance(known, dict) else {}
@@ -114,21 +129,25 @@ class StatusFile:
         try:
             return _mapping(raw)
         except (ValueError, RecursionError) as error:
-            self._set_aside(error)
+            self._keep_beside(error, os.replace)
             return {}
 
-    def _set_aside(self, error: Exception) -> None:
+    def _keep_beside(self, error: Exception, bring: Callable[[Path, Path], object]) -> None:
         try:
-            self.path.replace(self.path.with_name(f"{STATUS_FILE}.damaged"))
+            bring(self.path, self.path.with_name(f"{STATUS_FILE}.damaged"))
         except OSError as obstacle:
             self._on_damage(obstacle)
         self._on_damage(error)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(self.path.parent)
+        deadline = time.monotonic() + self._patience
         with self.path.with_name(_LOCK_FILE).open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            while not _try_lock(lock.fileno()):
+                if time.monotonic() >= deadline:
+                    raise TimeoutError(f"another process has kept {_LOCK_FILE} for more than {self._patience:g} s")
+                time.sleep(_LOCK_RETRY)
             yield
 
 
@@ -188,12 +207,21 @@ def failed(error: str) -> Callable[[RemoteSyncTelemetry], None]:
     return change
 
 
-def _telemetry(content: Mapping[str, Any]) -> RemoteSyncTelemetry:
-    names = {item.name for item in fields(RemoteSyncTelemetry)}
-    try:
-        return msgspec.convert({name: content[name] for name in names & content.keys()}, RemoteSyncTelemetry)
-    except msgspec.ValidationError:
-        return RemoteSyncTelemetry()
+def _sound(content: object, kind: type[T]) -> tuple[T, list[Exception]]:
+    """Return the *kind* that the sound fields in *content* make, and what is wrong with the others."""
+    sound: dict[str, Any] = {}
+    problems: list[Exception] = []
+    if not isinstance(content, dict):
+        problems.append(ValueError(f"{STATUS_FILE} holds a {type(content).__name__} where a mapping is expected"))
+        content = {}
+    for name, value in content.items():
+        try:
+            msgspec.convert({name: value}, kind)
+        except msgspec.ValidationError as error:
+            problems.append(error)
+        else:
+            sound[name] = value
+    return msgspec.convert(sound, kind), problems
 
 
 def _mapping(raw: bytes) -> dict[str, Any]:
@@ -203,6 +231,14 @@ def _mapping(raw: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{STATUS_FILE} holds no mapping but a {type(content).__name__}")  # noqa: TRY004 - bad content
     return content
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _now() -> str:

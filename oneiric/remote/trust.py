@@ -131,12 +131,12 @@ def advance(mark: Mark, *, serial: int | None, signed_at: float | None) -> Mark:
     Serials decide where both have one, signing times otherwise. A manifest that carries neither, although an earlier
     one did, is a step back too.
     """
-    if serial is not None:
-        if mark.serial is not None and serial < mark.serial:
+    if serial is not None and mark.serial is not None:
+        if serial < mark.serial:
             raise _replay(f"serial {serial} is lower than {mark.serial}, accepted before")
     elif mark.signed_at is not None:
         if signed_at is None or signed_at < mark.signed_at:
-            raise _replay("it was signed earlier than the one accepted before, and has no serial")
+            raise _replay("it was signed earlier than the one accepted before, and no serials tell otherwise")
     elif mark.serial is not None:
         raise _replay(f"it has no serial, but {mark.serial} was accepted before")
     return Mark(serial=latest(mark.serial, serial), signed_at=latest(mark.signed_at, signed_at))

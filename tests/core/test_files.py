@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oneiric.core.files import write_atomic
+from oneiric.core.files import make_private_directory, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,3 +42,12 @@ def test_a_failure_keeps_the_old_content(tmp_path: Path, monkeypatch: pytest.Mon
         write_atomic(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_makes_directories_for_their_owner_only(tmp_path: Path) -> None:
+    """Each directory that was missing is private; one that was there keeps its mode."""
+    tmp_path.chmod(0o755)
+    make_private_directory(tmp_path / "a" / "b")
+    make_private_directory(tmp_path / "a" / "b")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path, tmp_path / "a", tmp_path / "a" / "b")]
+    assert modes == [0o755, 0o700, 0o700]

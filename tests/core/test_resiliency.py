@@ -101,8 +101,9 @@ async def test_only_one_trial_is_made_at_a_time(breaker: CircuitBreaker, clock: 
 
     task = asyncio.create_task(breaker.call(trial))
     await begun.wait()
-    with pytest.raises(CircuitBreakerOpen):
+    with pytest.raises(CircuitBreakerOpen, match=r"retry after 10\.00s$"):  # as if the trial failed
         await breaker.call(Flaky(0))
+    assert breaker.retry_after == 10.0
     done.set()
     await task
     assert not breaker.is_open

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,9 +21,10 @@ from oneiric.core.events import (
     DigestMatched,
     DigestMismatched,
 )
-from oneiric.remote.cache import ArtifactCache, Tally
+from oneiric.remote.cache import GRACE_INTERVALS, ArtifactCache
 from oneiric.remote.errors import RemoteSyncError
-from oneiric.remote.eviction import MAX_PART_AGE, CachedArtifact, choose_victims
+from oneiric.remote.eviction import MAX_PART_AGE, Bounds, CachedArtifact, choose_victims
+from oneiric.remote.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     Make = Callable[..., ArtifactCache]
 
 ROOMY = (1000, 0, 1000)
+LATER = 1000.0  # beyond what was used lately
 
 
 @pytest.fixture
@@ -82,7 +85,7 @@ async def test_counts_what_it_compares(cache_for: Make, recorder: Recorder) -> N
     tally = Tally()
     path = await cache_for().fetch(digest_of(b"ab"), writing(b"a", b"b"), source="s", tally=tally)  # type: ignore[arg-type]
     assert path.name == digest_of(b"ab")
-    assert tally == Tally(digest_checks=1, artifacts=1)
+    assert tally == Tally(digest_checks=1, artifacts=1, bytes=2)
     assert recorder.of(DigestMatched) == [DigestMatched(source="s")]
     assert recorder.endings(ArtifactFetch)[0].operation == ArtifactFetch(source="s", bytes=2)
 
@@ -114,6 +117,7 @@ async def test_evicts_the_longest_unused_down_to_the_size(cache_for: Make, wall:
     await put(cache, b"11")  # used again
     wall.advance(1)
     third = await put(cache, b"33")
+    wall.advance(LATER)
     cache.scan()
     assert names(cache) == {first, third}
     assert second not in names(cache)
@@ -153,8 +157,53 @@ async def test_never_evicts_what_is_protected(cache_for: Make, wall: Clock) -> N
     cache.scan()
     assert names(cache) == kept
     cache.protect("one", ())
+    wall.advance(1000)
     cache.scan()
     assert len(names(cache)) == 1
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(GRACE_INTERVALS * 60, 1), (GRACE_INTERVALS * 60 + 1, 0)])
+async def test_a_full_cache_keeps_what_was_used_lately(cache_for: Make, wall: Clock, seconds: float, left: int) -> None:
+    """Within three scan intervals after its last use nothing goes for its size, whoever used it."""
+    cache = cache_for(max_bytes=1, scan_interval=60.0)
+    await put(cache, b"large")
+    wall.advance(seconds)
+    cache.scan()
+    assert len(names(cache)) == left
+
+
+async def test_leaves_what_another_process_protects(cache_for: Make, wall: Clock) -> None:
+    """A scan marks what is protected as used, for those who share the directory but not the protection."""
+    cache, other = cache_for(), cache_for(max_bytes=1)
+    digest = await put(cache, b"needed")
+    cache.protect("owner", [digest])
+    wall.advance(LATER)
+    cache.scan()
+    other.scan()
+    assert names(cache) == {digest}
+
+
+def test_a_claim_of_as_much_as_the_cache_may_hold_is_granted() -> None:
+    """The bound itself is allowed, one byte more is not."""
+    tally = Tally(max_bytes=5)
+    tally.claim(5)
+    with pytest.raises(RemoteSyncError, match=r"^The artifacts are larger than the 5 bytes") as raised:
+        tally.claim(1)
+    assert raised.value.reason == "too_large"
+
+
+async def test_is_for_its_owner_only(cache_for: Make, cache_dir: Path) -> None:
+    """Nobody else may look into the cache directory."""
+    await put(cache_for(), b"x")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (cache_dir, cache_dir / "artifacts")] == [0o700, 0o700]
+
+
+@pytest.mark.parametrize("name", ["../x", "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n", "."])
+def test_names_no_file_but_by_a_digest(cache_for: Make, name: str) -> None:
+    """Whatever is no digest leads nowhere, whoever asks."""
+    with pytest.raises(RemoteSyncError, match=r"^Invalid sha256 ") as raised:
+        cache_for().path_of(name)
+    assert raised.value.reason == "digest"
 
 
 async def test_does_not_evict_what_is_protected_while_it_scans(cache_for: Make, wall: Clock) -> None:
@@ -252,22 +301,27 @@ async def test_scans_in_the_background_until_stopped(cache_for: Make) -> None:
     kept=st.sets(st.integers(0, 11)),
     max_bytes=st.integers(1, 200),
     max_age=st.none() | st.floats(0, 20),
+    grace=st.floats(0, 20),
 )
 @settings(deadline=None, max_examples=200)
-def test_eviction_keeps_its_promises(sizes: list[int], kept: set[int], max_bytes: int, max_age: float | None) -> None:
-    """Whatever is there: nothing protected goes, nothing goes twice, and the size is kept unless protection forbids."""
+def test_eviction_keeps_its_promises(
+    sizes: list[int], kept: set[int], max_bytes: int, max_age: float | None, grace: float
+) -> None:
+    """Whatever is there: nothing protected goes, nothing twice, and size is kept unless protection or grace forbid."""
     stock = [CachedArtifact(_Name(str(n)), size, float(n)) for n, size in enumerate(sizes)]  # type: ignore[arg-type]
     protected = {str(n) for n in kept}
-    victims = [
-        item
-        for chosen in choose_victims(stock, protected, now=20.0, max_age=max_age, max_bytes=max_bytes)
-        for item in chosen.items
-    ]
+    bounds = Bounds(max_bytes=max_bytes, max_age=max_age, grace=grace)
+    chosen = list(choose_victims(stock, protected, now=20.0, bounds=bounds))
+    victims = [item for victims in chosen for item in victims.items]
     gone = {item.path.name for item in victims}
     assert len(gone) == len(victims)
     assert not gone & protected
     left = [item for item in stock if item.path.name not in gone]
-    assert sum(item.size for item in left) <= max_bytes or all(item.path.name in protected for item in left)
+    late = [item for item in left if 20 - item.used_at <= grace]
+    assert sum(item.size for item in left) <= max_bytes or all(
+        item in late or item.path.name in protected for item in left
+    )
+    assert all(20 - item.used_at > grace for victims in chosen if victims.reason == "size" for item in victims.items)
     assert max_age is None or all(20 - item.used_at <= max_age or item.path.name in protected for item in left)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import msgspec
 import pytest
 from remote_support import Answer, Site, config, entry, manifest, page
 
+from oneiric.core.events import CircuitOpened, RemoteSync
+from oneiric.core.resiliency import CircuitBreakerOpen
 from oneiric.remote.errors import RemoteSyncError
 from oneiric.remote.fetch import MAX_REDIRECTS
 from oneiric.remote.source import RemoteSource
@@ -143,6 +146,43 @@ async def test_an_unusable_one_is_named_without_being_shown(
     assert str(raised.value).startswith(text)
     assert TOKEN not in str(raised.value)
     assert site.requests == []
+
+
+class Stuck:
+    """A provider of secrets that cannot answer."""
+
+    async def get(self, _secret_id: str) -> str | None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+        return None
+
+
+class Open:
+    """A provider of secrets that refuses, because its own circuit is open."""
+
+    async def get(self, _secret_id: str) -> str | None:
+        """Refuse."""
+        raise CircuitBreakerOpen("vault", 5.0)
+
+
+async def test_is_not_waited_for_longer_than_for_a_server(site: Site, source_for: Make, recorder: Recorder) -> None:
+    """A provider that does not answer is a failure after the configured timeout."""
+    source = source_for(site.put("/m", page(manifest())), secrets=Stuck(), auth={"secret_id": "ci"}, timeout=0.05)
+    async with asyncio.timeout(20):
+        with pytest.raises(
+            RemoteSyncError, match=r"^The secret 'ci' with the credential was not there within 0\.05 s\.$"
+        ):
+            await source.sync()
+    assert [(end.outcome, end.reason) for end in recorder.endings(RemoteSync)] == [("failed", "timeout")]
+
+
+async def test_a_provider_that_refuses_makes_a_failure(site: Site, source_for: Make, recorder: Recorder) -> None:
+    """Somebody else's open circuit is not the source's own: nothing is skipped."""
+    source = source_for(site.put("/m", page(manifest())), secrets=Open(), auth={"secret_id": "ci"})
+    with pytest.raises(CircuitBreakerOpen):
+        await source.sync()
+    assert [(end.outcome, end.reason) for end in recorder.endings(RemoteSync)] == [("failed", "other")]
+    assert recorder.of(CircuitOpened) == []
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
-from remote_support import Answer, Site, config, manifest, page
+from remote_support import Answer, Site, config, entry, manifest, page
 
 from oneiric.core.resolution import Resolver
 from oneiric.remote import (
@@ -24,7 +26,7 @@ from oneiric.remote import (
 from oneiric.remote.artifacts import ArtifactManager
 from oneiric.remote.entries import candidate_of
 from oneiric.remote.errors import FAILURE_REASONS, RemoteSyncError
-from oneiric.remote.loader import source_of
+from oneiric.remote.loader import MAX_SOURCES, source_of
 from oneiric.remote.models import CapabilityDescriptor
 from oneiric.remote.telemetry import (
     RemoteSyncTelemetry,
@@ -80,6 +82,43 @@ def test_a_source_lives_with_its_resolver(cache_dir: Path) -> None:
     assert source_of(Resolver(), settings) is not source
 
 
+async def test_calls_with_several_urls_do_not_disturb_each_other(site: Site, cache_dir: Path) -> None:
+    """What one URL offers stays when another one is synchronised under the same settings."""
+    resolver, settings = Resolver(), config(cache_dir, None)
+    for key in "ab":
+        url = site.put(f"/{key}", page(manifest(signed_at=None, entries=[entry(key=key)])))
+        await sync_remote_manifest(resolver, settings, manifest_url=url)
+    assert sorted(candidate.key for candidate in resolver.list_active("adapter")) == ["a", "b"]
+
+
+async def test_calls_with_several_urls_share_what_protects_their_artifacts(site: Site, cache_dir: Path) -> None:
+    """What one URL brought is not evicted by the synchronisation with another one, however long ago it was used."""
+    resolver, settings = Resolver(), config(cache_dir, None, cache_max_age=100.0)
+    paths = []
+    for key in "ab":
+        artifact = site.artifact(f"/{key}.whl", key.encode())
+        url = site.put(f"/{key}", page(manifest(signed_at=None, entries=[entry(key=key, **artifact)])))
+        await sync_remote_manifest(resolver, settings, manifest_url=url)
+        paths.append(cache_dir / "artifacts" / artifact["sha256"])
+        os.utime(paths[-1], (0, 0))
+    assert [path.exists() for path in paths] == [True, True]
+
+
+def test_a_resolver_remembers_a_bounded_number_of_sources_and_no_token(cache_dir: Path) -> None:
+    """The source used longest ago goes first, and nothing that is kept to find one again holds a credential."""
+    resolver = Resolver()
+    settings = [
+        config(cache_dir, "http://127.0.0.1/", name=f"s{number}", auth={"token": "s3cr3t"})
+        for number in range(MAX_SOURCES + 1)
+    ]
+    sources = [source_of(resolver, each) for each in settings[:-1]]
+    assert source_of(resolver, settings[0]) is sources[0]
+    source_of(resolver, settings[-1])
+    assert source_of(resolver, settings[0]) is sources[0]
+    assert source_of(resolver, settings[1]) is not sources[1]
+    assert "s3cr3t" not in str(vars(resolver))
+
+
 async def test_the_loop_synchronises_until_cancelled(site: Site, cache_dir: Path, unsigned: Answer) -> None:
     """The loop ends by being cancelled and by nothing else."""
     unsigned.hold = site.held
@@ -116,13 +155,50 @@ async def test_a_single_artifact_is_fetched_once(site: Site, cache_dir: Path) ->
         ("/etc/passwd", "Path traversal attempt detected in URI: "),
         ("a.whl", "Unsupported URI scheme (must be http://, https://, or file://): "),
         ("file:///etc/passwd", "file URI access disabled for artifacts"),
-        ("http://127.0.0.1/a", "No sha256 for "),
     ],
 )
 async def test_a_single_artifact_is_refused(tmp_path: Path, uri: str, text: str) -> None:
-    """What has no usable place, or cannot be verified, is not fetched."""
+    """What has no usable place is not fetched."""
     with pytest.raises(ValueError, match=re.escape(text)):
         await ArtifactManager(tmp_path).fetch(uri, None, {})
+
+
+@pytest.mark.parametrize("digest", ["../../victim", "/victim", "", "a" * 63, "a" * 65, "g" * 64, "a" * 64 + "\n"])
+async def test_a_single_artifact_with_an_unusable_digest_is_refused(cache_dir: Path, site: Site, digest: str) -> None:
+    """A digest is 64 hexadecimal digits; nothing else names a file, and nothing is asked, made or removed for it."""
+    victim = cache_dir.parent / "victim"
+    victim.write_bytes(b"precious")
+    with pytest.raises(RemoteSyncError, match=r"^Invalid sha256 ") as raised:
+        await ArtifactManager(cache_dir).fetch(site.put("/a", Answer(b"x")), digest, {})
+    assert (raised.value.reason, site.requests, victim.read_bytes()) == ("digest", [], b"precious")
+
+
+async def test_a_single_artifact_may_have_its_digest_in_upper_case(site: Site, cache_dir: Path) -> None:
+    """The digest that a person copied from somewhere is taken in either case."""
+    digest = hashlib.sha256(b"x").hexdigest()
+    path = await ArtifactManager(cache_dir).fetch(site.put("/a", Answer(b"x")), digest.upper())
+    assert path.name == digest
+
+
+async def test_a_single_artifact_without_a_digest_is_fetched_anew(site: Site, cache_dir: Path) -> None:
+    """Nothing can tell whether a copy is sound, so none is trusted; the file has one name, made from the URI."""
+    uri = site.put("/a", Answer(b"old"), Answer(b"new"))
+    manager = ArtifactManager(cache_dir)
+    paths = [await manager.fetch(uri, None), await manager.fetch(uri, None)]
+    assert paths == [cache_dir / "artifacts" / hashlib.sha256(uri.encode()).hexdigest()] * 2
+    assert paths[0].read_bytes() == b"new"
+
+
+async def test_an_artifact_without_a_digest_that_cannot_be_had_leaves_the_former_one(
+    site: Site, cache_dir: Path
+) -> None:
+    """A failure replaces nothing and leaves no unfinished file."""
+    uri = site.put("/a", Answer(b"old"), Answer(status=404))
+    manager = ArtifactManager(cache_dir)
+    path = await manager.fetch(uri, None)
+    with pytest.raises(httpx.HTTPStatusError):
+        await manager.fetch(uri, None)
+    assert [(file.name, file.read_bytes()) for file in path.parent.iterdir()] == [(path.name, b"old")]
 
 
 def test_the_status_file_remembers_failures_and_successes(cache_dir: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from remote_support import NOW, Answer, Site, config, entry, manifest, page
+from remote_support import NOW, Answer, Publisher, Site, config, entry, manifest, page
 
 from oneiric.core.events import CacheState, CircuitOpened, HookFailed, RemoteSync, SourceState
 from oneiric.core.files import write_atomic
@@ -17,7 +17,7 @@ from oneiric.core.observers import Observers
 from oneiric.core.resolution import Resolver
 from oneiric.remote.errors import RemoteSyncError
 from oneiric.remote.source import RemoteSource
-from oneiric.remote.telemetry import load_remote_telemetry
+from oneiric.remote.telemetry import StatusFile, load_remote_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -210,23 +210,48 @@ async def test_two_synchronisations_take_turns(site: Site, source_for: Make, obs
     assert order.words == ["start", "end"] * 2
 
 
-async def test_what_is_registered_is_a_success_even_if_it_cannot_be_remembered_in_time(
-    site: Site, source_for: Make, endings: Endings, monkeypatch: pytest.MonkeyPatch
+async def test_what_is_registered_is_a_success_and_remembered_even_if_it_is_stopped(
+    site: Site, source_for: Make, endings: Endings, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopping while the status is being written does not make a cancellation of what has taken effect."""
+    """Stopping while the status is being written makes no cancellation, and waits until it is written."""
     source = source_for(site.put("/m", page(manifest())))
     reached, release = threading.Event(), threading.Event()
+    record = source._ledger._file.record
 
-    def record(*_arguments: object) -> None:
+    def slow_record(*arguments: Any) -> None:
         reached.set()
         release.wait(PATIENCE)
+        record(*arguments)
 
-    monkeypatch.setattr(source._ledger._file, "record", record)
+    monkeypatch.setattr(source._ledger._file, "record", slow_record)
     source.start()
     assert await asyncio.to_thread(reached.wait, PATIENCE)
-    await source.stop()
+    stopping = asyncio.create_task(source.stop())
+    await asyncio.sleep(0)
+    assert not stopping.done()
     release.set()
+    await stopping
     assert await endings.next() == ("success", "")
+    assert StatusFile(cache_dir).source("remote").registered == 1
+
+
+async def test_a_registration_that_is_stopped_is_a_success(
+    site: Site, publisher: Publisher, source_for: Make, endings: Endings, *, cache_dir: Path, resolver: Resolver
+) -> None:
+    """A stop that comes while candidates are registered changes neither the outcome nor the mark that is kept."""
+    source = source_for(site.put("/m", publisher.document(serial=7)))
+    loop, replace = asyncio.get_running_loop(), resolver.replace
+
+    def stopped_replace(owner: str, candidates: Iterable[Candidate]) -> ReplaceResult:
+        assert source._task is not None
+        loop.call_soon_threadsafe(source._task.cancel)
+        return replace(owner, candidates)
+
+    resolver.replace = stopped_replace  # type: ignore[method-assign]  # a stop at the worst time
+    source.start()
+    assert await endings.next() == ("success", "")
+    await source.stop()
+    assert StatusFile(cache_dir).source("remote").serial == 7
 
 
 async def test_stopping_waits_until_what_takes_effect_has_done_so(
@@ -308,6 +333,29 @@ async def test_a_damaged_status_file_is_kept_aside_and_told(
     assert [event.sink for event in recorder.of(HookFailed)] == ["remote_status"]
     assert (cache_dir / "remote_status.json.damaged").read_bytes() == content
     assert json.loads((cache_dir / "remote_status.json").read_bytes())["sources"]["remote"]["registered"] == 1
+
+
+async def test_a_wrong_field_costs_no_other(
+    site: Site, publisher: Publisher, source_for: Make, cache_dir: Path, recorder: Recorder
+) -> None:
+    """What is sound of a damaged status still holds, for this source and for others."""
+    sources = {"remote": {"serial": 9, "registered": "x"}, "other": {"serial": 7}, "third": 5}
+    write_atomic(cache_dir / "remote_status.json", json.dumps({"sources": sources, "last_registered": "x"}).encode())
+    source = source_for(site.put("/m", publisher.document(serial=8)))
+    with pytest.raises(RemoteSyncError, match=r"^Manifest is a replay: "):
+        await source.sync()
+    assert [event.sink for event in recorder.of(HookFailed)] == ["remote_status"]
+    statuses = StatusFile(cache_dir)
+    assert [statuses.source(name).serial for name in ("remote", "other", "third")] == [9, 7, None]
+    assert load_remote_telemetry(cache_dir).consecutive_failures == 1
+
+
+def test_a_lock_that_is_never_released_is_an_error(cache_dir: Path) -> None:
+    """Nobody waits for ever for another process that writes the status."""
+    status = StatusFile(cache_dir, patience=0.0)
+    with status._locked(), pytest.raises(TimeoutError, match=r"^another process has kept \.remote_status\.lock"):
+        StatusFile(cache_dir, patience=0.0).record(lambda _telemetry: None)
+    status.record(lambda _telemetry: None)
 
 
 async def test_a_status_file_that_cannot_be_written_stops_nothing(

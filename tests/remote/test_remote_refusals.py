@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,9 @@ from oneiric.core.events import (
     SignatureInvalid,
     SignatureVerified,
 )
-from oneiric.remote.errors import RemoteSyncError
+from oneiric.remote.errors import RemoteSyncError, may_pass
 from oneiric.remote.manifest import MAX_SERIAL, MAX_SIGNATURES
-from oneiric.remote.parsing import MAX_DEPTH
+from oneiric.remote.parsing import MAX_DEPTH, parse_manifest
 from oneiric.remote.telemetry import load_remote_telemetry
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ MALFORMED = {
     "an infinite number in YAML": (b"entries: []\nx: .inf\n", "a number that is not finite"),
     "a number with too many digits": (b'{"entries": [], "x": ' + b"9" * 5000 + b"}", "an unusable value"),
     "half a surrogate pair": (b'{"entries": [], "x": "\\ud800"}', "half of a surrogate pair"),
+    "a YAML number with too many digits": (b"entries: []\nx: " + b"9" * 5000, "an unusable value"),
+    "a YAML number too large for a float": (b"entries: []\nx: 1e999\n", "a number that is not finite"),
     "a number as a key": (b"entries: []\n1: x\n", "a key that is no string: int"),
     "an explicit tag": (b"entries: !!python/object/apply:os.system [x]\n", "an explicit YAML tag in line 1"),
     "an alias": (b"entries: &e []\nx: *e\n", "a YAML anchor or alias in line 1"),
@@ -126,6 +129,28 @@ async def test_accepts_a_manifest_at_the_greatest_depth(site: Site, source_for: 
     depth = MAX_DEPTH - 1
     text = opening + "[" * depth + "]" * depth + ("}" if opening.startswith("{") else "\n")
     assert await source_for(site.put("/m", Answer(text.encode()))).sync() is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0),
+        ("-12", -12),
+        ("1.5", 1.5),
+        ("-1e3", -1000.0),
+        ("1:30", "1:30"),
+        ("1" + ":1" * 150_000, None),
+        ("1" + ":1" * 2000 + ".5", None),
+        ("0x" + "f" * 5000, None),
+        ("0b1", "0b1"),
+        ("017", "017"),
+        ("1_000", "1_000"),
+        ("+1", "+1"),
+    ],
+)
+def test_a_number_in_yaml_is_what_it_is_in_json(text: str, value: object) -> None:
+    """YAML's own forms of numbers, some of which take time without bound to read, stay the text that they are."""
+    assert parse_manifest(f"x: {text}".encode()) == {"x": text if value is None else value}
 
 
 async def test_refuses_two_entries_for_the_same_candidate(site: Site, source_for: Make, failing: Failing) -> None:
@@ -452,6 +477,32 @@ async def test_fails_when_the_server_is_slow_in_all(site: Site, source_for: Make
     assert text == "no complete answer within 0.3 s"
 
 
+def test_tries_again_only_what_may_pass() -> None:
+    """A certificate, a proxy that refuses and a redirect that is no URL are the same a little later."""
+    refused = httpx.ConnectError("[SSL]")
+    refused.__cause__ = OSError("wrapped")
+    refused.__cause__.__cause__ = ssl.SSLCertVerificationError("self-signed")
+    errors = [
+        refused,
+        httpx.ProxyError("407"),
+        httpx.RemoteProtocolError("Invalid URL in location header: x."),
+        httpx.UnsupportedProtocol("x"),
+        httpx.ConnectError("refused"),
+        httpx.RemoteProtocolError("disconnected"),
+        httpx.ReadTimeout("late"),
+    ]
+    assert [may_pass(error) for error in errors] == [False, False, False, False, True, True, True]
+
+
+@pytest.mark.parametrize("location", ["http://[::1/", "http://127.0.0.1:x/"])
+async def test_does_not_ask_again_where_a_redirect_is_no_url(site: Site, source_for: Make, location: str) -> None:
+    """The client's own verdict on a redirect is final."""
+    url = site.put("/m", Answer(status=302, headers={"Location": location}))
+    with pytest.raises(httpx.RemoteProtocolError):
+        await source_for(url, max_retries=3).sync()
+    assert len(site.requests) == 1
+
+
 async def test_fails_when_an_artifact_cannot_be_had(site: Site, source_for: Make, failing: Failing) -> None:
     """A missing artifact keeps the whole manifest out."""
     missing = {"uri": site.url + "/missing", "sha256": "a" * 64}
@@ -527,6 +578,8 @@ async def test_a_remote_manifest_names_no_file_without_roots(
         ({"serial": 7, "signed_at": None}, {"signed_at": SIGNED_AT}),
         ({}, {"signed_at": "2027-01-15T06:59:59Z"}),
         ({}, {"signed_at": None}),
+        ({}, {"serial": 1}),
+        ({}, {"serial": 1, "signed_at": None}),
     ],
 )
 async def test_refuses_a_replay_after_a_restart(
@@ -555,6 +608,7 @@ async def test_refuses_a_replay_after_a_restart(
         ({}, {}),
         ({"signed_at": None}, {"signed_at": None}),
         ({"signed_at": None}, {"serial": 0}),
+        ({}, {"serial": 0}),
     ],
 )
 async def test_accepts_what_is_no_replay(

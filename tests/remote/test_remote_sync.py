@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from remote_support import NOW, Answer, Publisher, Site, entry, leftovers, manifest, page
+from remote_support import NOW, Answer, Publisher, Site, config, entry, leftovers, manifest, page
 
 from oneiric.core.events import (
     ArtifactCacheHit,
     ArtifactDownloaded,
+    CacheState,
     DigestMatched,
     DigestMismatched,
     EntryRejected,
@@ -23,7 +26,10 @@ from oneiric.core.events import (
     SourceRemoved,
     SourceState,
 )
+from oneiric.core.files import make_private_directory
+from oneiric.remote.errors import RemoteSyncError
 from oneiric.remote.fetch import CHUNK_BYTES
+from oneiric.remote.source import RemoteSource
 from oneiric.remote.telemetry import load_remote_telemetry
 
 if TYPE_CHECKING:
@@ -36,7 +42,6 @@ if TYPE_CHECKING:
     from oneiric.core.observers import Observers, Receiver
     from oneiric.core.resolution import Resolver
     from oneiric.remote.cache import ArtifactCache
-    from oneiric.remote.source import RemoteSource
 
     Make = Callable[..., RemoteSource]
 
@@ -80,6 +85,22 @@ async def test_reads_yaml_with_unquoted_timestamps(site: Site, source_for: Make,
     assert result is not None
     assert result.manifest.signed_at == "2027-01-15T07:00:00Z"
     assert keys(resolver) == ["yaml"]
+
+
+async def test_judges_off_the_event_loop(
+    site: Site, publisher: Publisher, source_for: Make, observers: Observers
+) -> None:
+    """Verifying many signatures with many keys keeps no other task waiting."""
+    threads: list[int] = []
+
+    class Judging:
+        def receiver(self, event_type: type[Event]) -> Receiver | None:
+            return (lambda _event: threads.append(threading.get_ident())) if event_type is SignatureVerified else None
+
+    observers.add(Judging())
+    await source_for(site.put("/m", publisher.document())).sync()
+    assert len(threads) == 1
+    assert threads != [threading.get_ident()]
 
 
 async def test_accepts_an_unsigned_manifest_when_nobody_is_trusted(
@@ -162,39 +183,50 @@ async def test_a_damaged_copy_goes_even_if_it_cannot_be_replaced(site: Site, sou
 
 
 class Scanner:
-    """An observer that scans the cache whenever an artifact was downloaded."""
+    """An observer that, long after an artifact was downloaded, scans the cache before anything else happens."""
 
-    def __init__(self, cache: ArtifactCache) -> None:
+    def __init__(self, cache: ArtifactCache, wall: Clock) -> None:
         self._cache = cache
+        self._wall = wall
 
     def receiver(self, event_type: type[Event]) -> Receiver | None:
         """Want downloads."""
-        return (lambda _event: self._cache.scan()) if event_type is ArtifactDownloaded else None
+        return (lambda _event: self.scan()) if event_type is ArtifactDownloaded else None
+
+    def scan(self) -> None:
+        """Let time pass, and scan."""
+        self._wall.advance(1000)
+        self._cache.scan()
 
 
 async def test_an_artifact_is_not_evicted_before_or_while_it_is_registered(
-    site: Site, source_for: Make, observers: Observers
+    site: Site, source_for: Make, observers: Observers, wall: Clock
 ) -> None:
-    """What a synchronisation brings, and then what is registered, is protected from a cache that is too small."""
+    """What a synchronisation brings, and then what is registered, is protected however full and old the cache is."""
     artifact = site.artifact("/a", b"large")
-    source = source_for(site.put("/m", page(manifest(entries=[entry(**artifact)]))), cache_max_bytes=1)
-    observers.add(Scanner(source.cache))
+    url = site.put("/m", page(manifest(entries=[entry(**artifact)])))
+    source = source_for(url, cache_max_bytes=5, cache_max_age=1.0)
+    scanner = Scanner(source.cache, wall)
+    observers.add(scanner)
+    make_private_directory(source.cache.artifacts)
+    source.cache.path_of("b" * 64).write_bytes(b"other")
     await source.sync()
-    source.cache.scan()
+    scanner.scan()
     assert [path.name for path in source.cache.artifacts.iterdir()] == [artifact["sha256"]]
 
 
 async def test_an_artifact_that_is_not_registered_in_the_end_may_be_evicted(
-    site: Site, source_for: Make, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+    site: Site, source_for: Make, resolver: Resolver, wall: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A synchronisation that failed protects nothing any more."""
     source = source_for(
-        site.put("/m", page(manifest(entries=[entry(**site.artifact("/a", b"large"))]))), cache_max_bytes=1
+        site.put("/m", page(manifest(entries=[entry(**site.artifact("/a", b"large"))]))), cache_max_age=1.0
     )
     monkeypatch.setattr(resolver, "replace", lambda _owner, _candidates: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         await source.sync()
     assert len(list(source.cache.artifacts.iterdir())) == 1
+    wall.advance(1000)
     source.cache.scan()
     assert list(source.cache.artifacts.iterdir()) == []
 
@@ -318,6 +350,79 @@ async def test_a_removed_source_leaves_nothing_registered(
     await source.remove()
     assert keys(resolver) == []
     assert recorder.of(SourceRemoved) == [SourceRemoved(source="remote")]
+
+
+async def test_another_url_does_not_disturb_the_configured_one(
+    site: Site, source_for: Make, resolver: Resolver, publisher: Publisher
+) -> None:
+    """A manifest synchronised by hand adds to the configured one, and replays are told for each URL apart."""
+    source = source_for(site.put("/1", publisher.document(serial=7)))
+    other = site.put("/2", publisher.document(serial=3, entries=[entry(key="other")]))
+    await source.sync()
+    await source.sync(other)
+    assert keys(resolver) == ["demo", "other"]
+    assert await source.sync() is not None
+    assert {state.source for state in source.states() if isinstance(state, SourceState)} == {"remote"}
+    await source.remove()
+    assert keys(resolver) == []
+
+
+async def test_the_configured_url_given_by_hand_is_the_configured_one(
+    site: Site, source_for: Make, resolver: Resolver
+) -> None:
+    """Naming the configured URL is nothing else than leaving it out."""
+    url = site.put("/m", page(manifest()), page(manifest(entries=[entry(key="new")])))
+    source = source_for(url)
+    await source.sync()
+    await source.sync(url)
+    assert keys(resolver) == ["new"]
+
+
+async def test_a_removed_source_has_no_state(site: Site, source_for: Make) -> None:
+    """Nothing is told of a source that is gone but of the cache that it made."""
+    source = source_for(site.put("/m", page(manifest())))
+    await source.sync()
+    await source.remove()
+    assert [type(state) for state in source.states()] == [CacheState]
+
+
+@pytest.mark.parametrize(("spare", "accepted"), [(0, True), (-1, False)])
+@pytest.mark.parametrize("cached", [False, True])
+async def test_bounds_the_artifacts_of_a_manifest_in_all(
+    site: Site, source_for: Make, recorder: Recorder, *, spare: int, accepted: bool, cached: bool
+) -> None:
+    """Together they must fit into the cache, be they downloaded or there before; a broken download counts once."""
+    size = 2 * CHUNK_BYTES
+    entries = [entry(key=name, **site.artifact(f"/{name}", name.encode() * size)) for name in "ab"]
+    url = site.put("/m", page(manifest(entries=entries)))
+    if cached:
+        await source_for(url).sync()
+    else:
+        site.pages["/a"].insert(0, Answer(b"a" * (size - 1), headers={"Content-Length": str(size)}))
+    source = source_for(url, cache_max_bytes=2 * size + spare, max_retries=2)
+    if accepted:
+        assert await source.sync() is not None
+    else:
+        with pytest.raises(RemoteSyncError, match=rf"^The artifacts are larger than the {2 * size - 1} bytes"):
+            await source.sync()
+        assert recorder.endings(RemoteSync)[-1].reason == "too_large"
+
+
+async def test_clears_up_after_a_success(site: Site, source_for: Make, wall: Clock) -> None:
+    """Where nobody scans in the background, what is too much goes with the next synchronisation that succeeds."""
+    source = source_for(site.put("/m", page(manifest())), cache_max_bytes=1)
+    make_private_directory(source.cache.artifacts)
+    source.cache.path_of("b" * 64).write_bytes(b"other")
+    os.utime(source.cache.path_of("b" * 64), (wall.now - 1000, wall.now - 1000))
+    await source.sync()
+    assert list(source.cache.artifacts.iterdir()) == []
+
+
+async def test_a_client_that_has_read_the_answer_already_will_do(cache_dir: Path, resolver: Resolver) -> None:
+    """A transport whose answers are complete at once serves as well as the network."""
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, json=manifest()))
+    source = RemoteSource(resolver, config(cache_dir, "http://192.0.2.1/m"), transport=transport, clock=lambda: NOW)
+    assert await source.sync() is not None
 
 
 async def test_two_sources_do_not_disturb_each_other(site: Site, source_for: Make, resolver: Resolver) -> None:
