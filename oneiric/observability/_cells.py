@@ -98,5 +98,8 @@ class Family(Generic[CellT]):
 
 
 def fit_labels(labels: tuple[object, ...]) -> LabelSet:
-    """Return *labels* as text that any exposition format can hold."""
-    return tuple(str(value).encode("utf-8", "replace").decode() for value in labels)
+    """Return *labels* as text that any exposition format can hold; those that are so already are kept, not copied."""
+    return tuple(
+        value if type(value) is str and value.isascii() else str(value).encode("utf-8", "replace").decode()
+        for value in labels
+    )
