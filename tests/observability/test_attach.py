@@ -74,6 +74,17 @@ def test_a_further_target_joins(observers: Observers, recorder: Recorder) -> Non
     assert (observers.attached, other.attached) == ((recorder,), ())
 
 
+def test_two_runtimes_with_telemetry_of_their_own_stay_apart(observers: Observers) -> None:
+    """Attaching to both at once joins the first's and doubles nothing for the second."""
+    other = Observers()
+    with attach(observers) as first, attach(other) as second:
+        sinks = len(other.attached)
+        assert attach(observers, other) is first
+        other.notify(PAUSED)
+        assert len(other.attached) == sinks
+        assert [t.registry.get_sample_value(*PAUSES) for t in (first, second)] == [None, 1.0]
+
+
 def test_detaching_leaves_nothing_and_is_idempotent(observers: Observers) -> None:
     """After detaching nobody wants anything, the registry is as it was, and a second detach does nothing."""
     registry = CollectorRegistry()

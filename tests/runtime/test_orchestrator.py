@@ -9,6 +9,8 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,8 +25,6 @@ from oneiric.observability import events as own
 from oneiric.runtime.orchestrator import RuntimeOrchestrator, orchestrated_runtime
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from support import Recorder
 
     from oneiric.core.observers import Observers
@@ -81,6 +81,15 @@ def source(directory: Path, url: str, **options: Any) -> dict[str, Any]:
     return {"enabled": True, "manifest_url": url, "max_retries": 0, "timeout": 2.0} | files | options
 
 
+def open_files() -> list[str]:
+    """Return what the file descriptors of this process lead to, but for the one that lists them."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(descriptor.readlink()))
+    return sorted(found)
+
+
 def get(runtime: RuntimeOrchestrator, path: str) -> tuple[int, str]:
     """Return status and body of *path* on the runtime's own server."""
     assert runtime.metrics_server is not None
@@ -125,9 +134,10 @@ async def test_every_part_reports_through_one_seam(settings: OneiricSettings) ->
 
 
 async def test_what_it_starts_it_stops(settings: OneiricSettings, tmp_path: Path) -> None:
-    """After stopping there are no tasks, threads, observers or open instances left, and the port is free."""
+    """After stopping there are no tasks, threads, files, observers or open instances left, and the port is free."""
     settings.remote = RemoteSourceConfig.model_validate(source(tmp_path, manifest(tmp_path, "greeting")))
-    threads, tasks = set(threading.enumerate()), asyncio.all_tasks()
+    await asyncio.to_thread(list)  # the loop's own threads and files are there before
+    threads, tasks, files = set(threading.enumerate()), asyncio.all_tasks(), open_files()
     runtime = RuntimeOrchestrator(settings)
     runtime.resolver.register(candidate())
     await runtime.start()
@@ -137,6 +147,7 @@ async def test_what_it_starts_it_stops(settings: OneiricSettings, tmp_path: Path
     await runtime.stop()
     await runtime.stop()
     assert (instance.is_open, runtime.observers.attached, asyncio.all_tasks()) == (False, (), tasks)
+    assert open_files() == files
     assert {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio")} <= threads
     with socket.create_server(("127.0.0.1", port)):
         pass
