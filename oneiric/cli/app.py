@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer evaluates the annotations
 from typing import Annotated, Any
@@ -9,6 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from oneiric._version import __version__
+
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C ended before it could handle that itself."""
 
 
 class LogLevel(StrEnum):
@@ -31,7 +35,12 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED and "demo" in sys.argv[1:]:  # to be interrupted is how a demonstration ends
+            raise SystemExit(0) from None
+        raise
 
 
 @app.callback(invoke_without_command=True)

@@ -17,11 +17,13 @@ SECRET_NAME = re.compile(rf"(?i){_NAMES}|authorization|cookie")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31})://(\S+)")
 _USERINFO = re.compile(r"(?<!:)//[^\s/]{1,256}@")
 _HEADER = re.compile(r"(?i)((?:authorization|cookie)[\"']?\s{0,8}[=:]\s{0,8})[^\r\n]+")
-_BEARER = re.compile(r"(?i)\b(bearer|basic|digest)\s{1,8}[A-Za-z0-9+/=._~-]+")
-_VALUE = r"""(?:"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$)|[^\s,;&)}\]]+)"""
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s{1,8}[A-Za-z0-9+/=._~-]+")
+_VALUE = r"""(?:"(?:[^"\\]|\\[\s\S])*(?:"|\Z)|'(?:[^'\\]|\\[\s\S])*(?:'|\Z)|[^\s,;&)}\]]+)"""
 _SECRET = re.compile(rf"(?i)({_NAMES}[\w-]{{0,64}})([\"']{{0,2}}\s{{0,8}}[=:]\s{{0,8}}){_VALUE}")
 _SIGNATURE = re.compile(r"(?i)\b((?:[\w-]{0,32}-)?sig(?:nature)?=)[^\s&]+")
-_FLAG = re.compile(rf"(?i)(--?[\w-]{{0,32}}{_NAMES}[\w-]{{0,32}})\s{{1,8}}\S+")
+_FLAG = re.compile(rf"(?i)(?<![\w-])(--?[\w-]{{0,32}}{_NAMES}[\w-]{{0,32}})\s{{1,8}}\S+")
+
+_LAST_WORD = re.compile(r"\s\S*\Z")
 
 
 def redact(text: str, *, limit: int = MAX_ERROR_CHARS) -> str:
@@ -69,5 +71,5 @@ def _shorten(match: re.Match[str]) -> str:
 
 def _without_torn_end(text: str) -> str:
     """Return *text* without its last word, which may be the beginning of a credential that is not recognised."""
-    head, _, _ = text.rstrip().rpartition(" ")
-    return f"{head} …"
+    torn = _LAST_WORD.search(text)
+    return text[: torn.start()] + " …" if torn else "…"

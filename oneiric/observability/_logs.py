@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -116,17 +117,24 @@ class LogSink:
         told = own.LogSuppressed(event=log.name)
         subject_of = label_values(signal.event, [name for name in SUBJECT_FIELDS if name in signal.fields], {})
         due: dict[tuple[str, ...], float] = {}
+        lock = threading.Lock()
+
+        def is_due(event: Any) -> bool:
+            now, subject = clock(), subject_of(event)
+            with lock:
+                if subject not in due and len(due) >= MAX_LIMITED_SUBJECTS:
+                    _forget(due, before=now)
+                    subject = subject if len(due) < MAX_LIMITED_SUBJECTS else _ALL_OTHERS
+                if now < due.get(subject, now):
+                    return False
+                due[subject] = now + interval
+                return True
 
         def write_at_times(event: Any) -> None:
-            now, subject = clock(), subject_of(event)
-            if subject not in due and len(due) >= MAX_LIMITED_SUBJECTS:
-                _forget(due, before=now)
-                subject = subject if len(due) < MAX_LIMITED_SUBJECTS else _ALL_OTHERS
-            if now < due.get(subject, now):
+            if is_due(event):
+                write(event)
+            else:
                 observers.notify(told)
-                return
-            due[subject] = now + interval
-            write(event)
 
         return write_at_times
 

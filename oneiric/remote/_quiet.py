@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
 _QUIET: ContextVar[bool] = ContextVar("oneiric_quiet_http", default=False)
 
 
 @contextmanager
 def quiet_client() -> Iterator[None]:
-    """Suppress what httpx logs of the requests made in this context, and of no others.
+    """Suppress what httpx and httpcore log of the requests made in this context, and of no others.
 
-    It logs each request's whole URL at level INFO. Nothing is changed for requests that somebody else makes.
+    They log each request's whole URL at level INFO and the headers of responses at DEBUG. Nothing is changed for
+    requests that somebody else makes.
     """
-    logging.getLogger("httpx").addFilter(_is_somebody_elses)  # a second time changes nothing
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_is_somebody_elses)  # a second time changes nothing
     token = _QUIET.set(True)
     try:
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import re
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -264,10 +265,11 @@ class RemoteSource:
         return result
 
     def _ledger_for(self, url: str | None) -> Ledger:
-        """Return the ledger of the manifest at *url*."""
+        """Return the ledger of the manifest at *url*; what a signed or tokenised URL carries makes no other one."""
+        place = _place(url)
         name = self.source
-        if url != self.config.manifest_url:
-            name += f":{hashlib.sha256((url or '').encode()).hexdigest()[:URL_DIGITS]}"
+        if place != _place(self.config.manifest_url):
+            name += f":{hashlib.sha256(place.encode()).hexdigest()[:URL_DIGITS]}"
         if name not in self._ledgers:
             self._ledgers[name] = Ledger(name, self.config.cache_dir, clock=self._clock, on_problem=self._status_failed)
         return self._ledgers[name]
@@ -295,6 +297,10 @@ class RemoteSource:
 def _owner(name: str) -> str:
     """Return who owns, in the resolver and the cache, what the manifest with the ledger *name* brings."""
     return f"remote:{name}"
+
+
+def _place(url: str | None) -> str:
+    return re.split(r"[?#]", url or "", maxsplit=1)[0]
 
 
 def _refreshed(config: RemoteSourceConfig) -> float:

@@ -29,6 +29,8 @@ SECRET = "hunter2"
         ("clone //user:hunter2@example.org", "clone //***@example.org"),
         ("password='hunter2\\'hunter2' left", "password=*** left"),
         ("password='hunter2 hunter2", "password=***"),
+        ('password="a\\\nhunter2"', "password=***"),
+        ("expected digest abc, got def", "expected digest abc, got def"),
         ("sent Bearer hunter2 to host", "sent Bearer *** to host"),
         ('{"api_key": "hunter2", "n": 1}', '{"api_key": ***, "n": 1}'),
         ("password='hunter2 hunter2'", "password=***"),
@@ -52,6 +54,12 @@ def test_text_is_bounded_at_its_edge() -> None:
 def test_a_token_after_its_name_never_shows(before: str, after: str) -> None:
     """Whatever stands around it, the value of a token is gone."""
     assert SECRET not in redact(f"{before} token={SECRET} {after}".replace("\x00", "")) or SECRET in before + after
+
+
+def test_a_long_text_keeps_its_beginning() -> None:
+    """Of a text over the bound only the last word that is looked at is left out, whatever separates words."""
+    assert redact("first line\n" * 1000, limit=20).startswith("first line\nfirst")
+    assert redact("x" * 100_000) == "…"
 
 
 def test_a_credential_torn_by_the_bound_does_not_show() -> None:

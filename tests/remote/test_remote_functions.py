@@ -28,6 +28,7 @@ from oneiric.remote.entries import candidate_of
 from oneiric.remote.errors import FAILURE_REASONS, RemoteSyncError
 from oneiric.remote.loader import MAX_SOURCES, source_of
 from oneiric.remote.models import CapabilityDescriptor
+from oneiric.remote.source import RemoteSource
 from oneiric.remote.telemetry import (
     RemoteSyncTelemetry,
     SourceStatus,
@@ -89,6 +90,18 @@ async def test_calls_with_several_urls_do_not_disturb_each_other(site: Site, cac
         url = site.put(f"/{key}", page(manifest(signed_at=None, entries=[entry(key=key)])))
         await sync_remote_manifest(resolver, settings, manifest_url=url)
     assert sorted(candidate.key for candidate in resolver.list_active("adapter")) == ["a", "b"]
+
+
+async def test_a_url_that_is_signed_anew_is_the_same_manifest(site: Site, cache_dir: Path) -> None:
+    """What changes in the query of a URL makes no further candidates, and none that stay behind."""
+    resolver = Resolver()
+    source = RemoteSource(resolver, config(cache_dir, None))
+    for number, keys in enumerate(("ab", "ab", "a")):
+        entries = [entry(key=key) for key in keys]
+        url = site.put("/m", page(manifest(signed_at=None, entries=entries)))
+        await source.sync(f"{url}?signature={number}")
+    assert [candidate.key for candidate in resolver.list_active("adapter")] == ["a"]
+    assert resolver.list_shadowed("adapter") == []
 
 
 async def test_calls_with_several_urls_share_what_protects_their_artifacts(site: Site, cache_dir: Path) -> None:
