@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
 # What runs here holds these; a task that outlives a block keeps its context, so a hold knows whether it has ended.
-_holds: contextvars.ContextVar[tuple[Hold, ...]] = contextvars.ContextVar("oneiric_holds", default=())
+_holds: contextvars.ContextVar[tuple[Hold, ...]] = contextvars.ContextVar("holds", default=())
 
 
 class HeldError(Exception):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
-_QUIET: ContextVar[bool] = ContextVar("oneiric_quiet_http", default=False)
+_QUIET: ContextVar[bool] = ContextVar("quiet_http", default=False)
 
 
 @contextmanager
