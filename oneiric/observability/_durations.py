@@ -38,6 +38,11 @@ class Durations:
         self._histograms = histograms
         self._count = count
 
+    @property
+    def waiting(self) -> int:
+        """How many durations there are."""
+        return len(self.durations or ())
+
     def full(self) -> None:
         """Count what is there, or leave it to whoever counts now."""
         self._count(self)
