@@ -11,10 +11,27 @@ from typing import TYPE_CHECKING, TextIO
 
 import structlog
 
+from oneiric.core.events import HookFailed
 from oneiric.core.logging import LoggingConfig, configure_logging, log_failures
+from oneiric.observability.events import LogSuppressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from oneiric.core.events import Event
+    from oneiric.core.observers import Receiver
+
+
+class NoLosses:
+    """An observer that ends the program when a log event is suppressed, or a line cannot be written."""
+
+    def receiver(self, event_type: type[Event]) -> Receiver | None:
+        """Want to know of either."""
+        return _end if event_type in {LogSuppressed, HookFailed} else None
+
+
+def _end(event: Event) -> None:
+    raise SystemExit(f"a line was not written: {event}")
 
 
 @contextlib.contextmanager

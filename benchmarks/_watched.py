@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from oneiric.core.events import Resolved
 from oneiric.core.resolution import Candidate, Resolver
-from oneiric.observability.catalogue import RESOLUTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from oneiric.core.observers import Observers
     from oneiric.observability import Telemetry
+    from oneiric.observability._model import Metric
 
 DOMAIN = "adapter"
 FASTEST = 0.000_002
@@ -46,7 +46,9 @@ def page(telemetry: Telemetry) -> bytes:
     return telemetry.exposition().respond(method="GET", path="/metrics").body
 
 
-def resolutions(telemetry: Telemetry) -> int:
-    """Return how many resolutions the page counts."""
-    found = re.findall(rb"^%s\{[^}]*\} (\S+)$" % RESOLUTIONS.name.encode(), page(telemetry), re.MULTILINE)
-    return int(sum(map(float, found)))
+def require_counted(telemetry: Telemetry, metric: Metric, expected: int, *, where: str = "") -> None:
+    """Raise AssertionError unless the samples of *metric* that have the label *where* are *expected* together."""
+    pattern = rf"^{metric.name}\{{[^}}]*{where}[^}}]*\}} (\S+)$"
+    counted = sum(float(value) for value in re.findall(pattern, page(telemetry).decode(), re.MULTILINE))
+    if counted != expected:
+        raise AssertionError(f"{metric.name} is {counted:g} where it should be {expected}")

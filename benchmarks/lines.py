@@ -1,7 +1,7 @@
 """What one INFO event with six fields takes through our logging, beside structlog; both write to the null device.
 
-The peer is set up as its documentation does: level, time stamp, exception and JSON into a PrintLogger. What a queue
-still holds is written before the clock is stopped.
+Our event is the end of a swap, as the log sink is told of it. The peer is set up as its documentation does: level, time
+stamp, exception and JSON into a PrintLogger. What a queue still holds is written before the clock is stopped.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from benchmarks._logged import flush, logging_to_nowhere, null_stream
+from benchmarks._logged import NoLosses, flush, logging_to_nowhere, null_stream
 from benchmarks._measure import in_turns, loop, once, then
 from benchmarks._report import Row
-from oneiric.core.logging import event_logger, get_logger
+from oneiric.core.events import Finished, Swap
+from oneiric.core.logging import get_logger
+from oneiric.core.observers import Observers
+from oneiric.observability._logs import LogSink
+from oneiric.observability.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
 ROWS = (
     Row(name="line", what="one INFO event, six fields, vs structlog", at_least=1 / 3, aim=1 / 6),
-    Row(name="line-logger", what="one INFO event, the logger kept, vs structlog"),
+    Row(name="line-logger", what="one INFO line of an application vs structlog"),
     Row(name="line-handlers", what="structlog over logging vs structlog"),
     Row(name="line-disabled", what="one DEBUG event below the level vs structlog's INFO"),
 )
@@ -42,16 +46,14 @@ STATEMENT = "info('swap-complete', **fields)"
 
 def measure(effort: Effort) -> Ratios:
     """Return the ratios of every row."""
-    calls = effort.of(CALLS)
+    calls, logger = effort.of(CALLS), get_logger("oneiric.lifecycle")
     with null_stream() as stream, logging_to_nowhere():
         subjects = {
             "peer": _peer(stream, calls),
             "handlers": _peer_over_logging(stream, calls),
-            "line": loop(
-                "event_logger('oneiric.lifecycle')." + STATEMENT, calls, event_logger=event_logger, fields=FIELDS
-            ),
-            "logger": loop(STATEMENT, calls, info=_info(), fields=FIELDS),
-            "disabled": loop("debug('x', **fields)", calls, debug=get_logger("oneiric.lifecycle").debug, fields=FIELDS),
+            "line": _event(calls),
+            "logger": loop("logger." + STATEMENT, calls, logger=logger, fields=FIELDS),
+            "disabled": loop("logger.debug('swap-complete', **fields)", calls, logger=logger, fields=FIELDS),
         }
         for name in ("line", "logger"):
             subjects[name] = then(subjects[name], once(flush))
@@ -62,6 +64,19 @@ def measure(effort: Effort) -> Ratios:
         "line-handlers": [r["handlers"] / r["peer"] for r in rounds],
         "line-disabled": [r["disabled"] / r["peer"] for r in rounds],
     }
+
+
+def _event(calls: int) -> Subject:
+    """Return what tells the log sink, of which the runtime's lines come, that a swap has ended."""
+    observers = Observers()
+    observers.add(NoLosses())
+    swap = Swap(**{name: FIELDS[name] for name in Swap.__struct_fields__})
+    receiver = LogSink(CATALOGUE, observers).receiver(Swap)
+    scope = receiver(swap) if receiver is not None else None
+    if scope is None:
+        raise AssertionError("no line is written of a swap")
+    finished = Finished(operation=swap, outcome="success", duration=FIELDS["duration_ms"] / 1000)
+    return loop("told(finished)", calls, told=scope.finished, finished=finished)
 
 
 def _peer(stream: TextIO, calls: int) -> Subject:
@@ -107,7 +122,3 @@ def _peer_over_logging(stream: TextIO, calls: int) -> Subject:
         cache_logger_on_first_use=True,
     )
     return loop(STATEMENT, calls, info=logger.bind().info, fields=FIELDS)
-
-
-def _info() -> Any:
-    return event_logger("oneiric.lifecycle").bind().info

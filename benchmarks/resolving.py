@@ -18,10 +18,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from benchmarks._measure import in_turns, loop, once
 from benchmarks._report import Row
-from benchmarks._watched import DOMAIN, page, resolutions, resolver_of
+from benchmarks._watched import DOMAIN, page, require_counted, resolver_of
 from oneiric.core.observers import Observers
 from oneiric.observability import attach
-from oneiric.observability.catalogue import RESOLUTION_DURATION
+from oneiric.observability.catalogue import RESOLUTION_DURATION, RESOLUTIONS
 
 if TYPE_CHECKING:
     from benchmarks._measure import Effort, Ratios, Subject
@@ -82,9 +82,8 @@ def _added(effort: Effort) -> Ratios:
         subjects["watched"] = _with_page(subjects["watched"], telemetry)
         subjects["watched many"] = _with_page(subjects["watched many"], telemetry_many)
         rounds = list(in_turns(subjects, effort.rounds))
-        for counted in (resolutions(telemetry), resolutions(telemetry_many)):
-            if counted != calls * (effort.rounds + 1):
-                raise AssertionError(f"{counted} resolutions were counted of {calls * (effort.rounds + 1)}")
+        for each in (telemetry, telemetry_many):
+            require_counted(each, RESOLUTIONS, calls * (effort.rounds + 1))
     return {
         "added-prometheus": [(r["watched"] - r["bare"]) / (r["prometheus"] - r["nothing"]) for r in rounds],
         "added-opentelemetry": [(r["watched"] - r["bare"]) / (r["opentelemetry"] - r["nothing"]) for r in rounds],

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from benchmarks._logged import flush, logging_to_nowhere
 from benchmarks._measure import in_turns, once
 from benchmarks._report import Row
-from benchmarks._watched import DOMAIN, page, resolver_of
+from benchmarks._watched import DOMAIN, page, require_counted, resolver_of
 from oneiric.core.lifecycle import LifecycleManager
 from oneiric.observability import attach
+from oneiric.observability.catalogue import LOG_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,7 +97,9 @@ def _ratios(case: Case, effort: Effort) -> list[float]:
             "bare": once(lambda: runner.run(_swap(bare, swaps))),
             "watched": _told(once(lambda: runner.run(_swap(watched, swaps))), telemetry),
         }
-        return [r["watched"] / r["bare"] for r in in_turns(subjects, effort.rounds)]
+        ratios = [r["watched"] / r["bare"] for r in in_turns(subjects, effort.rounds)]
+        require_counted(telemetry, LOG_EVENTS, swaps * (effort.rounds + 1), where='event="swap-complete"')
+    return ratios
 
 
 @contextlib.contextmanager
