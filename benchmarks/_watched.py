@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core.events import Resolved
@@ -43,7 +44,10 @@ def resolved(key: str, provider: str = "redis", *, duration: float = FASTEST) ->
 
 def page(telemetry: Telemetry) -> bytes:
     """Render the page of /metrics now, with all that was reported until now."""
-    return telemetry.exposition().respond(method="GET", path="/metrics").body
+    response = telemetry.exposition().respond(method="GET", path="/metrics")
+    if response.status != HTTPStatus.OK:
+        raise AssertionError(f"no page but {response.status}")
+    return response.body
 
 
 def require_counted(telemetry: Telemetry, metric: Metric, expected: int, *, where: str = "") -> None:

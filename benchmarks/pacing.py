@@ -10,6 +10,7 @@ import contextlib
 import statistics
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -100,19 +101,22 @@ def _median(call: Callable[[], object], calls: int) -> float:
 
 @contextlib.contextmanager
 def _again_and_again(work: Callable[[], object]) -> Iterator[None]:
-    """Do *work* in a thread, from before the block until its end."""
+    """Do *work* in a thread, from before the block until its end; raise what it raises."""
     begun, over = threading.Event(), threading.Event()
 
     def run() -> None:
-        while not over.is_set():
-            work()
+        try:
+            while not over.is_set():
+                work()
+                begun.set()
+        finally:
             begun.set()
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    begun.wait()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as thread:
+        working = thread.submit(run)
+        begun.wait()
+        try:
+            yield
+        finally:
+            over.set()
+        working.result()
