@@ -28,6 +28,8 @@ _SIMILAR = 0.5
 class UnknownSignalError(ValueError):
     """A test names a metric, log event, span, label, field or value that the catalogue does not have."""
 
+    __module__ = "oneiric.testing"  # where it is to be had, which failures show
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
