@@ -121,7 +121,8 @@ def test_a_second_runtime_has_nothing_of_the_first(process: Process) -> None:
     first, second = Resolver(), Resolver()
     first.register(candidate("first"))
     second.register(candidate("second"))
-    attach(first, registry=registry).detach()
+    detached = attach(first, registry=registry)
+    detached.detach()
     gone = weakref.ref(first)
     del first
     with attach(second, registry=registry) as telemetry:
@@ -129,6 +130,7 @@ def test_a_second_runtime_has_nothing_of_the_first(process: Process) -> None:
         keys = {labels.get("key") for rows in telemetry.samples().values() for labels, _ in rows}
     gc.collect()
     assert (gone(), keys - {None}) == (None, {"second"})
+    assert detached.registry is registry  # it is alive itself
     process.assert_nothing_left()
 
 

@@ -161,6 +161,15 @@ def test_exactly_refuses_what_else_comes(oneiric_telemetry: TelemetryCapture, re
         assert not _holds(oneiric_telemetry.expect(*rest, exactly=True), resolve)
 
 
+def test_that_a_line_was_written_is_not_something_else(oneiric_telemetry: TelemetryCapture) -> None:
+    """A log event that was named is not counted a second time as a change of the counter of lines."""
+    signatures = metric("oneiric_remote_signature_verifications_total", result="unsigned")
+    lines = metric("oneiric_log_events_total", event="manifest-unsigned")
+    with oneiric_telemetry.expect(signatures, event("manifest-unsigned"), exactly=True) as block:
+        oneiric_telemetry.observers.notify(events.ManifestUnsigned(source="main"))
+    assert block.delta(lines) == 1
+
+
 async def test_exactly_refuses_other_spans(oneiric_telemetry: TelemetryCapture, manager: LifecycleManager) -> None:
     """With exactly, a span that was not named fails, and is shown as a test would name it."""
     message = r'span\("oneiric.lifecycle.swap", status="UNSET", domain="adapter"'
