@@ -39,14 +39,36 @@ def fences(language: str) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("document", "program"), fences("python"))
+PROGRAMS = [fence for fence in fences("python") if "def test_" not in fence[1]]
+TESTS = [fence for fence in fences("python") if "def test_" in fence[1]]
+
+
+@pytest.mark.parametrize(("document", "program"), PROGRAMS)
 def test_a_program_runs(document: str, program: str, tmp_path: Path) -> None:
-    """Each Python fence runs as it stands, without a warning."""
+    """Each Python fence without tests runs as it stands, without a warning."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, ""), document
     assert done.stdout
+
+
+def test_the_tests_shown_pass(tmp_path: Path) -> None:
+    """Each Python fence with tests passes under pytest, as a module of its own and without a warning."""
+    assert TESTS
+    for number, (_, text) in enumerate(TESTS):
+        (tmp_path / f"test_shown_{number}.py").write_text(text, encoding="utf-8")
+    options = ["-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function", "-q"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = sum(text.count("def test_") for _, text in TESTS)
+    assert f"{shown} passed" in done.stdout
 
 
 def test_every_command_is_run_somewhere() -> None:
