@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from oneiric.core._settings_env import prefix_of, read_environment, variable_name
+from oneiric.core._settings_export import OtlpSettings, PushSettings
 from oneiric.core._settings_files import Layer, SettingsError, deep_merge, layer_paths, read_settings
 from oneiric.core._settings_models import (
     DEFAULT_CACHE_DIR,
@@ -64,7 +65,9 @@ __all__ = [
     "ObservabilitySettings",
     "OneiricMCPConfig",
     "OneiricSettings",
+    "OtlpSettings",
     "PluginsConfig",
+    "PushSettings",
     "RemoteAuthConfig",
     "RemoteSourceConfig",
     "ResolverSettings",
