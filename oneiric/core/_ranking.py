@@ -6,6 +6,7 @@ from bisect import bisect
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from oneiric.core._batches import UNMADE, Teller
 from oneiric.core._candidates import capabilities_of
 
 if TYPE_CHECKING:
@@ -61,12 +62,12 @@ class ResolutionExplanation:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Entry:
     """A registered candidate and what ranks it, out of reach of whoever changes the candidate later.
 
-    ``order`` is what is compared, smaller first: selection override, priority, stack level and order of registration,
-    each negated.
+    Nothing changes but ``teller``, by which its selections are told. ``order`` is what is compared, smaller first:
+    selection override, priority, stack level and order of registration, each negated.
     """
 
     candidate: Candidate
@@ -76,6 +77,7 @@ class Entry:
     capabilities: frozenset[str]
     owner: str | None
     order: tuple[int, int, int, int]
+    teller: Teller = UNMADE
 
     @property
     def priority(self) -> int:

@@ -9,7 +9,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from oneiric.core._batches import BATCH_SIZE, TOLD
 from oneiric.core._candidates import Candidate, CandidateSource, ResolverSettings
+from oneiric.core._forks import renew_after_fork
 from oneiric.core._ranking import Entry, Ranking, ResolutionExplanation, requested
 from oneiric.core._resolution_events import INVALID_KEY, OTHER, Attempt, registered, resolved, unregistered
 from oneiric.core._telling import InOrder
@@ -20,6 +22,7 @@ from oneiric.core.observers import Observers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from oneiric.core._ranking import Miss
     from oneiric.core.events import Event
 
 MAX_UNREGISTERED_REPORTED = 100
@@ -65,6 +68,7 @@ class CandidateRegistry:
         self._unregistered: set[tuple[str, str]] = set()
         self._sequence = 0
         self._selections = _flatten(self.settings)
+        renew_after_fork(self._renew)
 
     def register_candidate(self, candidate: Candidate) -> None:
         """Register a copy of *candidate*; an equal one registered before stays, shadowed."""
@@ -141,23 +145,36 @@ class CandidateRegistry:
         is returned is the registered candidate itself: do not change it.
         """
         observers = self.observers
-        started = observers.clock()
+        started = 0.0 if observers.silent else observers.clock()
         try:
             ranking = self._domains.get(domain, _NO_KEYS).get(key, _EMPTY)
-            chosen = ranking.choose(provider, requested(capabilities), require_all=require_all)
+            if provider is None and capabilities is None and ranking.entries:
+                chosen: Entry | Miss = ranking.entries[0]
+            else:
+                chosen = ranking.choose(provider, requested(capabilities), require_all=require_all)
         except Exception as error:
             attempt = Attempt(domain, key, provider, 0, observers.clock() - started)
             observers.notify(attempt.broken(error, self.reported(domain, key)))
             raise
-        candidates = len(ranking.entries)
-        if isinstance(chosen, Entry):
-            if observers.wants(Resolved):
-                observers.notify(resolved(chosen, candidates, observers.clock() - started))
+        if not isinstance(chosen, Entry):
+            if observers.wants(ResolutionFailed):
+                attempt = Attempt(domain, key, provider, len(ranking.entries), observers.clock() - started)
+                observers.notify(attempt.missed(chosen, self.reported(domain, key)))
+            return None
+        if observers.silent:
             return chosen.candidate
-        if observers.wants(ResolutionFailed):
-            attempt = Attempt(domain, key, provider, candidates, observers.clock() - started)
-            observers.notify(attempt.missed(chosen, self.reported(domain, key)))
-        return None
+        teller = chosen.teller
+        if (
+            teller.audience is observers.audience
+            and (durations := teller.batch.durations) is not None
+            and (teller.when is None or not teller.when())
+        ):
+            durations.append(observers.clock() - started)
+            if len(durations) >= BATCH_SIZE:
+                teller.batch.full()
+            return chosen.candidate
+        self._tell(chosen, len(ranking.entries), observers.clock() - started)
+        return chosen.candidate
 
     def explain(
         self, domain: str, key: str, *, capabilities: Iterable[str] | None = None, require_all: bool = True
@@ -204,6 +221,19 @@ class CandidateRegistry:
         with self._lock:
             rankings = [ranking for keys in self._domains.values() for ranking in keys.values()]
         return [registered(entry) for ranking in rankings for entry in ranking.entries]
+
+    def _tell(self, entry: Entry, candidates: int, duration: float) -> None:
+        """Tell a selection in full, and see to it that the next one need not be, if that can be."""
+        observers, teller = self.observers, entry.teller
+        if not observers.wants(Resolved):
+            return
+        event = resolved(entry, candidates, duration)
+        observers.notify(event)
+        if teller.audience is not observers.audience or (teller.batch is not TOLD and teller.batch.durations is None):
+            entry.teller = observers.teller(event)
+
+    def _renew(self) -> None:
+        self._lock = threading.RLock()
 
     def _copy(self, candidate: Candidate) -> Candidate:
         if not isinstance(candidate, Candidate):

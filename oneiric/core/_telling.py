@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from oneiric.core._forks import renew_after_fork
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -22,6 +24,7 @@ class InOrder:
     def __init__(self) -> None:
         self._untold: deque[Event] = deque()
         self._telling = threading.Lock()
+        renew_after_fork(self._renew)
 
     def put(self, events: Iterable[Event]) -> None:
         """Add *events*, under the lock under which the change is made, so that their order is that of the changes."""
@@ -35,3 +38,7 @@ class InOrder:
                     observers.notify(self._untold.popleft())
             finally:
                 self._telling.release()
+
+    def _renew(self) -> None:
+        self._untold.clear()  # the parent tells it
+        self._telling = threading.Lock()

@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, ru
 
 import msgspec
 
+from oneiric.core._batches import TOLD, Batching, Occasional, Teller
+from oneiric.core._forks import renew_after_fork
 from oneiric.core.events import Event, Finished, HookFailed, Operation, Outcome, State
 from oneiric.core.redaction import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
+
+SEAM = "seam"
+"""Stands in ``HookFailed.sink`` for the seam itself, used wrongly."""
 
 
 class Scope(Protocol):
@@ -80,14 +85,20 @@ class Observers:
 
     Args:
         clock: Monotonic seconds; measures every operation once.
+
+    Attributes:
+        audience: Another object each time that somebody comes or goes, or is asked anew; for :meth:`teller`.
+        silent: Whether nobody listens at all.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
+        self.silent = True
         self._lock = threading.RLock()
         self._telling_failure = threading.local()
         self._observers: tuple[Observer, ...] = ()
-        self._table = _Table(self, ())
+        self.audience = _Table(self, ())
+        renew_after_fork(self._renew)
 
     @property
     def observers(self) -> Observers:
@@ -114,15 +125,35 @@ class Observers:
 
     def wants(self, event_type: type[Event]) -> bool:
         """Whether anybody wants events of *event_type*; one look-up."""
-        return bool(self._table[event_type])
+        return bool(self.audience[event_type])
 
     def notify(self, event: Event) -> None:
         """Tell *event* to whoever wants it; never raises what an observer raises."""
-        for receiver, sink in self._table[type(event)]:
+        for receiver, sink in self.audience[type(event)]:
             try:
                 receiver(event)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
                 self.hook_failed(sink, error)
+
+    def teller(self, event: Event) -> Teller:
+        """Return how to tell events that equal *event* but for their duration, as long as :attr:`audience` stays.
+
+        Their durations go into its batch, unless its ``when`` is true or the batch takes none: then the event is told.
+        """
+        audience = self.audience
+        receivers: list[object] = [receiver for receiver, _ in audience[type(event)]]
+        steady = [receiver for receiver in receivers if not isinstance(receiver, Occasional)]
+        occasional = [receiver.when for receiver in receivers if isinstance(receiver, Occasional)]
+        if len(steady) != 1 or not isinstance(steady[0], Batching):
+            return Teller(audience, TOLD, None)
+        try:
+            batch = steady[0].batch(event) or TOLD
+        except Exception as error:  # noqa: BLE001 - isolation is the job
+            self.hook_failed(SEAM, error)
+            batch = TOLD
+        if len(occasional) > 1:
+            return Teller(audience, batch, lambda: any(when() for when in occasional))
+        return Teller(audience, batch, occasional[0] if occasional else None)
 
     def operation(self, operation: OperationT) -> Running[OperationT]:
         """Return a context manager that tells *operation* and, when its body ends, how it ended."""
@@ -145,7 +176,7 @@ class Observers:
     def start(self, operation: Operation) -> list[tuple[Scope, str]]:
         """Tell that *operation* starts and return the scopes to end it with; for :class:`Running`."""
         scopes: list[tuple[Scope, str]] = []
-        for receiver, sink in self._table[type(operation)]:
+        for receiver, sink in self.audience[type(operation)]:
             try:
                 scope = receiver(operation)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
@@ -177,7 +208,11 @@ class Observers:
         table = _Table(self, observers)
         for event_type in _subclasses(Event):
             table[event_type]  # asks the observers
-        self._table = table
+        self.audience = table
+        self.silent = not observers
+
+    def _renew(self) -> None:
+        self._lock = threading.RLock()
 
 
 class Running(Generic[OperationT]):
@@ -199,8 +234,11 @@ class Running(Generic[OperationT]):
         self._started = 0.0
 
     def update(self, **fields: str | float | bool) -> None:
-        """Fill in fields of the operation that its body has learned; an unknown field is a TypeError."""
-        self.operation = msgspec.structs.replace(self.operation, **fields)
+        """Fill in fields of the operation that its body has learned; an unknown field is reported, never raised."""
+        try:
+            self.operation = msgspec.structs.replace(self.operation, **fields)
+        except Exception as error:  # noqa: BLE001 - what is told of the work must not stop it
+            self._observers.hook_failed(SEAM, error)
 
     def settle(self, outcome: Outcome, reason: str = "") -> None:
         """Decide the outcome now, whatever is raised later: the work is done, or deliberately left undone."""
@@ -246,7 +284,7 @@ class Running(Generic[OperationT]):
 
 
 class _Table(dict[type[Event], tuple[tuple[Receiver, str], ...]]):
-    """The receivers, with the name of their sink, by event type."""
+    """The receivers, with the name of their sink, by event type; what is no event is reported as a failed hook."""
 
     def __init__(self, owner: Observers, observers: tuple[Observer, ...]) -> None:
         super().__init__()
@@ -254,6 +292,8 @@ class _Table(dict[type[Event], tuple[tuple[Receiver, str], ...]]):
         self._observers = observers
 
     def __missing__(self, event_type: type[Event]) -> tuple[tuple[Receiver, str], ...]:
+        if not issubclass(event_type, Event):
+            return ((_refuse, SEAM),)  # not kept: there may be any number of types
         entry = []
         for observer in self._observers:
             try:
@@ -265,6 +305,10 @@ class _Table(dict[type[Event], tuple[tuple[Receiver, str], ...]]):
                     entry.append((receiver, _name(observer)))
         self[event_type] = tuple(entry)
         return self[event_type]
+
+
+def _refuse(event: object) -> None:
+    raise TypeError(f"told a {type(event).__name__}, which is no Event")
 
 
 def once(work: Callable[[], None]) -> Callable[[], None]:

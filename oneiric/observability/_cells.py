@@ -1,41 +1,93 @@
 """The series of counters and histograms: label sets to cells, bounded by a budget.
 
-Reading takes no lock, so that a scrape never makes the runtime wait; writing is under the lock of whoever owns the
-families.
+Nothing here takes a lock: reading and writing are under the lock of whoever owns the families.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from itertools import product
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from oneiric.observability._labels import LabelSet, fit_labels
 from oneiric.observability._model import OTHER, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-LabelSet: TypeAlias = tuple[str, ...]
+
+class Exemplar(NamedTuple):
+    """One observation and the trace that it was made in; ``timestamp`` is seconds since the Unix epoch."""
+
+    trace_id: str
+    span_id: str
+    value: float
+    timestamp: float
 
 
 class CounterCell:
-    """The value of one counter series."""
+    """The value of one counter series, and the text of its labels once somebody made it."""
 
-    __slots__ = ("value",)
+    __slots__ = ("text", "value")
 
     def __init__(self, metric: Metric) -> None:
         del metric
+        self.text: object = None
+        self.value = 0.0
+
+    def add(self, amount: float) -> None:
+        """Add *amount*."""
+        self.value += amount
+
+    def clear(self) -> None:
+        """Start anew."""
         self.value = 0.0
 
 
 class HistogramCell:
-    """The bucket counts (not cumulative, +Inf last) and the sum of one histogram series."""
+    """The bucket counts (not cumulative, +Inf last) and the sum of one histogram series.
 
-    __slots__ = ("bounds", "counts", "sum")
+    The list of counts is replaced, never changed. ``exemplars`` holds the last one of each bucket; it is None until
+    there is any. ``text`` is that of the labels.
+    """
+
+    __slots__ = ("bounds", "counts", "exemplars", "sum", "text")
 
     def __init__(self, metric: Metric) -> None:
         self.bounds = metric.buckets
-        self.counts = [0] * (len(metric.buckets) + 1)
+        self.text: object = None
+        self.exemplars: list[Exemplar | None] | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Start anew."""
+        self.counts = [0] * (len(self.bounds) + 1)
         self.sum = 0.0
+        self.exemplars = None
+
+    def observe(self, value: float, exemplar: Exemplar | None = None) -> None:
+        """Put *value* into its bucket."""
+        place, counts = bisect_left(self.bounds, value), self.counts[:]
+        counts[place] += 1
+        self.counts = counts
+        self.sum += value
+        if exemplar is not None:
+            if self.exemplars is None:
+                self.exemplars = [None] * len(self.counts)
+            self.exemplars[place] = exemplar._replace(value=value)
+
+    def observe_sorted(self, values: list[float], total: float) -> None:
+        """Put *values*, in ascending order and *total* together, into their buckets."""
+        counts, count, below = self.counts[:], len(values), 0
+        for place, bound in enumerate(self.bounds):
+            reached = bisect_right(values, bound, below)
+            counts[place] += reached - below
+            below = reached
+            if below == count:
+                break
+        counts[-1] += count - below
+        self.counts = counts
+        self.sum += total
 
 
 CellT = TypeVar("CellT", CounterCell, HistogramCell)
@@ -45,8 +97,7 @@ class Family(Generic[CellT]):
     """The cells of one metric by label set, at most *budget* of them beside the folded ones.
 
     A new label set over the budget is folded into the one whose open values are ``_other``, and ``folded`` is called
-    with the metric's name; the folded sets are as many as domains and enumerated values allow. Not thread-safe for
-    writers.
+    with the metric's name; the folded sets are as many as domains and enumerated values allow.
     """
 
     def __init__(
@@ -62,8 +113,15 @@ class Family(Generic[CellT]):
 
     def at(self, labels: LabelSet) -> CellT:
         """Return the cell of *labels*, or the folded one when *labels* are new and the budget is spent."""
-        cell = self.cells.get(labels)
+        cell = self._known(labels)
         return self._miss(labels) if cell is None else cell
+
+    def own(self, labels: LabelSet) -> CellT | None:
+        """Return the cell of *labels*, made if need be, or None where they have no cell of their own."""
+        cell = self._known(labels)
+        if cell is None and labels == fit_labels(labels) and self._has_room():
+            cell = self.cells.setdefault(labels, self._cell(self.metric))
+        return cell
 
     def determined_by(self, known: frozenset[str]) -> bool:
         """Whether values of the labels *known*, at least one of them ours, determine our label sets."""
@@ -73,7 +131,7 @@ class Family(Generic[CellT]):
     def prepare(self, known: Mapping[str, str]) -> None:
         """Start at 0 the cells that *known* label values and enumerated values span, as far as the budget goes."""
         axes = [(known[label.name],) if label.name in known else label.values for label in self.metric.labels]
-        for labels in product(*axes):
+        for labels in map(fit_labels, product(*axes)):
             if labels not in self.cells and self._has_room():
                 self.cells[labels] = self._cell(self.metric)
 
@@ -88,6 +146,12 @@ class Family(Generic[CellT]):
     def _has_room(self) -> bool:
         return len(self.cells) - self._folds < self._budget or not self.metric.foldable
 
+    def _known(self, labels: LabelSet) -> CellT | None:
+        try:
+            return self.cells.get(labels)
+        except Exception:  # noqa: BLE001 - a value that cannot be hashed, or compared, is printed instead
+            return None
+
     def _miss(self, labels: LabelSet) -> CellT:
         labels = fit_labels(labels)
         if labels not in self.cells and not self._has_room():
@@ -95,11 +159,3 @@ class Family(Generic[CellT]):
             labels = tuple(OTHER if is_open else value for value, is_open in zip(labels, self._open, strict=True))
             self._folds += labels not in self.cells
         return self.cells.setdefault(labels, self._cell(self.metric))
-
-
-def fit_labels(labels: tuple[object, ...]) -> LabelSet:
-    """Return *labels* as text that any exposition format can hold; those that are so already are kept, not copied."""
-    return tuple(
-        value if type(value) is str and value.isascii() else str(value).encode("utf-8", "replace").decode()
-        for value in labels
-    )

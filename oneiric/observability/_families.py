@@ -1,51 +1,95 @@
-"""Metric families of the reference client, made from the catalogue's metrics and the values at hand."""
+"""The values of one metric at one instant, and the same as a metric family of the reference client."""
 
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as MetricFamily
+from prometheus_client.samples import Exemplar as ClientExemplar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    from prometheus_client.metrics_core import Metric as MetricFamily
+    from prometheus_client.samples import Sample
 
-    from oneiric.observability._cells import CounterCell, HistogramCell
+    from oneiric.observability._cells import Exemplar
+    from oneiric.observability._labels import LabelSet
     from oneiric.observability._model import Metric
 
-LabelSet: TypeAlias = tuple[str, ...]
+
+class Distribution(NamedTuple):
+    """The value of a histogram series: counts of the buckets (not cumulative, +Inf last), and the sum."""
+
+    counts: Sequence[int]
+    sum: float
+    exemplars: Sequence[Exemplar | None] | None = None
 
 
-def counter_family(metric: Metric, cells: Mapping[LabelSet, CounterCell]) -> CounterMetricFamily:
-    """Return *metric* with the values of *cells*."""
-    family = CounterMetricFamily(metric.name, metric.help, labels=metric.label_names)
-    for labels, cell in cells.items():
-        family.add_metric(labels, cell.value)
-    return family
+class Snapshot(NamedTuple):
+    """The values of one metric by series: numbers, or distributions for a histogram.
+
+    ``cells`` has, where a series has one, the place where the text of its labels may be kept; else it is empty.
+    """
+
+    metric: Metric
+    labels: Sequence[LabelSet]
+    values: Sequence[Any]
+    cells: Sequence[Any] = ()
 
 
-def gauge_family(metric: Metric, values: Mapping[LabelSet, float]) -> GaugeMetricFamily:
-    """Return *metric* with *values*."""
-    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.label_names)
-    for labels, value in values.items():
+class SnapshotFamily(MetricFamily):
+    """A metric family that makes its samples when somebody asks for them: our own exposition does not.
+
+    Attributes:
+        snapshot: What it was made from.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        metric = snapshot.metric
+        self.snapshot = snapshot
+        self._made: list[Sample] | None = None
+        super().__init__(metric.name.removesuffix("_total"), metric.help, metric.type)
+
+    @property
+    def samples(self) -> list[Sample]:
+        """Its samples."""
+        if self._made is None:
+            self._made = client_family(self.snapshot).samples
+        return self._made
+
+    @samples.setter
+    def samples(self, samples: list[Sample]) -> None:
+        self._made = samples or None
+
+
+def client_family(snapshot: Snapshot) -> MetricFamily:
+    """Return *snapshot* as the reference client makes families; a histogram's count is that of its +Inf bucket."""
+    metric, names = snapshot.metric, snapshot.metric.label_names
+    if metric.type == "histogram":
+        return _histogram(snapshot)
+    kind = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
+    family: CounterMetricFamily | GaugeMetricFamily = kind(metric.name, metric.help, labels=names)
+    for labels, value in zip(snapshot.labels, snapshot.values, strict=True):
         family.add_metric(labels, value)
     return family
 
 
-def histogram_family(metric: Metric, cells: Mapping[LabelSet, HistogramCell]) -> HistogramMetricFamily:
-    """Return *metric* with the cumulative buckets of *cells*; the count is that of the +Inf bucket."""
+def _histogram(snapshot: Snapshot) -> HistogramMetricFamily:
+    metric = snapshot.metric
     family = HistogramMetricFamily(metric.name, metric.help, labels=metric.label_names)
     bounds = [*(str(float(bound)) for bound in metric.buckets), "+Inf"]
-    for labels, cell in cells.items():
-        total = cell.sum
-        family.add_metric(labels, list(zip(bounds, accumulate(cell.counts[:]), strict=True)), total)
+    value: Distribution
+    for labels, value in zip(snapshot.labels, snapshot.values, strict=True):
+        exemplars = [None] * len(bounds) if value.exemplars is None else map(_client_exemplar, value.exemplars)
+        buckets: Any = list(zip(bounds, accumulate(value.counts), exemplars, strict=True))
+        family.add_metric(labels, buckets, value.sum)
     return family
 
 
-def empty_family(metric: Metric) -> MetricFamily:
-    """Return *metric* without samples."""
-    if metric.type == "counter":
-        return counter_family(metric, {})
-    return histogram_family(metric, {}) if metric.type == "histogram" else gauge_family(metric, {})
+def _client_exemplar(exemplar: Exemplar | None) -> ClientExemplar | None:
+    if exemplar is None:
+        return None
+    labels = {"trace_id": exemplar.trace_id, "span_id": exemplar.span_id}
+    return ClientExemplar(labels, exemplar.value, exemplar.timestamp)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from oneiric.observability._cells import fit_labels
 from oneiric.observability._fields import Getter, getter, label_values
+from oneiric.observability._labels import LabelSet, fit_labels
 from oneiric.observability._model import OTHER, Catalogue, Metric, Read
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from oneiric.core.events import State
 
-LabelSet: TypeAlias = tuple[str, ...]
 Plan: TypeAlias = dict[type, tuple[tuple[Metric, Getter, Getter], ...]]
 
 

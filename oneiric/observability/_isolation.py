@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, GCCollector, Metric, PlatformCo
 from prometheus_client.registry import Collector
 
 from oneiric.core.redaction import describe
+from oneiric.observability._families import SnapshotFamily
+from oneiric.observability._patience import Patience
 from oneiric.observability.events import ScrapeFailed
 
 if TYPE_CHECKING:
@@ -19,25 +21,35 @@ if TYPE_CHECKING:
 
 
 class IsolatedCollector(Collector):
-    """A collector that exposes what *inner* collects, but for a family that cannot be rendered; nothing if it raises.
+    """A collector that exposes what *inner* collects, but for a family that cannot be rendered.
+
+    It exposes nothing if *inner* raises, or takes too long.
 
     Args:
         inner: What collects.
         name: Stands for it in :class:`ScrapeFailed`.
         observers: Told of every failure.
+        patience: How long the inner collector may take; None: it is one that never hangs.
     """
 
-    def __init__(self, inner: Collector, *, name: str, observers: Observers) -> None:
+    def __init__(
+        self,
+        inner: Collector,
+        *,
+        name: str,
+        observers: Observers,
+        patience: Patience[str, list[Metric]] | None = None,
+    ) -> None:
         self._inner = inner
         self._name = name
         self._observers = observers
+        self._patience = patience
 
     def collect(self) -> Iterable[Metric]:
         """Return the families of the inner collector, complete and fit to be rendered; never raises an Exception."""
-        try:
-            families = list(self._inner.collect())
-        except Exception as error:  # noqa: BLE001 - isolation is the job
-            return self._failed(error)
+        families = self._collected()
+        if isinstance(families, BaseException):
+            return self._failed(families)
         return [family for family in families if self._is_fit(family)]
 
     def describe(self) -> Iterable[Metric]:
@@ -47,6 +59,17 @@ class IsolatedCollector(Collector):
         except Exception as error:  # noqa: BLE001 - isolation is the job
             return self._failed(error)
 
+    def _collected(self) -> list[Metric] | BaseException:
+        if self._patience is not None:
+            return next(self._patience.call([(self._name, self._all)]))[1]
+        try:
+            return self._all()
+        except Exception as error:  # noqa: BLE001 - isolation is the job
+            return error
+
+    def _all(self) -> list[Metric]:
+        return list(self._inner.collect())
+
     def _is_fit(self, family: Metric) -> bool:
         try:
             _check(family)
@@ -55,7 +78,7 @@ class IsolatedCollector(Collector):
             return False
         return True
 
-    def _failed(self, error: Exception) -> list[Metric]:
+    def _failed(self, error: BaseException) -> list[Metric]:
         error_type, text = describe(error)
         self._observers.notify(ScrapeFailed(collector=self._name, error_type=error_type, error=text))
         return []
@@ -86,7 +109,8 @@ class OwnRegistry(CollectorRegistry):
     def _isolate(self, collector: Collector) -> IsolatedCollector:
         if isinstance(collector, IsolatedCollector):
             return collector
-        return IsolatedCollector(collector, name=type(collector).__name__, observers=self._observers)
+        name = type(collector).__name__
+        return IsolatedCollector(collector, name=name, observers=self._observers, patience=Patience())
 
 
 def own_registry(observers: Observers) -> OwnRegistry:
@@ -101,6 +125,8 @@ def own_registry(observers: Observers) -> OwnRegistry:
 
 
 def _check(family: Metric) -> None:
+    if isinstance(family, SnapshotFamily):
+        return  # ours: every label was made fit when it was first seen
     if not isinstance(family, Metric):
         raise TypeError(f"a collector yields prometheus_client Metric objects, not {type(family).__name__}")
     _check_text(family.name, family.documentation)

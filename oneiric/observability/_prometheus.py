@@ -1,47 +1,56 @@
-"""The Prometheus sink, compiled once from the catalogue: a look-up and an addition a sample."""
+"""The Prometheus sink, compiled once from the catalogue: recording is an append, counting is done in batches."""
 
 from __future__ import annotations
 
 import platform
-import threading
 import time
-from bisect import bisect_left
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.registry import Collector
 
+from oneiric.core._forks import renew_after_fork
 from oneiric.core.events import Event, Finished, Operation
 from oneiric.core.redaction import describe
 from oneiric.observability import events as own
-from oneiric.observability._cells import CounterCell, Family, HistogramCell
+from oneiric.observability._backlog import Backlog
+from oneiric.observability._cells import CounterCell, Exemplar, Family, HistogramCell
 from oneiric.observability._departed import Departed
-from oneiric.observability._families import counter_family, empty_family, gauge_family, histogram_family
-from oneiric.observability._fields import getter, label_values
+from oneiric.observability._durations import Durations
+from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily
+from oneiric.observability._fields import label_values
 from oneiric.observability._gauges import Gauges, compile_reads
-from oneiric.observability._model import ENDED, Catalogue, Count, Gone, Observe, Phase, Read, Signal
+from oneiric.observability._model import ENDED, Catalogue, Count, Observe, Phase, Read, Signal
+from oneiric.observability._patience import Patience
+from oneiric.observability._text import breathe
+from oneiric.observability._writes import AnyFamily, Write, counting, observing, preparing, removing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client.metrics_core import Metric as MetricFamily
 
+    from oneiric.core._batches import Batch
     from oneiric.core.events import State
     from oneiric.core.observers import Observers, Receiver, Stateful
+    from oneiric.observability._model import Metric
 
 DEFAULT_SERIES_BUDGET = 2000
 """Label sets a metric may have before further ones are folded."""
 
-Write: TypeAlias = "Callable[[Any], None]"
-AnyFamily: TypeAlias = "Family[CounterCell] | Family[HistogramCell]"
+_STATES_AT_ONCE = 128  # read without letting other threads run
+_MAX_BROKEN = 16  # errors that wait to be told; they come one a record, and all alike
+
+_Key = type[Event] | tuple[type[Event], Phase]
 
 
 class PrometheusSink(Collector):
     """Count what is told, and read gauges when scraped.
 
-    It is an :class:`~oneiric.core.observers.Observer` and a Prometheus ``Collector`` in one, to be registered in any
-    registry. Thread-safe; a scrape holds no lock that a report waits for. A source of states that raises costs its own
-    gauges only.
+    It is an :class:`~oneiric.core.observers.Observer` and a Prometheus collector in one, to be registered in any
+    registry. Thread-safe; recording takes no lock, and a scrape holds one only while it copies numbers. A source of
+    states that raises, or does not answer in time, costs its own gauges only.
 
     Args:
         catalogue: What to count and read.
@@ -49,11 +58,12 @@ class PrometheusSink(Collector):
         version: Version of the runtime.
         series_budget: Label sets of a metric beyond which further ones are folded into ``_other``.
         clock: Monotonic seconds; measures the scrape.
+        trace: Returns trace and span id where a span records now; they become exemplars.
     """
 
     name = "prometheus"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of attach() and the clock
         self,
         catalogue: Catalogue,
         observers: Observers,
@@ -61,6 +71,7 @@ class PrometheusSink(Collector):
         version: str,
         series_budget: int = DEFAULT_SERIES_BUDGET,
         clock: Callable[[], float] = time.perf_counter,
+        trace: Callable[[], tuple[str, str] | None] | None = None,
     ) -> None:
         if series_budget < 1:
             raise ValueError(f"series_budget must be at least 1, got {series_budget}")
@@ -68,11 +79,16 @@ class PrometheusSink(Collector):
         self._observers = observers
         self._budget = series_budget
         self._clock = clock
-        self._lock = threading.RLock()  # a finaliser or signal handler may report while its own thread does
+        self._trace = trace
+        self._backlog = Backlog(self._count, settle=self._settle)
+        self._patience: Patience[tuple[str, int], list[State]] = Patience()
         self._sources: tuple[tuple[str, Stateful], ...] = ()
         self._reads = compile_reads(catalogue)
+        self._writes: dict[_Key, tuple[Write, ...]] = {}
+        self._batches: dict[tuple[str, ...], Durations] = {}
         self._scrape_duration: float | None = None
-        self._folded: list[str] = []
+        self._broken: deque[Exception] = deque(maxlen=_MAX_BROKEN)
+        self._folded: dict[str, int] = {}
         self._full: set[str] = set()
         self._gauges_folded: dict[str, int] = {}
         self._departed = Departed()
@@ -83,15 +99,23 @@ class PrometheusSink(Collector):
         self._histograms = {m.name: self._family(m, HistogramCell) for m in catalogue.metrics if m.type == "histogram"}
         for family in self._families():
             family.prepare({})
+        renew_after_fork(self._renew)
 
     def receiver(self, event_type: type[Event]) -> Receiver | None:
-        """Return what counts events of *event_type*, or None where the catalogue counts nothing of it."""
+        """Return what records events of *event_type*, or None where the catalogue counts nothing of it."""
         signal = self._catalogue.signal(event_type)
         if signal is None or not (signal.metrics or signal.known or signal.gone):
             return None
         if issubclass(event_type, Operation):
-            return _EndingReceiver({phase: self._writer(self._compile(signal, phase)) for phase in ENDED})
-        return self._writer(self._compile(signal, None))
+            for phase in ENDED:
+                self._writes[event_type, phase] = self._compile(signal, phase)
+            return _EndingReceiver(self._recorder(signal))
+        self._writes[event_type] = self._compile(signal, None)
+        if signal.gone:
+            return self._record_and_count
+        if any(isinstance(binding, Observe) for binding in signal.metrics):
+            return _BatchingReceiver(self._recorder(signal), lambda event: self._batch(signal, event))
+        return self._backlog.record
 
     def catch_up(self, event: Event) -> None:
         """Count *event*, told before the sink was there, without telling it to anybody else."""
@@ -101,118 +125,178 @@ class PrometheusSink(Collector):
 
     def add_source(self, source: Stateful) -> Callable[[], None]:
         """Read *source* in every scrape from now on and return what ends that; both are idempotent."""
-        with self._lock:
+        with self._backlog.lock:
             if not any(known is source for _, known in self._sources):
                 self._sources = (*self._sources, (type(source).__name__, source))
 
         def remove() -> None:
-            with self._lock:
+            with self._backlog.lock:
                 self._sources = tuple(pair for pair in self._sources if pair[1] is not source)
 
         return remove
 
     def collect(self) -> Iterator[MetricFamily]:
         """Yield every family of the catalogue; a source that raises is reported and left out."""
+        yield from map(SnapshotFamily, self.snapshots())
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return the values of every metric of the catalogue, those of one metric being of the same instant."""
         started = self._clock()
-        gauges = Gauges(self._reads, budget=self._budget, is_gone=self._departed.has)
-        for name, source in self._sources:
-            self._read(name, source.states, gauges)
-        self._read(type(self).__name__, lambda: self._own_states(gauges), gauges)
-        for name, count in gauges.folded.items():
-            self._tell_folded(name, count - self._gauges_folded.get(name, 0))
-            self._gauges_folded[name] = max(count, self._gauges_folded.get(name, 0))
-        families = list(self._render(gauges))
+        self._count_everything()
+        gauges = self._read_gauges()
+        self._count_everything()  # what came up while reading too
+        with self._backlog.lock:
+            snapshots = [self._snapshot(metric, gauges) for metric in self._catalogue.metrics]
         self._scrape_duration = self._clock() - started
-        yield from families
+        return snapshots
 
     def describe(self) -> Iterator[MetricFamily]:
         """Yield every family without samples, so that a registry can refuse a name that it already has."""
-        return map(empty_family, self._catalogue.metrics)
+        return (SnapshotFamily(Snapshot(metric, (), ())) for metric in self._catalogue.metrics)
 
     def _family(self, metric: Any, cell: Any) -> Any:
-        return Family(metric, cell, budget=self._budget, folded=self._folded.append)
+        return Family(metric, cell, budget=self._budget, folded=self._fold)
 
     def _families(self) -> Iterable[AnyFamily]:
         yield from self._counters.values()
         yield from self._histograms.values()
 
-    def _writer(self, writes: tuple[Write, ...]) -> Write:
-        lock, folded = self._lock, self._folded
+    def _recorder(self, signal: Signal) -> Callable[[Any], None]:
+        record, trace = self._backlog.record, self._trace
+        if trace is None or not any(isinstance(binding, Observe) for binding in signal.metrics):
+            return record
 
-        def write_all(event: Any) -> None:
-            with lock:
-                for write in writes:
-                    write(event)
-                names = folded[:] if folded else ()
-                if names:
-                    folded.clear()
-            for name in names:
-                self._tell_folded(name, 1)
+        def record_with_trace(event: Any) -> None:
+            ids = trace()
+            record(event if ids is None else (event, Exemplar(*ids, 0.0, time.time())))
 
-        return write_all
+        return record_with_trace
+
+    def _record_and_count(self, event: Event) -> None:
+        self._backlog.record(event)
+        self._backlog.count(wait=True)
 
     def _compile(self, signal: Signal, phase: Phase | None) -> tuple[Write, ...]:
-        writes = [
-            self._binding(signal, binding)
-            for binding in signal.metrics
-            if not isinstance(binding, Read) and (phase is None or phase in binding.on)
-        ]
+        writes: list[Write] = []
+        for binding in signal.metrics:
+            if isinstance(binding, Read) or (phase is not None and phase not in binding.on):
+                continue
+            if isinstance(binding, Count):
+                writes.append(counting(signal, binding, self._counters[binding.metric.name]))
+            else:
+                writes.append(observing(signal, binding, self._histograms[binding.metric.name]))
         if signal.known:
-            writes.append(self._preparation(signal))
-        writes.extend(self._removal(gone) for gone in signal.gone)
+            writes.append(preparing(signal, self._families(), self._departed))
+        writes.extend(removing(gone, self._families(), self._departed, self._drop_batches) for gone in signal.gone)
         return tuple(writes)
 
-    def _binding(self, signal: Signal, binding: Count | Observe) -> Write:
-        labels_of = label_values(signal.event, binding.metric.label_names, binding.const)
-        if isinstance(binding, Count):
-            return _counting(self._counters[binding.metric.name], labels_of, _amount(signal, binding))
-        return _observing(self._histograms[binding.metric.name], labels_of, binding.scale)
+    def _batch(self, signal: Signal, event: Event) -> Batch | None:
+        """Return the batch of *event*, or None where a label set of it has no series of its own."""
+        names = tuple(dict.fromkeys(name for binding in signal.metrics for name in binding.metric.label_names))
+        values = label_values(signal.event, names, {})(event)
+        key = (type(event).__name__, *values)
+        with self._backlog.lock:
+            batch = self._batches.get(key)
+            if batch is None and (cells := self._cells(signal, event)) is not None:
+                batch = Durations(dict(zip(names, values, strict=True)), *cells, self._count_batch)
+                self._batches[key] = batch
+        return batch
 
-    def _preparation(self, signal: Signal) -> Write:
-        names = signal.known
-        families = [family for family in self._families() if family.determined_by(frozenset(names))]
-        departed = self._departed
+    def _cells(
+        self, signal: Signal, event: Event
+    ) -> tuple[list[CounterCell], list[tuple[HistogramCell, float]]] | None:
+        counters, histograms = [], []
+        for binding in signal.metrics:
+            labels = label_values(signal.event, binding.metric.label_names, binding.const)(event)
+            if isinstance(binding, Count) and not binding.amount:
+                counters.append(self._counters[binding.metric.name].own(labels))
+            elif isinstance(binding, Observe):
+                histograms.append((self._histograms[binding.metric.name].own(labels), binding.scale))
+            else:
+                return None
+        if None in counters or any(cell is None for cell, _ in histograms):
+            return None
+        return counters, histograms
 
-        def prepare(event: Event) -> None:
-            known = {name: getattr(event, name) for name in names}
-            departed.remove(known)
-            for family in families:
-                family.prepare(known)
+    def _drop_batches(self, gone: Mapping[str, str]) -> None:
+        for key, batch in list(self._batches.items()):
+            if all(batch.labels.get(name) == value for name, value in gone.items()):
+                batch.end()
+                del self._batches[key]
 
-        return prepare
+    def _count_batch(self, batch: Durations) -> None:
+        self._backlog.alone(batch.take, wait=False)
 
-    def _removal(self, gone: Gone) -> Write:
-        families = [family for family in self._families() if set(gone.labels) <= set(family.metric.label_names)]
-        applies = attrgetter(gone.when) if gone.when else _always
-        departed = self._departed
+    def _count_everything(self) -> None:
+        self._backlog.count(wait=True)
+        self._backlog.alone(self._take_batches, wait=True)
 
-        def remove(event: Event) -> None:
-            if applies(event):
-                labels = {name: getattr(event, name) for name in gone.labels}
-                if gone.gauges:
-                    departed.add(labels)
-                for family in families:
-                    family.forget(labels)
+    def _take_batches(self) -> None:
+        for batch in list(self._batches.values()):
+            batch.take()
 
-        return remove
+    def _count(self, record: Any) -> None:
+        """Count one record; under the lock."""
+        event, exemplar = record if type(record) is tuple else (record, None)
+        key = (type(event.operation), event.outcome) if type(event) is Finished else type(event)
+        for write in self._writes.get(key, ()):
+            try:
+                write(event, exemplar)
+            except Exception as error:  # noqa: BLE001 - isolation is the job: the other metrics are still counted
+                self._broken.append(error)
+
+    def _fold(self, name: str) -> None:
+        self._folded[name] = self._folded.get(name, 0) + 1
+
+    def _settle(self) -> None:
+        """Tell what came up while counting, when the lock is free again."""
+        if self._broken:
+            with self._backlog.lock:
+                broken = list(self._broken)
+                self._broken.clear()
+            for error in broken:
+                self._observers.hook_failed(self.name, error)
+        if self._folded:
+            with self._backlog.lock:
+                folded = self._folded.copy()
+                self._folded.clear()
+            for name, samples in folded.items():
+                self._tell_folded(name, samples)
 
     def _tell_folded(self, name: str, samples: int) -> None:
         if samples <= 0:
             return
         self._observers.notify(own.SeriesFolded(metric=name, samples=samples))
-        with self._lock:
-            first = name not in self._full
+        if name not in self._full:
             self._full.add(name)
-        if first:
             self._observers.notify(own.SeriesLimitReached(metric=name))
 
-    def _read(self, name: str, states: Callable[[], Iterable[State]], gauges: Gauges) -> None:
+    def _read_gauges(self) -> Gauges:
+        gauges = Gauges(self._reads, budget=self._budget, is_gone=self._departed.has)
+        calls = [((name, id(source)), partial(_states, source)) for name, source in self._sources]
+        for (name, _), states in self._patience.call(calls):
+            self._read(name, states, gauges)
+        self._read(type(self).__name__, list(self._own_states(gauges)), gauges)
+        for name, count in gauges.folded.items():
+            self._tell_folded(name, count - self._gauges_folded.get(name, 0))
+            self._gauges_folded[name] = max(count, self._gauges_folded.get(name, 0))
+        return gauges
+
+    def _read(self, name: str, states: list[State] | BaseException, gauges: Gauges) -> None:
+        if isinstance(states, BaseException):
+            self._tell_failed(name, states)
+            return
         try:
-            for state in list(states()):
+            for place, state in enumerate(states):
+                if place % _STATES_AT_ONCE == _STATES_AT_ONCE - 1:
+                    breathe()
                 gauges.read(state)
         except Exception as error:  # noqa: BLE001 - one bad source never empties a scrape
-            error_type, text = describe(error)
-            self._observers.notify(own.ScrapeFailed(collector=name, error_type=error_type, error=text))
+            self._tell_failed(name, error)
+
+    def _tell_failed(self, name: str, error: BaseException) -> None:
+        error_type, text = describe(error)
+        self._observers.notify(own.ScrapeFailed(collector=name, error_type=error_type, error=text))
 
     def _own_states(self, gauges: Gauges) -> Iterator[State]:
         yield self._build
@@ -222,70 +306,58 @@ class PrometheusSink(Collector):
         for name, values in gauges.values.items():
             yield own.SeriesCount(metric=name, count=len(values))
 
-    def _render(self, gauges: Gauges) -> Iterator[MetricFamily]:
-        for metric in self._catalogue.metrics:
-            if metric.type == "counter":
-                yield counter_family(metric, self._counters[metric.name].cells.copy())
-            elif metric.type == "histogram":
-                yield histogram_family(metric, self._histograms[metric.name].cells.copy())
-            else:
-                yield gauge_family(metric, gauges.values.get(metric.name, {}))
+    def _snapshot(self, metric: Metric, gauges: Gauges) -> Snapshot:
+        if metric.type == "counter":
+            counters = self._counters[metric.name].cells.copy()
+            cells = list(counters.values())
+            return Snapshot(metric, list(counters), [cell.value for cell in cells], cells)
+        if metric.type == "histogram":
+            histograms = self._histograms[metric.name].cells.copy()
+            return Snapshot(
+                metric, list(histograms), list(map(_distribution, histograms.values())), list(histograms.values())
+            )
+        values = gauges.values.get(metric.name, {})
+        return Snapshot(metric, list(values), list(values.values()))
+
+    def _renew(self) -> None:
+        """Start from zero in a child of a fork: what was counted before is the parent's."""
+        for family in self._families():
+            for cell in family.cells.values():
+                cell.clear()
+        for batch in self._batches.values():
+            batch.forget()
+        self._broken.clear()
+        self._folded.clear()
+        self._gauges_folded.clear()
 
 
 class _EndingReceiver:
     """Wants the end of an operation only; the same object is the scope of every operation of its type."""
 
-    def __init__(self, writers: Mapping[Phase, Write]) -> None:
-        self._writers = writers
+    def __init__(self, record: Callable[[Finished], None]) -> None:
+        self.finished = record
 
     def __call__(self, _: Operation) -> _EndingReceiver:
         return self
-
-    def finished(self, finished: Finished) -> None:
-        self._writers[finished.outcome](finished)
 
     def close(self) -> None:
         pass
 
 
-def _counting(family: Family[CounterCell], labels_of: Callable[[Any], Any], amount: Callable[[Any], float]) -> Write:
-    cells, at = family.cells, family.at
+class _BatchingReceiver:
+    """Records single events, and offers batches for the durations of repeated ones."""
 
-    def count_one(event: Any) -> None:
-        labels = labels_of(event)
-        cell = cells.get(labels)
-        if cell is None:
-            cell = at(labels)
-        cell.value += 1.0
+    def __init__(self, record: Callable[[Event], None], batch: Callable[[Event], Batch | None]) -> None:
+        self._record = record
+        self.batch = batch
 
-    def count(event: Any) -> None:
-        at(labels_of(event)).value += amount(event)
-
-    return count_one if amount is _one else count
+    def __call__(self, event: Event) -> None:
+        self._record(event)
 
 
-def _observing(family: Family[HistogramCell], labels_of: Callable[[Any], Any], scale: float) -> Write:
-    cells, at = family.cells, family.at
-
-    def observe(event: Any) -> None:
-        labels = labels_of(event)
-        cell = cells.get(labels)
-        if cell is None:
-            cell = at(labels)
-        value = event.duration * scale
-        cell.counts[bisect_left(cell.bounds, value)] += 1
-        cell.sum += value
-
-    return observe
+def _distribution(cell: HistogramCell) -> Distribution:
+    return Distribution(cell.counts, cell.sum, None if cell.exemplars is None else cell.exemplars[:])
 
 
-def _amount(signal: Signal, binding: Count) -> Callable[[Any], float]:
-    return getter(signal.event, binding.amount) if binding.amount else _one
-
-
-def _one(_: Any) -> float:
-    return 1.0
-
-
-def _always(_: Any) -> bool:
-    return True
+def _states(source: Stateful) -> list[State]:
+    return list(source.states())

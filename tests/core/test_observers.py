@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -290,7 +290,20 @@ def test_a_failure_need_not_raise(observers: Observers, recorder: Recorder) -> N
     assert [(end.outcome, end.reason, end.error) for end in recorder.ended] == [("failed", "health", "no")]
 
 
-def test_an_unknown_field_is_refused(observers: Observers) -> None:
-    """Filling in a field that the operation does not have is a programming error, not a silent loss."""
-    with observers.operation(SWAP) as running, pytest.raises(TypeError):
+def test_an_unknown_field_is_reported_and_the_body_goes_on(observers: Observers, recorder: Recorder) -> None:
+    """Filling in a field that the operation does not have is told as a failure of the seam, and changes nothing."""
+    with observers.operation(SWAP) as running:
         running.update(colour="red")
+        running.update(provider="redis")
+    assert [(failed.sink, failed.error_type) for failed in recorder.of(HookFailed)] == [("seam", "TypeError")]
+    assert [getattr(end.operation, "provider", "") for end in recorder.ended] == ["redis"]
+
+
+@pytest.mark.parametrize("wrong", [None, "event", object(), 7])
+def test_what_is_no_event_is_reported_and_not_raised(observers: Observers, recorder: Recorder, wrong: Any) -> None:
+    """To tell something that is no event, or to run something that is no operation, harms nobody who does."""
+    observers.notify(wrong)
+    with observers.operation(wrong):
+        pass
+    assert {failed.sink for failed in recorder.of(HookFailed)} == {"seam"}
+    assert len(recorder.of(HookFailed)) == 2

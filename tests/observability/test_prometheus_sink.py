@@ -298,16 +298,14 @@ def test_a_place_that_is_free_again_is_used(scraped: Scraped) -> None:
 def test_a_report_from_within_a_report_does_not_hang(scraped: Scraped) -> None:
     """Where the same thread reports while it reports, as a finaliser or a signal handler can, both are counted."""
 
-    class Reporting(str):
-        """A label that reports when it is turned into text, in the middle of a report."""
-
-        __slots__ = ()
+    class Reporting:
+        """A label that reports when it is turned into text, in the middle of a count."""
 
         def __str__(self) -> str:
             scraped.observers.notify(resolved(key="inner"))
             return "outer"
 
-    scraped.observers.notify(resolved(key=Reporting("outer")))
+    scraped.observers.notify(resolved(key=Reporting()))  # type: ignore[arg-type]
     assert {key for _, key, _ in scraped.series("oneiric_resolution_total")} == {"inner", "outer"}
 
 
@@ -315,7 +313,7 @@ def test_a_label_that_is_no_text_is_made_one(scraped: Scraped) -> None:
     """A value of a wrong type, or half a character, spoils no exposition."""
     scraped.observers.notify(resolved(key=7))  # type: ignore[arg-type]
     scraped.observers.notify(resolved(key="\ud800"))
-    assert {key for _, key, _ in scraped.series("oneiric_resolution_total")} == {"7", "?"}
+    assert {key for _, key, _ in scraped.series("oneiric_resolution_total")} == {"7", r"\ud800"}
     assert b'key="7"' in generate_latest(scraped.registry)
 
 
@@ -344,7 +342,7 @@ def test_totals_stay_exact_whatever_is_folded(budget: int, told: list[tuple[str,
 
 
 @settings(deadline=None, max_examples=60)
-@given(strategies.text(strategies.characters(exclude_categories=["Cs"]), max_size=40))
+@given(strategies.text(strategies.characters(exclude_categories=["Cs", "Cc"]), max_size=40))
 def test_labels_round_trip_through_the_reference_parser(key: str) -> None:
     """Whatever stands in a key, the reference parsers of both formats read it back."""
     scraped = Scraped()

@@ -1,0 +1,76 @@
+"""Durations of one repeated event, put together by the runtime and counted here at once."""
+
+from __future__ import annotations
+
+from math import isnan
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from oneiric.observability._cells import CounterCell, HistogramCell
+
+
+class Durations:
+    """A :class:`~oneiric.core._batches.Batch` that adds to given cells.
+
+    Appending needs no lock: an item is taken out of the list only after it was counted, and new ones come behind it.
+
+    Args:
+        labels: Of the event, by field; what is over is found by them.
+        counters: Cells to add the number of durations to.
+        histograms: Cells to put them into, each with the factor from seconds to its unit.
+        count: Calls :meth:`take` of this batch under the lock, or leaves it to whoever has the lock.
+    """
+
+    __slots__ = ("_count", "_counters", "_histograms", "durations", "labels")
+
+    def __init__(
+        self,
+        labels: Mapping[str, str],
+        counters: Sequence[CounterCell],
+        histograms: Sequence[tuple[HistogramCell, float]],
+        count: Callable[[Durations], None],
+    ) -> None:
+        self.labels = labels
+        self.durations: list[float] | None = []
+        self._counters = counters
+        self._histograms = histograms
+        self._count = count
+
+    def full(self) -> None:
+        """Count what is there, or leave it to whoever counts now."""
+        self._count(self)
+
+    def take(self) -> None:
+        """Count what is there; under the lock."""
+        durations = self.durations
+        if not durations:
+            return
+        taken = durations[:]
+        count = len(taken)
+        taken.sort()
+        changes = [(cell, _scaled(taken, scale)) for cell, scale in self._histograms]
+        totals = [sum(values) for _, values in changes]
+        del durations[:count]
+        for counter in self._counters:
+            counter.add(float(count))
+        for (histogram, values), total in zip(changes, totals, strict=True):
+            if isnan(total):
+                for value in values:
+                    histogram.observe(value)
+            else:
+                histogram.observe_sorted(values, total)
+
+    def end(self) -> None:
+        """Take nothing any more."""
+        self.durations = None
+
+    def forget(self) -> None:
+        """Forget what waits; in a child of a fork, whose parent counts it."""
+        if self.durations is not None:
+            self.durations = []
+
+
+def _scaled(values: list[float], scale: float) -> list[float]:
+    return values if scale == 1.0 else [value * scale for value in values]

@@ -1,0 +1,70 @@
+"""How one record changes the series of one metric; compiled from the catalogue's bindings."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from oneiric.observability._fields import getter, label_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from oneiric.core.events import Event
+    from oneiric.observability._cells import CounterCell, Exemplar, Family, HistogramCell
+    from oneiric.observability._departed import Departed
+    from oneiric.observability._model import Count, Gone, Observe, Signal
+
+Write: TypeAlias = "Callable[[Any, Exemplar | None], None]"
+AnyFamily: TypeAlias = "Family[CounterCell] | Family[HistogramCell]"
+
+
+def counting(signal: Signal, binding: Count, family: Family[CounterCell]) -> Write:
+    """Return what adds to the counter of *binding*."""
+    labels_of = label_values(signal.event, binding.metric.label_names, binding.const)
+    at = family.at
+    if not binding.amount:
+        return lambda event, _: at(labels_of(event)).add(1.0)
+    amount_of = getter(signal.event, binding.amount)
+    return lambda event, _: at(labels_of(event)).add(float(amount_of(event)))
+
+
+def observing(signal: Signal, binding: Observe, family: Family[HistogramCell]) -> Write:
+    """Return what puts a duration into the histogram of *binding*."""
+    labels_of = label_values(signal.event, binding.metric.label_names, binding.const)
+    at, scale = family.at, binding.scale
+    return lambda event, exemplar: at(labels_of(event)).observe(event.duration * scale, exemplar)
+
+
+def preparing(signal: Signal, families: Iterable[AnyFamily], departed: Departed) -> Write:
+    """Return what starts at 0 the series that an event of *signal* makes known."""
+    names = signal.known
+    known_families = [family for family in families if family.determined_by(frozenset(names))]
+
+    def prepare(event: Event, _: Exemplar | None) -> None:
+        known = {name: getattr(event, name) for name in names}
+        departed.remove(known)
+        for family in known_families:
+            family.prepare(known)
+
+    return prepare
+
+
+def removing(
+    gone: Gone, families: Iterable[AnyFamily], departed: Departed, drop: Callable[[dict[str, str]], None]
+) -> Write:
+    """Return what removes the series that an event says are over; *drop* is told their labels too."""
+    own_families = [family for family in families if set(gone.labels) <= set(family.metric.label_names)]
+    applies = attrgetter(gone.when) if gone.when else None
+
+    def remove(event: Event, _: Exemplar | None) -> None:
+        if applies is not None and not applies(event):
+            return
+        labels = {name: getattr(event, name) for name in gone.labels}
+        if gone.gauges:
+            departed.add(labels)
+        drop(labels)
+        for family in own_families:
+            family.forget(labels)
+
+    return remove
