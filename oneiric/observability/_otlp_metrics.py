@@ -18,13 +18,15 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from oneiric.observability._families import SnapshotFamily
 from oneiric.observability._otlp_names import otel_name
-from oneiric.observability._otlp_points import Starts, attributes, histogram_points, number_points
+from oneiric.observability._otlp_points import Starts, attributes, histogram_points, number_points, snapshot_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, NumberDataPoint
     from prometheus_client import Metric as Family
 
 MAX_POINTS = 1000
@@ -85,9 +87,8 @@ class MetricProducer:
 
     def _pieces(self, family: Family, now: int) -> Sequence[tuple[Metric, int]]:
         """Return the metric of *family*, in as many pieces as its points need, with the number of points."""
-        make_points = histogram_points if family.type in _WITH_BUCKETS else number_points
         try:
-            points = list(make_points(family, self._starts, now, self._pause))
+            points = list(self._points(family, now))
             return [
                 (_metric(family, piece), len(piece))
                 for piece in (points[at : at + MAX_POINTS] for at in range(0, len(points), MAX_POINTS))
@@ -95,6 +96,12 @@ class MetricProducer:
         except Exception as error:  # noqa: BLE001 - isolation is the job: anybody's families
             self._failed(error)
             return ()
+
+    def _points(self, family: Family, now: int) -> Iterator[NumberDataPoint | HistogramDataPoint]:
+        if isinstance(family, SnapshotFamily):  # ours, whose samples need not be made for that
+            return snapshot_points(family.snapshot, self._starts, now, self._pause)
+        make = histogram_points if family.type in _WITH_BUCKETS else number_points
+        return make(family, self._starts, now, self._pause)
 
     def _request(self, metrics: Sequence[Metric]) -> bytes:
         scopes = [ScopeMetrics(scope=self._scope, metrics=metrics)]

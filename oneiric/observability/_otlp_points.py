@@ -9,11 +9,14 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar, HistogramDataPoint, NumberDataPoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from prometheus_client import Metric as Family
     from prometheus_client.samples import Exemplar as SampleExemplar
     from prometheus_client.samples import Sample
+
+    from oneiric.observability._cells import Exemplar as OwnExemplar
+    from oneiric.observability._families import Snapshot
 
 PAUSE_POINTS = 32
 """Points made without a pause."""
@@ -61,19 +64,37 @@ def attributes(values: Mapping[str, Any]) -> list[KeyValue]:
     return [KeyValue(key=name, value=_any(value)) for name, value in values.items()]
 
 
+def snapshot_points(
+    snapshot: Snapshot, starts: Starts, now: int, pause: Callable[[], object]
+) -> Iterator[NumberDataPoint | HistogramDataPoint]:
+    """Yield a point for each series of one of our metrics."""
+    metric = snapshot.metric
+    for labels, value in _pausing(zip(snapshot.labels, snapshot.values, strict=True), pause):
+        key, own = (metric.name, *labels), dict(zip(metric.label_names, labels, strict=True))
+        if metric.type == "histogram":
+            yield HistogramDataPoint(
+                attributes=attributes(own),
+                start_time_unix_nano=starts.of(key, count := sum(value.counts)),
+                time_unix_nano=now,
+                count=count,
+                sum=value.sum,
+                bucket_counts=value.counts,
+                explicit_bounds=metric.buckets,
+                exemplars=[_own_exemplar(exemplar) for exemplar in value.exemplars or () if exemplar is not None],
+            )
+        else:
+            start = starts.of(key, value) if metric.type == "counter" else 0
+            yield _number(own, float(value), start, now)
+
+
 def number_points(family: Family, starts: Starts, now: int, pause: Callable[[], object]) -> Iterator[NumberDataPoint]:
     """Yield a point for each sample of a counter or gauge."""
     counts = family.type == "counter"
     samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
     for sample in _pausing(samples, pause):
         value = float(sample.value)
-        yield NumberDataPoint(
-            attributes=attributes(sample.labels),
-            start_time_unix_nano=starts.of((family.name, *sample.labels.values()), value) if counts else 0,
-            time_unix_nano=now,
-            as_double=value,
-            exemplars=_exemplars([sample], now),
-        )
+        start = starts.of((family.name, *sample.labels.values()), value) if counts else 0
+        yield _number(sample.labels, value, start, now, _exemplars([sample], now))
 
 
 def histogram_points(
@@ -85,26 +106,36 @@ def histogram_points(
         key = tuple(value for name, value in sample.labels.items() if name not in _NOT_OF_THE_SERIES)
         groups.setdefault(key, {}).setdefault(sample.name.removeprefix(family.name), []).append(sample)
     for key, parts in _pausing(groups.items(), pause):
-        yield _histogram_point(parts, now, lambda count, key=key: starts.of((family.name, *key), count))  # type: ignore[misc] # the default binds the loop's variable
+        point = _histogram_point(parts, now)
+        point.start_time_unix_nano = starts.of((family.name, *key), point.count)
+        yield point
 
 
-def _histogram_point(
-    parts: Mapping[str, list[Sample]], now: int, start_of: Callable[[float], int]
-) -> HistogramDataPoint:
+def _number(
+    labels: Mapping[str, str], value: float, start: int, now: int, exemplars: Sequence[Exemplar] = ()
+) -> NumberDataPoint:
+    return NumberDataPoint(
+        attributes=attributes(labels),
+        start_time_unix_nano=start,
+        time_unix_nano=now,
+        as_double=value,
+        exemplars=exemplars,
+    )
+
+
+def _histogram_point(parts: Mapping[str, list[Sample]], now: int) -> HistogramDataPoint:
     buckets = sorted(parts.get("_bucket", ()), key=_bound)
     total, sums = _only(parts, "_count", "_gcount"), _only(parts, "_sum", "_gsum")
     uppers = [int(bucket.value) for bucket in buckets]
     if not buckets or not math.isinf(_bound(buckets[-1])):
         uppers.append(0 if total is None else int(total.value))
-    counts = [upper - lower for lower, upper in zip([0, *uppers], uppers, strict=False)]
     labels = next(iter(parts.values()))[0].labels
     return HistogramDataPoint(
         attributes=attributes({name: text for name, text in labels.items() if name not in _NOT_OF_THE_SERIES}),
-        start_time_unix_nano=start_of(uppers[-1]),
         time_unix_nano=now,
         count=uppers[-1],
         sum=None if sums is None else float(sums.value),
-        bucket_counts=counts,
+        bucket_counts=[upper - lower for lower, upper in zip([0, *uppers], uppers, strict=False)],
         explicit_bounds=[bound for bucket in buckets if not math.isinf(bound := _bound(bucket))],
         exemplars=_exemplars(buckets, now),
     )
@@ -131,6 +162,15 @@ def _exemplar(exemplar: SampleExemplar, now: int) -> Exemplar:
         as_double=float(exemplar.value),
         trace_id=trace_id,
         span_id=span_id,
+    )
+
+
+def _own_exemplar(exemplar: OwnExemplar) -> Exemplar:
+    return Exemplar(
+        time_unix_nano=int(exemplar.timestamp * _NANOSECONDS),
+        as_double=exemplar.value,
+        trace_id=bytes.fromhex(exemplar.trace_id),
+        span_id=bytes.fromhex(exemplar.span_id),
     )
 
 

@@ -10,6 +10,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
+from oneiric.observability._cells import Exemplar
+from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily
 from oneiric.observability._otlp_metrics import MAX_POINTS, MetricProducer
 from oneiric.observability._otlp_names import otel_name
 from oneiric.observability.catalogue import CATALOGUE
@@ -223,3 +225,27 @@ def test_the_resource_and_the_scope_are_named() -> None:
     assert len(numbers.value.array_value.values) == 3
     scope = resource.scope_metrics[0].scope
     assert (scope.name, scope.version) == ("oneiric", "1")
+
+
+def test_our_own_families_need_no_samples() -> None:
+    """A counter, a gauge and a histogram of the catalogue arrive with labels, values and exemplars."""
+    resolutions, durations, candidates = (
+        next(metric for metric in CATALOGUE.metrics if metric.name == name)
+        for name in ("oneiric_resolution_total", "oneiric_resolution_duration_seconds", "oneiric_resolver_candidates")
+    )
+    counts = [0] * 16 + [2]
+    exemplars = [None] * 16 + [Exemplar("0a" * 16, "0b" * 8, 7.0, 1000.5)]
+    families: list[Family] = [
+        SnapshotFamily(Snapshot(resolutions, [("adapter", "cache", "redis")], [3.0])),
+        SnapshotFamily(Snapshot(durations, [("adapter", "cache")], [Distribution(counts, 14.0, exemplars)])),
+        SnapshotFamily(Snapshot(candidates, [("adapter", "active")], [1])),
+    ]
+    metrics = Producing(families).metrics()
+    assert metrics["oneiric.resolution"].sum.data_points[0].as_double == 3.0
+    assert metrics["oneiric.resolver.candidates"].gauge.data_points[0].as_double == 1.0
+    point = metrics["oneiric.resolution.duration"].histogram.data_points[0]
+    assert (point.count, point.sum, list(point.bucket_counts)) == (2, 14.0, counts)
+    assert {pair.key: pair.value.string_value for pair in point.attributes} == {"domain": "adapter", "key": "cache"}
+    (exemplar,) = point.exemplars
+    assert (exemplar.trace_id, exemplar.span_id, exemplar.as_double) == (b"\x0a" * 16, b"\x0b" * 8, 7.0)
+    assert exemplar.time_unix_nano == 1000_500_000_000
