@@ -157,3 +157,40 @@ class Prometheus:
             return bool(get(f"{self.url}/-/ready"))
         except OSError:
             return False
+
+
+@dataclass
+class Pushgateway:
+    """A running Pushgateway."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    @classmethod
+    def start(cls) -> Pushgateway:
+        """Start it and return once it is ready."""
+        program = executable("prometheus-pushgateway", package="prometheus-pushgateway")
+        address = f"127.0.0.1:{free_port()}"
+        process = subprocess.Popen([program, f"--web.listen-address={address}", "--log.level=error"])
+        gateway = cls(process, f"http://{address}")
+        try:
+            eventually(gateway._is_ready, what="the Pushgateway is ready")
+        except BaseException:
+            gateway.stop()
+            raise
+        return gateway
+
+    def stop(self) -> None:
+        """Stop it."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+    def metrics(self) -> str:
+        """Return what it exposes now."""
+        return get(f"{self.url}/metrics")
+
+    def _is_ready(self) -> bool:
+        try:
+            return bool(get(f"{self.url}/-/ready"))
+        except OSError:
+            return False

@@ -63,6 +63,10 @@ def demo(  # noqa: PLR0913 - one parameter an option
     logs: Annotated[bool, typer.Option("--logs", help="Write the log lines to standard error.")] = False,
     log_file: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the log lines to this file.")] = None,
     log_level: Annotated[LogLevel, typer.Option(help="Write log lines of this level and above.")] = LogLevel.INFO,
+    push_gateway: Annotated[str | None, typer.Option(help="Push the metrics to this URL at the end.")] = None,
+    textfile: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the metrics to this file (*.prom) at the end.")
+    ] = None,
 ) -> None:
     """Run the real runtime on a signed manifest that it serves to itself, and serve /metrics."""
     if logs and log_file is not None:
@@ -75,6 +79,8 @@ def demo(  # noqa: PLR0913 - one parameter an option
             logs=logs,
             log_file=log_file,
             log_level=log_level.value.upper(),
+            push_gateway=push_gateway,
+            textfile=textfile,
         )
     except KeyboardInterrupt:  # before or after the demonstration handles it itself
         raise typer.Exit(0) from None

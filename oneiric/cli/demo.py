@@ -18,7 +18,14 @@ from rich.live import Live
 from oneiric.cli._demo_view import line, measured, table
 from oneiric.cli._demo_workload import Workload, candidates
 from oneiric.cli._demo_world import DemoWorld
-from oneiric.core.config import LoggingConfig, LoggingSinkConfig, OneiricSettings, SettingsError, load_settings
+from oneiric.core.config import (
+    LoggingConfig,
+    LoggingSinkConfig,
+    OneiricSettings,
+    PushSettings,
+    SettingsError,
+    load_settings,
+)
 from oneiric.core.logging import configure_logging
 from oneiric.remote.security import ENV_TRUSTED_PUBLIC_KEYS
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
@@ -45,6 +52,8 @@ class DemoOptions:
         log_file: The file they are written to; None: one in a temporary directory.
         log_level: The level from which on they are written.
         seed: Makes two runs take the same steps.
+        push_gateway: Where to push the metrics at the end; None leaves it to the settings.
+        textfile: The file to write them to at the end; None leaves it to the settings.
     """
 
     seconds: float = 60.0
@@ -54,6 +63,8 @@ class DemoOptions:
     log_file: Path | None = None
     log_level: str = "INFO"
     seed: int = 0
+    push_gateway: str | None = None
+    textfile: Path | None = None
 
 
 def run_demo(options: DemoOptions) -> None:
@@ -149,11 +160,21 @@ def _duration(options: DemoOptions) -> str:
 
 
 def _settings(options: DemoOptions, cache: Path) -> OneiricSettings:
-    """Return the settings of the demonstration: its own, but for the user's address of the metrics."""
+    """Return the settings of the demonstration: its own, but for what the user says of its telemetry."""
     observability = load_settings().observability.model_copy(update={"probe_interval": PROBE_SECONDS})
     if options.port is not None:
         observability.metrics_address = f"127.0.0.1:{options.port}"
+    observability.push = _push_settings(options, observability.push)
     return OneiricSettings(cache_dir=str(cache), observability=observability)
+
+
+def _push_settings(options: DemoOptions, settings: PushSettings) -> PushSettings:
+    asked = {"pushgateway": options.push_gateway, "textfile": options.textfile}
+    update = {name: value for name, value in asked.items() if value is not None}
+    try:
+        return PushSettings.model_validate(settings.model_dump() | update)
+    except ValueError:
+        raise SettingsError("--push-gateway: must be http://host:port or https://host:port, perhaps a path") from None
 
 
 @contextmanager

@@ -21,7 +21,10 @@ ALIASES = {
     "CACHE_DIR": ("cache_dir",),
     "LOG_LEVEL": ("logging", "level"),
     "METRICS_ADDRESS": ("observability", "metrics_address"),
+    "OTLP_ENDPOINT": ("observability", "otlp", "endpoint"),
     "PROFILE": ("profile", "name"),
+    "PUSHGATEWAY": ("observability", "push", "pushgateway"),
+    "TEXTFILE": ("observability", "push", "textfile"),
 }
 """Short names, without the project's prefix, of often-set fields; the full name beats its short one."""
 

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from oneiric.core._candidates import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
+from oneiric.core._settings_export import OtlpSettings, PushSettings
 
 DEFAULT_CACHE_DIR = ".oneiric_cache"
 DEFAULT_FILE_SIZE = 5 * 1024 * 1024
@@ -240,6 +241,8 @@ class ObservabilitySettings(_Section):
     series_budget: int = Field(default=2000, ge=1, le=MAX_SERIES_BUDGET)
     log_rate_limit_seconds: Seconds = 1.0
     tracing: bool = True
+    otlp: OtlpSettings = OtlpSettings()
+    push: PushSettings = PushSettings()
     probe_interval: PositiveSeconds | None = 30.0
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from oneiric.core._settings_env import prefix_of, read_environment, variable_name
+from oneiric.core._settings_export import OtlpSettings, PushSettings
 from oneiric.core._settings_files import Layer, SettingsError, deep_merge, layer_paths, read_settings
 from oneiric.core._settings_models import (
     DEFAULT_CACHE_DIR,
@@ -64,7 +65,9 @@ __all__ = [
     "ObservabilitySettings",
     "OneiricMCPConfig",
     "OneiricSettings",
+    "OtlpSettings",
     "PluginsConfig",
+    "PushSettings",
     "RemoteAuthConfig",
     "RemoteSourceConfig",
     "ResolverSettings",
@@ -91,6 +94,7 @@ MAX_VALUE_CHARS = 80
 """Longest value quoted in an error, in characters."""
 MAX_PROBLEMS = 20
 """Most errors told at once."""
+_MAY_HOLD_A_CREDENTIAL = frozenset({"endpoint", "pushgateway"})  # in a place where no URL has one, if it is wrong
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -189,7 +193,7 @@ def _explain_one(problem: ErrorDetails, layers: Sequence[Layer], project: str) -
 
 def _assignment(loc: tuple[str, ...], value: Any) -> str:
     name = ".".join(loc)
-    if isinstance(value, (dict, list)) or loc[:2] == ("secrets", "inline"):
+    if isinstance(value, (dict, list)) or loc[:2] == ("secrets", "inline") or loc[-1] in _MAY_HOLD_A_CREDENTIAL:
         return name
     return redact(f"{name} = {value!r}", limit=MAX_VALUE_CHARS + len(name))
 

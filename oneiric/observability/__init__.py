@@ -2,7 +2,20 @@
 
 from oneiric.observability._apps import asgi_app, wsgi_app
 from oneiric.observability._attach import Telemetry, attach
+from oneiric.observability._otlp_options import OtlpOptions
+from oneiric.observability._push import PushOptions, push, write_textfile
 from oneiric.observability._server import MetricsServer
 from oneiric.observability.exposition import Exposition
 
-__all__ = ["Exposition", "MetricsServer", "Telemetry", "asgi_app", "attach", "wsgi_app"]
+__all__ = [
+    "Exposition",
+    "MetricsServer",
+    "OtlpOptions",
+    "PushOptions",
+    "Telemetry",
+    "asgi_app",
+    "attach",
+    "push",
+    "write_textfile",
+    "wsgi_app",
+]

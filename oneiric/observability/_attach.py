@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Protocol, Self
 from oneiric._version import __version__
 from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful
 from oneiric.observability import events as own
+from oneiric.observability._exporting import Exporters
 from oneiric.observability._isolation import IsolatedCollector, own_registry
 from oneiric.observability._logs import DEFAULT_RATE_LIMIT_SECONDS, LogSink
 from oneiric.observability._prometheus import DEFAULT_SERIES_BUDGET, PrometheusSink
+from oneiric.observability._tracing import TracingSink
+from oneiric.observability._worker import STOP_SECONDS
 from oneiric.observability.catalogue import CATALOGUE
 from oneiric.observability.exposition import Exposition
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from oneiric.core.events import Event
+    from oneiric.observability._otlp_options import OtlpOptions
+    from oneiric.observability._push import PushOptions
 
 
 class Sink(Observer, Protocol):
@@ -32,13 +37,15 @@ class Sink(Observer, Protocol):
         """What stands for it in logs and labels."""
 
 
-def attach(
+def attach(  # noqa: PLR0913 - published
     *targets: object,
     registry: CollectorRegistry | None = None,
     series_budget: int = DEFAULT_SERIES_BUDGET,
     log_rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
     tracing: bool = True,
     tracer_provider: TracerProvider | None = None,
+    otlp: OtlpOptions | None = None,
+    push: PushOptions | None = None,
 ) -> Telemetry:
     """Attach metrics, logs and traces to *targets* and return what detaches them.
 
@@ -53,25 +60,44 @@ def attach(
             collector metrics on it. Names that it already has are a ValueError, and nothing is attached.
         series_budget: Label sets a metric may have; further ones are folded into ``_other``.
         log_rate_limit: Seconds in which a rate-limited log event is written at most once.
-        tracing: Whether to open spans, where OpenTelemetry is installed.
-        tracer_provider: Where spans go; None: the global provider.
+        tracing: Whether to open spans, once the application has imported OpenTelemetry.
+        tracer_provider: Where spans go; None: to the collector that *otlp* names, or else to the global provider.
+        otlp: Export with the OpenTelemetry protocol until detached: the registry's metrics, and spans unless they go to
+            *tracer_provider*. Wrong options raise ValueError or OSError; without the extra ``oneiric[otlp]`` there is
+            an ImportError.
+        push: Leave the metrics on a Pushgateway or in a file, at the latest when detached; wrong options raise
+            ValueError.
     """
     seams = _seams(targets)
     if not seams:
         raise ValueError(f"nothing to attach to: none of {[type(target).__name__ for target in targets]} has observers")
-    telemetry = known = _attached(seams)
-    if telemetry is None:
-        sink = PrometheusSink(CATALOGUE, seams[0], version=__version__, series_budget=series_budget)
-        sinks: list[Sink] = [sink, LogSink(CATALOGUE, seams[0], rate_limit=log_rate_limit)]
-        if tracing:
-            sinks[:0] = _tracing_sinks(tracer_provider)
-        telemetry = Telemetry(seams[0], sink, sinks, registry)
+    known = _attached(seams)
+    if known is not None:
+        known.add(*targets)
+        return known
+    observers = seams[0]
+    sink = PrometheusSink(CATALOGUE, observers, version=__version__, series_budget=series_budget)
+    sinks: list[Sink] = [sink, LogSink(CATALOGUE, observers, rate_limit=log_rate_limit)]
+    collector = IsolatedCollector(sink, name=sink.name, observers=observers)
+    registry = own_registry(observers) if registry is None else registry
+    exporters = Exporters(
+        otlp=otlp,
+        push=push,
+        spans=tracing and tracer_provider is None,
+        registry=registry,
+        collector=collector,
+        observers=observers,
+    )
+    if tracing:
+        provider = tracer_provider or exporters.tracer_provider
+        sinks.insert(0, TracingSink(CATALOGUE, version=__version__, provider=provider))
+    telemetry = Telemetry(sink, sinks, collector=collector, registry=registry, exporters=exporters, observers=observers)
     try:
         telemetry.add(*targets)
     except BaseException:
-        if telemetry is not known:
-            telemetry.detach()
+        telemetry.detach()
         raise
+    exporters.start()
     return telemetry
 
 
@@ -84,16 +110,26 @@ class Telemetry:
     Attributes:
         collector: What collects every metric of the catalogue, for a registry of one's own.
         registry: The registry it is registered in.
+        tracer_provider: Whose spans are exported with OTLP, for the application to use too; None where none are.
     """
 
     name = "telemetry"
 
-    def __init__(
-        self, observers: Observers, sink: PrometheusSink, sinks: list[Sink], registry: CollectorRegistry | None
+    def __init__(  # noqa: PLR0913 - one for each part
+        self,
+        sink: PrometheusSink,
+        sinks: list[Sink],
+        *,
+        collector: IsolatedCollector,
+        registry: CollectorRegistry,
+        exporters: Exporters,
+        observers: Observers,
     ) -> None:
-        self.collector = IsolatedCollector(sink, name=sink.name, observers=observers)
-        self.registry = own_registry(observers) if registry is None else registry
-        self.registry.register(self.collector)
+        self.collector = collector
+        self.registry = registry
+        self.registry.register(collector)
+        self.tracer_provider = exporters.tracer_provider
+        self._exporters = exporters
         self._observers = observers
         self._sink = sink
         self._sinks = sinks
@@ -142,8 +178,24 @@ class Telemetry:
                 found.setdefault(sample.name, []).append((sample.labels, sample.value))
         return found
 
+    def start_exporting(self) -> None:
+        """Start the exporters that were asked for; idempotent, and needed in a forked child only."""
+        self._exporters.start()
+
+    def flush(self, seconds: float = STOP_SECONDS) -> bool:
+        """Export and push everything now, and return whether all of it arrived within *seconds*."""
+        return self._exporters.flush(seconds)
+
+    def stop_exporting(self, seconds: float = STOP_SECONDS) -> None:
+        """Export and push everything a last time, within *seconds*, and stop to export for good; idempotent."""
+        self._exporters.stop(seconds)
+
     def detach(self) -> None:
-        """Remove every sink from where it was attached, and the metrics from their registry; idempotent."""
+        """Remove every sink from where it was attached, and the metrics from their registry; idempotent.
+
+        What is still to be exported or pushed is, before that: see :meth:`stop_exporting`.
+        """
+        self.stop_exporting()
         removers, self._removers = self._removers, []
         for remove in reversed(removers):
             remove()
@@ -182,14 +234,6 @@ def _seams(targets: Iterable[object]) -> list[Observers]:
 
 def _attached(seams: Iterable[Observers]) -> Telemetry | None:
     return next((found for seam in seams for found in seam.attached if isinstance(found, Telemetry)), None)
-
-
-def _tracing_sinks(provider: TracerProvider | None) -> list[Sink]:
-    try:
-        from oneiric.observability._tracing import TracingSink  # noqa: PLC0415 - only where OpenTelemetry is installed
-    except ImportError:
-        return []
-    return [TracingSink(CATALOGUE, version=__version__, provider=provider)]
 
 
 def _nothing() -> None:

@@ -21,6 +21,8 @@ SINK = Label(
         "log",
         "tracing",
         "metrics_server",
+        "otlp",
+        "push",
         "activity_store",
         "lifecycle_status",
         "remote_status",
@@ -29,6 +31,7 @@ SINK = Label(
     ),
 )
 METRIC = Label("metric")
+LOSS = Label("reason", ("queue_full", "refused", "invalid", "stopped"))
 
 SELECTION_REASONS = ("no_candidate", "provider_not_found", "capability_mismatch", "error")
 ORIGINS = ("local_pkg", "remote_manifest", "entry_point", "manual")
@@ -392,6 +395,12 @@ SERIES_DROPPED = Metric(
     "Samples folded because their metric reached its series budget.",
     (METRIC,),
 )
+SPANS_LOST = Metric(
+    "oneiric_observability_spans_lost_total",
+    "counter",
+    "Ended spans that could not be exported.",
+    (LOSS,),
+)
 
 COMPONENT = ("domain", "key", "provider")
 
@@ -453,6 +462,7 @@ CATALOGUE = Catalogue(
         SCRAPE_ERRORS,
         SERIES,
         SERIES_DROPPED,
+        SPANS_LOST,
     ),
     signals=(
         Signal(
@@ -758,6 +768,7 @@ CATALOGUE = Catalogue(
             logs=(Log("series-limit-reached", "warning", ("metric",)),),
         ),
         Signal(own.SeriesFolded, area="observability", metrics=(Count(SERIES_DROPPED, amount="samples"),)),
+        Signal(own.SpansLost, area="observability", metrics=(Count(SPANS_LOST, amount="spans"),)),
         Signal(own.SeriesCount, area="observability", metrics=(Read(SERIES, "count"),)),
         Signal(own.LogWritten, area="observability", metrics=(Count(LOG_EVENTS),)),
         Signal(own.LogSuppressed, area="observability", metrics=(Count(LOG_EVENTS_SUPPRESSED),)),

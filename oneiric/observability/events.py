@@ -61,6 +61,13 @@ class ScrapeFailed(Event, frozen=True, kw_only=True, gc=False):
     error: str
 
 
+class SpansLost(Event, frozen=True, kw_only=True, gc=False):
+    """So many ended spans will never be exported, for one of the catalogue's reasons."""
+
+    spans: int
+    reason: str
+
+
 class BuildState(State, frozen=True, kw_only=True, gc=False):
     """What runs here."""
 

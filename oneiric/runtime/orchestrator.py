@@ -25,6 +25,7 @@ from oneiric.domains.services import ServiceBridge
 from oneiric.domains.tasks import TaskBridge
 from oneiric.domains.workflows import WorkflowBridge
 from oneiric.observability import MetricsServer, Telemetry, attach
+from oneiric.runtime._exports import otlp_options, push_options
 from oneiric.runtime._health import HealthLoop
 from oneiric.runtime._sources import RemoteSources
 
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 class RuntimeOrchestrator:
     """One runtime: what it is given it uses, what it is not given it makes, and what it starts it stops.
 
-    Telemetry is attached when it is made, so that nothing is missed; ``start`` serves the metrics, synchronises the
+    Telemetry is attached when it is made, so that nothing is missed, and exports from then on what the settings say;
+    ``stop`` exports and pushes what is left. ``start`` serves the metrics, synchronises the
     remote sources and probes the health of what is active. As an async context manager it starts and stops. One event
     loop at a time; after ``stop`` make a new one.
 
@@ -75,6 +77,7 @@ class RuntimeOrchestrator:
         self.observers = self.resolver.observers
         self.secrets = secrets
         self.metrics_server: MetricsServer | None = None
+        self._exporting: Telemetry | None = None
         self._turn = asyncio.Lock()
         self._started: AsyncExitStack | None = None
         self._stopped = False
@@ -132,6 +135,8 @@ class RuntimeOrchestrator:
             if self._started is not None:
                 return
             self.observers.refresh()  # logging may have been configured since this was made
+            if self._exporting is not None:
+                self._exporting.start_exporting()  # in a forked child anew
             async with AsyncExitStack() as stack:
                 await self._serve_metrics(stack)
                 with_remotes = enable_remote and self.settings.profile.remote_enabled
@@ -154,6 +159,8 @@ class RuntimeOrchestrator:
             started, self._started = self._started, None
             async with AsyncExitStack() as stack:
                 stack.callback(self._made.close)
+                if self._exporting is not None:  # while what is counted and read is still there
+                    stack.push_async_callback(asyncio.to_thread, self._exporting.stop_exporting)
                 if self._owns_lifecycle:
                     stack.push_async_callback(self.lifecycle.aclose)
                 stack.push_async_callback(self._health.write, running=False)
@@ -191,14 +198,20 @@ class RuntimeOrchestrator:
 
     def _attach(self, made: ExitStack) -> Telemetry:
         options, before = self.settings.observability, self.observers.attached
-        telemetry = attach(
-            self.resolver,
-            series_budget=options.series_budget,
-            log_rate_limit=options.log_rate_limit_seconds,
-            tracing=options.tracing,
-        )
+        try:
+            telemetry = attach(
+                self.resolver,
+                series_budget=options.series_budget,
+                log_rate_limit=options.log_rate_limit_seconds,
+                tracing=options.tracing,
+                otlp=otlp_options(self.settings),
+                push=push_options(self.settings),
+            )
+        except (ImportError, OSError, ValueError) as error:
+            raise SettingsError(f"observability: {error}") from error
         if telemetry not in before:  # somebody else's stays
             made.callback(telemetry.detach)
+            self._exporting = telemetry
         return telemetry
 
     def _make_bridges(self) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from processes import Demo
+from processes import Demo, Pushgateway
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,3 +101,33 @@ def test_two_places_for_the_log_lines_are_refused(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "not to both" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_leaves_its_metrics_behind(tmp_path: Path) -> None:
+    """Asked to, it leaves on the Pushgateway and in a file what it counted, and says nothing else than without."""
+    gateway = Pushgateway.start()
+    try:
+        options = ("--push-gateway", gateway.url, "--textfile", str(tmp_path / "demo.prom"))
+        done = run(tmp_path, "--seconds", "1", "--port", "0", "--log-file", str(tmp_path / "log"), *options)
+        pushed = gateway.metrics()
+    finally:
+        gateway.stop()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'oneiric_resolution_total{domain="adapter",instance="",job="oneiric"' in pushed
+    assert 'oneiric_resolution_total{domain="adapter"' in (tmp_path / "demo.prom").read_text(encoding="utf-8")
+
+
+def test_a_file_for_its_metrics_can_be_set_in_the_environment(tmp_path: Path) -> None:
+    """The environment variable does what the option does."""
+    path = tmp_path / "demo.prom"
+    done = run(tmp_path, "--seconds", "1", "--port", "0", ONEIRIC_TEXTFILE=str(path))
+    assert done.returncode == 0
+    assert "oneiric_resolution_total" in path.read_text(encoding="utf-8")
+
+
+def test_a_wrong_pushgateway_is_refused(tmp_path: Path) -> None:
+    """A URL that is none ends it with 2 and a line that shows no credential."""
+    done = run(tmp_path, "--seconds", "1", "--push-gateway", "user:hunter2@c")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--push-gateway: must be http://host:port" in done.stderr
+    assert "hunter2" not in done.stderr

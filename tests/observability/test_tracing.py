@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from typing import Any
 
 import pytest
 from opentelemetry import trace
@@ -12,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from oneiric.core import events
 from oneiric.core.observers import Observers
-from oneiric.observability._tracing import TracingSink
+from oneiric.observability._tracing import TracingSink, recording_trace
 from oneiric.observability.catalogue import CATALOGUE
 
 SWAP = events.Swap(domain="adapter", key="cache", previous_provider="memory")
@@ -108,3 +111,111 @@ async def test_concurrent_operations_do_not_mix(traced: Traced) -> None:
 
     await asyncio.gather(swap("a"), swap("b"))
     assert [span.parent for span in traced.spans] == [None, None]
+
+
+def receiver_of(sink: TracingSink) -> Any:
+    """Return the sink's receiver of resolutions."""
+    receiver = sink.receiver(events.Resolved)
+    assert receiver is not None
+    return receiver
+
+
+def test_a_resolution_is_wanted_only_where_a_span_may_be_current(traced: Traced) -> None:
+    """The receiver's condition is false outside any span and true within one."""
+    receiver = receiver_of(TracingSink(CATALOGUE, version="1", provider=traced.provider))
+    assert not receiver.when()
+    with traced.observers.operation(SWAP):
+        assert receiver.when()
+    assert not receiver.when()
+
+
+def test_the_recording_trace_is_that_of_the_current_span(traced: Traced) -> None:
+    """Within a span that records there are a trace id of 32 and a span id of 16 digits, outside there is nothing."""
+    with traced.provider.get_tracer("app").start_as_current_span("request") as span:
+        found = recording_trace()
+        context = span.get_span_context()
+    assert found == (trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id))
+    assert recording_trace() is None
+
+
+def test_a_span_that_does_not_record_has_no_recording_trace() -> None:
+    """A span that was not sampled, or came from elsewhere, is not named."""
+    remote = trace.NonRecordingSpan(trace.SpanContext(1, 2, is_remote=True))
+    with trace.use_span(remote):
+        assert recording_trace() is None
+
+
+def test_a_broken_span_is_no_recording_trace() -> None:
+    """A span of a vendor that raises is as none at all, for traces and for resolutions."""
+
+    class Broken(trace.NonRecordingSpan):
+        def is_recording(self) -> bool:
+            raise RuntimeError("broken")
+
+    sink = TracingSink(CATALOGUE, version="1")
+    with trace.use_span(Broken(trace.INVALID_SPAN_CONTEXT)):
+        assert recording_trace() is None
+        receiver_of(sink)(RESOLVED)
+
+
+WITHOUT = """
+import sys
+from oneiric.core import events
+from oneiric.core.observers import Observers
+from oneiric.observability import attach
+from oneiric.observability._tracing import recording_trace
+
+observers = Observers()
+telemetry = attach(observers)
+resolved = events.Resolved(domain="adapter", key="cache", provider="redis", duration=0.1, candidates=1, shadowed=0)
+
+def work():
+    with observers.operation(events.Swap(domain="adapter", key="cache")):
+        observers.notify(resolved)
+    return recording_trace()
+
+assert work() is None
+assert not [name for name in sys.modules if name.startswith("opentelemetry")]
+"""
+LATER = """
+from opentelemetry import trace
+assert work() is None  # there is the interface, and nobody who records
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+exporter = InMemorySpanExporter()
+trace.set_tracer_provider(TracerProvider())
+trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(exporter))
+work()
+(span,) = exporter.get_finished_spans()
+assert [event.name for event in span.events] == ["oneiric.resolver.decision"]
+errors = telemetry.samples()["oneiric_observability_hook_errors_total"]
+assert not any(value for _, value in errors), errors
+"""
+
+
+def run(program: str) -> None:
+    """Run *program* in a fresh interpreter; it fails if that does."""
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+
+
+def test_without_an_sdk_opentelemetry_is_not_imported() -> None:
+    """Attaching, swapping and resolving import nothing of OpenTelemetry, though it is installed."""
+    run(WITHOUT)
+
+
+def test_it_traces_from_when_on_the_application_does() -> None:
+    """A provider that the application sets after attaching gets the spans from then on, and nothing failed before."""
+    run(WITHOUT + LATER)
+
+
+def test_a_half_imported_opentelemetry_is_none() -> None:
+    """While OpenTelemetry is being imported, by another thread for instance, nothing is traced and nothing fails."""
+    run(f"""{WITHOUT}
+from types import ModuleType
+for name in ("opentelemetry", "opentelemetry.context", "opentelemetry.trace"):
+    sys.modules[name] = ModuleType(name)
+assert work() is None
+errors = telemetry.samples()["oneiric_observability_hook_errors_total"]
+assert not any(value for _, value in errors), errors
+""")

@@ -1,0 +1,147 @@
+"""Bring an encoded request to a collector, over HTTP or gRPC, within a deadline and with a bounded answer."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import ssl
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from oneiric.observability._otlp_options import GRPC, Target
+from oneiric.observability._post import MAX_REPLY_BYTES, request
+
+if TYPE_CHECKING:
+    from oneiric.observability._deadline import Deadline
+
+_OK = 200
+_RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
+_RETRYABLE_CODES = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"})
+_SERVICES = {"traces": "trace.v1.TraceService", "metrics": "metrics.v1.MetricsService"}
+
+
+class Refused(Exception):  # noqa: N818 - it is what happened
+    """The collector does not take this request, now or later."""
+
+
+class Unavailable(OSError):  # noqa: N818 - likewise
+    """The collector takes no requests now; ``retry_after`` is seconds it asks to be left alone, 0 if it did not."""
+
+    def __init__(self, text: str, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class Sender(Protocol):
+    """A way to a collector."""
+
+    def send(self, payload: bytes, deadline: Deadline) -> bytes:
+        """Bring *payload* there and return the answer's body; Refused, or an OSError where trying again may help."""
+
+    def close(self) -> None:
+        """Let go of connections; usable again after that."""
+
+
+def sender(target: Target) -> Sender:
+    """Return the way to *target*; ImportError without the extra, OSError or ValueError for files of no use."""
+    return _GrpcSender(target) if target.protocol == GRPC else _HttpSender(target)
+
+
+class _HttpSender:
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._tls = _context(target) if target.url.secure else None
+
+    def send(self, payload: bytes, deadline: Deadline) -> bytes:
+        headers = {"Content-Type": "application/x-protobuf"} | self._target.current_headers()
+        if self._target.compression == "gzip":
+            headers["Content-Encoding"] = "gzip"
+            payload = gzip.compress(payload, compresslevel=1, mtime=0)
+        deadline = deadline.within(self._target.timeout)
+        reply = request("POST", self._target.url, payload, headers=headers, deadline=deadline, tls=self._tls)
+        if reply.status in _RETRYABLE_STATUSES:
+            raise Unavailable(f"the collector answered {reply.status}", reply.retry_after)
+        if reply.status != _OK:
+            raise Refused(f"the collector answered {reply.status}")
+        return reply.body
+
+    def close(self) -> None:
+        pass
+
+
+class _GrpcSender:
+    def __init__(self, target: Target) -> None:
+        import grpc  # noqa: PLC0415 - only who asks for it pays for it
+
+        self._grpc = grpc
+        self._target = target
+        self._method = f"/opentelemetry.proto.collector.{_SERVICES[target.signal]}/Export"
+        self._credentials = _credentials(grpc, target) if target.url.secure else None
+        self._channel: Any = None
+        self._process = 0
+
+    def send(self, payload: bytes, deadline: Deadline) -> bytes:
+        deadline = deadline.within(self._target.timeout)
+        call = (
+            self._open()
+            .unary_unary(self._method)
+            .future(payload, timeout=deadline.remaining, metadata=tuple(self._target.current_headers().items()))
+        )
+        try:
+            return self._result(call, deadline)
+        finally:
+            call.cancel()
+
+    def close(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None and self._process == os.getpid():
+            channel.close()
+
+    def _result(self, call: Any, deadline: Deadline) -> bytes:
+        while True:
+            try:
+                with suppress(self._grpc.FutureTimeoutError):
+                    body: bytes = call.result(timeout=deadline.step())
+                    return body
+            except self._grpc.FutureCancelledError:
+                raise Unavailable("the call was cancelled") from None
+            except self._grpc.RpcError as error:
+                raise _failure(error.code().name) from None
+
+    def _open(self) -> Any:
+        """Return the channel; a forked child never uses its parent's."""
+        if self._channel is None or self._process != os.getpid():
+            self._channel = self._new_channel()
+            self._process = os.getpid()
+        return self._channel
+
+    def _new_channel(self) -> Any:
+        options = (
+            ("grpc.max_receive_message_length", MAX_REPLY_BYTES),
+            ("grpc.enable_retries", 0),
+            ("grpc.max_reconnect_backoff_ms", 5000),
+            ("grpc.primary_user_agent", "oneiric"),
+        )
+        compression = getattr(self._grpc.Compression, "Gzip" if self._target.compression == "gzip" else "NoCompression")
+        authority = self._target.url.authority
+        if self._credentials is None:
+            return self._grpc.insecure_channel(authority, options=options, compression=compression)
+        return self._grpc.secure_channel(authority, self._credentials, options=options, compression=compression)
+
+
+def _failure(code: str) -> Exception:
+    text = f"the collector answered {code}"
+    return Unavailable(text) if code in _RETRYABLE_CODES else Refused(text)
+
+
+def _context(target: Target) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=target.certificate_file)
+    if target.client_certificate_file:
+        context.load_cert_chain(target.client_certificate_file, target.client_key_file)
+    return context
+
+
+def _credentials(grpc: Any, target: Target) -> Any:
+    files = (target.certificate_file, target.client_key_file, target.client_certificate_file)
+    return grpc.ssl_channel_credentials(*(Path(file).read_bytes() if file else None for file in files))
