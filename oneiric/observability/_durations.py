@@ -68,7 +68,8 @@ class Durations:
                 histogram.observe_sorted(values, total)
 
     def end(self) -> None:
-        """Take nothing any more."""
+        """Count what is there, and take nothing any more; under the lock."""
+        self.take()
         self.durations = None
 
     def forget(self) -> None:
