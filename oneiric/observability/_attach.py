@@ -202,6 +202,7 @@ class Telemetry:
         for _, stop in self._watched:
             stop()
         self._watched.clear()
+        self._sink.close()
 
     def exposition(self, *, ready: Callable[[], bool] | None = None) -> Exposition:
         """Return what answers requests for the metrics, to be served or mounted; *ready* answers for /readyz."""

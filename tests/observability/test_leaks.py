@@ -273,7 +273,7 @@ def test_the_interpreter_can_shut_down_during_a_scrape(wait: float, end: str) ->
     script = textwrap.dedent(INTERRUPTED.format(wait=wait, end=end))
     started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     assert time.monotonic() - started < 30  # far from the minute for which the collector hangs
     with socket.create_server(("127.0.0.1", json.loads(done.stdout))):
         pass
