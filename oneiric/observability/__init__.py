@@ -1,8 +1,19 @@
 """Every metric, log event and span, and what writes and serves them."""
 
+from oneiric.observability._access import ServerSecurity
 from oneiric.observability._apps import asgi_app, wsgi_app
 from oneiric.observability._attach import Telemetry, attach
+from oneiric.observability._limits import ServerLimits
 from oneiric.observability._server import MetricsServer
 from oneiric.observability.exposition import Exposition
 
-__all__ = ["Exposition", "MetricsServer", "Telemetry", "asgi_app", "attach", "wsgi_app"]
+__all__ = [
+    "Exposition",
+    "MetricsServer",
+    "ServerLimits",
+    "ServerSecurity",
+    "Telemetry",
+    "asgi_app",
+    "attach",
+    "wsgi_app",
+]

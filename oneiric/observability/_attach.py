@@ -153,7 +153,7 @@ class Telemetry:
 
     def exposition(self, *, ready: Callable[[], bool] | None = None) -> Exposition:
         """Return what answers requests for the metrics, to be served or mounted; *ready* answers for /readyz."""
-        return Exposition(self.registry, ready=ready, observers=self._observers)
+        return Exposition(self.registry, ready=ready, observers=self._observers, fallback=self.collector)
 
     def _unregister(self) -> None:
         with suppress(KeyError):  # whoever owns the registry may have removed it
