@@ -108,7 +108,7 @@ class Credentials:
 def _token(path: Path) -> bytes:
     token = read_secret(path, setting="bearer_token_file")
     if b" " in token:
-        raise ValueError(f"bearer_token_file = {str(path)!r}: one token without blanks expected")
+        raise ValueError(f"bearer_token_file (file {str(path)!r}): one token without blanks expected")
     return token
 
 
@@ -119,14 +119,14 @@ def _pair(user: bytes, path: Path) -> bytes:
 def _context(cert: Path, key: Path, authority: Path | None) -> ssl.SSLContext:
     for path, setting in ((cert, "tls_cert_file"), (key, "tls_key_file"), (authority, "tls_client_ca_file")):
         if path is not None and _PEM_MARK not in read_file(path, setting=setting):
-            raise ValueError(f"{setting} = {str(path)!r}: PEM expected")
+            raise ValueError(f"{setting} (file {str(path)!r}): PEM expected")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION  # it would let one connection keep the server computing
     try:
         context.load_cert_chain(cert, key, password=_no_passphrase)
     except (ssl.SSLError, OSError) as error:
-        names = f"tls_cert_file = {str(cert)!r}, tls_key_file = {str(key)!r}"
+        names = f"tls_cert_file (file {str(cert)!r}) and tls_key_file (file {str(key)!r})"
         raise ValueError(
             f"{names}: a certificate and its private key without a passphrase expected: {_reason(error)}"
         ) from error
@@ -139,7 +139,9 @@ def _require_clients_of(context: ssl.SSLContext, authority: Path) -> None:
     try:
         context.load_verify_locations(authority)
     except (ssl.SSLError, OSError) as error:
-        raise ValueError(f"tls_client_ca_file = {str(authority)!r}: certificates expected: {_reason(error)}") from error
+        raise ValueError(
+            f"tls_client_ca_file (file {str(authority)!r}): certificates expected: {_reason(error)}"
+        ) from error
     context.verify_mode = ssl.CERT_REQUIRED
 
 

@@ -47,9 +47,9 @@ def read_secret(path: Path, *, setting: str) -> bytes:
     """Return the one line that *path* holds; ValueError names *setting* and the file, never the secret."""
     text = read_file(path, setting=setting, limit=_MAX_SECRET_BYTES).removesuffix(b"\n").removesuffix(b"\r")
     if not text.strip():
-        raise ValueError(f"{setting} = {str(path)!r}: the file is empty; one line with the secret expected")
+        raise ValueError(f"{setting} (file {str(path)!r}): the file is empty; one line with the secret expected")
     if any(byte < 0x20 or byte == 0x7F for byte in text):  # noqa: PLR2004 - ASCII's control characters
-        raise ValueError(f"{setting} = {str(path)!r}: one line without control characters expected")
+        raise ValueError(f"{setting} (file {str(path)!r}): one line without control characters expected")
     return text
 
 
@@ -57,13 +57,13 @@ def read_file(path: Path, *, setting: str, limit: int = MAX_FILE_BYTES) -> bytes
     """Return the content of *path*; ValueError names *setting*, the file, and what is wrong with it."""
     try:
         if not path.is_file():
-            raise ValueError(f"{setting} = {str(path)!r}: {'not a file' if path.exists() else 'no such file'}")
+            raise ValueError(f"{setting} (file {str(path)!r}): {'not a file' if path.exists() else 'no such file'}")
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except OSError as error:
-        raise ValueError(f"{setting} = {str(path)!r}: cannot be read: {error.strerror}") from error
+        raise ValueError(f"{setting} (file {str(path)!r}): cannot be read: {error.strerror}") from error
     if len(content) > limit:
-        raise ValueError(f"{setting} = {str(path)!r}: longer than {limit} bytes")
+        raise ValueError(f"{setting} (file {str(path)!r}): longer than {limit} bytes")
     return content
 
 

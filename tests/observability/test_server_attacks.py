@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from attackers import ATTACKS
 from besieged import DESCRIPTORS, SERIES
-from certificates import write_certificate
+from certificates import make_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,8 @@ def besieged(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scraper
     tls = None
     arguments = ["60"]
     if request.param:
-        certificate = write_certificate(tmp_path / "server.pem")
+        certificate = tmp_path / "server.pem"
+        make_identity().write(certificate, certificate)
         tls = ssl.create_default_context(cafile=certificate)
         arguments.append(str(certificate))
     command = [sys.executable, str(TESTS / "besieged.py"), *arguments]
