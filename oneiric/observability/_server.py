@@ -12,10 +12,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from oneiric.core._background import Background
 from oneiric.core._forks import renew_after_fork
 from oneiric.core.redaction import describe
 from oneiric.observability._access import Credentials, ServerSecurity, tls_of
-from oneiric.observability._background import Background
 from oneiric.observability._limits import ServerLimits
 from oneiric.observability._reception import Reception
 from oneiric.observability.events import MetricsServerExposed, MetricsServerFailed, MetricsServerStarted

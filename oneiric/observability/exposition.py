@@ -13,9 +13,9 @@ from prometheus_client import Metric
 from prometheus_client.exposition import generate_latest as text_exposition
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_exposition
 
+from oneiric.core._background import Background
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
-from oneiric.observability._background import Background
 from oneiric.observability._flights import Flights
 from oneiric.observability._negotiation import accepts_gzip, prefers_openmetrics, wanted_names
 from oneiric.observability.events import ScrapeFailed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oneiric.observability._background import MAX_WAITING, Background
+from oneiric.core._background import MAX_WAITING, Background
 from oneiric.observability._flights import CROWD, Flights
 
 if TYPE_CHECKING:

@@ -7,8 +7,6 @@ import gzip
 import http.client
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -441,35 +439,3 @@ def test_a_bound_must_be_positive(option: str, value: float) -> None:
     """A bound that would refuse everything is refused itself, by name."""
     with pytest.raises(ValueError, match=f"must be positive: {option}={value}"):
         ServerLimits(**{option: value})  # type: ignore[arg-type]
-
-
-SCRIPT = """
-import http.client, os, socket, sys
-from prometheus_client import CollectorRegistry
-from oneiric.observability._server import MetricsServer
-from oneiric.observability.exposition import Exposition
-
-server = MetricsServer(Exposition(CollectorRegistry()), address="127.0.0.1:0")
-assert server.start()
-hanging = socket.create_connection(("127.0.0.1", server.port))
-hanging.sendall(b"GET")
-"""
-FORKED = """
-child = os.fork()
-if child == 0:
-    server.stop()
-    os._exit(0)
-assert os.waitpid(child, 0)[1] == 0
-connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-connection.request("GET", "/livez")
-print(connection.getresponse().status)
-"""
-
-
-@pytest.mark.parametrize(("script", "printed"), [(SCRIPT, ""), (SCRIPT + FORKED, "200\n")])
-def test_neither_exit_nor_fork_hangs(script: str, printed: str) -> None:
-    """With a client hanging, a process ends at once and prints nothing; a child that stops its copy ends only that."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=30, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, printed, "")
