@@ -139,6 +139,11 @@ class PrometheusSink(Collector):
 
         return remove
 
+    def close(self) -> None:
+        """Count what waits, and let go of the runtimes that reported; they may be attached again."""
+        self._backlog.count(wait=True)
+        self._backlog.alone(partial(self._drop_batches, {}), wait=True)
+
     def collect(self) -> Iterator[MetricFamily]:
         """Yield every family of the catalogue; a source that raises is reported and left out."""
         yield from map(SnapshotFamily, self.snapshots())
