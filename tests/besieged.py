@@ -12,14 +12,13 @@ from oneiric.core.observers import Observers
 from oneiric.observability import Exposition, MetricsServer, ServerSecurity
 
 DESCRIPTORS = 1024
-SERIES = 3000
 
 
-def page() -> CollectorRegistry:
-    """Return a registry with :data:`SERIES` series."""
+def page(series: int) -> CollectorRegistry:
+    """Return a registry with so many series."""
     registry = CollectorRegistry()
     swaps = Counter("swaps", "Swaps.", ["key", "provider"], registry=registry)
-    for number in range(SERIES):
+    for number in range(series):
         swaps.labels(f"key-{number}", f"provider-{number % 7}").inc()
     return registry
 
@@ -37,13 +36,13 @@ class Printing:
         sys.stderr.write(f"{event}\n")
 
 
-def main(seconds: str, certificate: str = "") -> None:
+def main(seconds: str, series: str, certificate: str = "") -> None:
     """Serve for *seconds*, with TLS where there is a file that holds *certificate* and key; print the port."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     observers = Observers()
     observers.add(Printing())  # type: ignore[arg-type]
     security = ServerSecurity(tls_cert_file=certificate, tls_key_file=certificate) if certificate else None
-    server = MetricsServer(Exposition(page(), observers=observers), address="127.0.0.1:0", security=security)
+    server = MetricsServer(Exposition(page(int(series)), observers=observers), address="127.0.0.1:0", security=security)
     assert server.start()
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
