@@ -19,6 +19,8 @@ from attackers import ATTACKS
 from besieged import DESCRIPTORS
 from certificates import make_identity
 
+from oneiric.observability import ServerLimits
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -99,13 +101,22 @@ class Scraper:
         return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=self.tls)
 
 
+@dataclass(frozen=True)
+class Host:
+    """What kind of host is attacked."""
+
+    series: int = SERIES
+    connections: int = ServerLimits().max_connections
+    tls: bool = False
+
+
 @pytest.fixture
 def besieged(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scraper]:
-    """A server in a process of its own, with so many series and with TLS if the parameters say so, and its scraper."""
-    series, with_tls = request.param
+    """A server in a process of its own, as the parameter describes it, and its scraper."""
+    host: Host = request.param
     tls = None
-    arguments = ["60", str(series)]
-    if with_tls:
+    arguments = ["60", str(host.series), str(host.connections)]
+    if host.tls:
         certificate = tmp_path / "server.pem"
         make_identity().write(certificate, certificate)
         tls = ssl.create_default_context(cafile=certificate)
@@ -171,7 +182,10 @@ WITH_TLS = {"silent_handshake"}
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("besieged", "name"),
-    [pytest.param((SERIES, name in WITH_TLS), name, id=name) for name in ATTACKS],
+    [
+        *(pytest.param(Host(tls=name in WITH_TLS), name, id=name) for name in ATTACKS),
+        pytest.param(Host(connections=100_000), "idle", id="idle, and more allowed than there are descriptors"),
+    ],
     indirect=["besieged"],
 )
 def test_an_attack_is_withstood(besieged: Scraper, name: str) -> None:
@@ -190,7 +204,7 @@ def test_an_attack_is_withstood(besieged: Scraper, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("besieged", [(CROWD_SERIES, False)], indirect=True)
+@pytest.mark.parametrize("besieged", [Host(series=CROWD_SERIES)], indirect=True)
 def test_fifty_scrapers_at_once_share_a_rendering(besieged: Scraper) -> None:
     """At least 500 whole pages a second, 99 of 100 within 150 ms; the best of three, as others use the machine too."""
     figures = [scraped(besieged.port) for _ in range(3)]
