@@ -301,7 +301,13 @@ def test_nothing_of_a_request_is_reflected(serve: Serve, request_bytes: bytes) -
 
 
 @settings(deadline=None, max_examples=300)
-@given(head=st.one_of(st.binary(), st.lists(st.sampled_from(PIECES)).map(b"".join)))
+@given(
+    head=st.one_of(
+        st.binary(),
+        st.lists(st.sampled_from(PIECES)).map(b"".join),
+        st.lists(st.sampled_from(PIECES)).map(lambda lines: b"\r\n".join([b"GET / HTTP/1.1", *lines])),
+    )
+)
 def test_any_head_is_understood_or_refused(head: bytes) -> None:
     """No bytes make the parser raise anything but a refusal, which is a client's error."""
     status, path = 0, ""
