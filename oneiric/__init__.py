@@ -6,11 +6,12 @@ What stands here is imported when it is first used, so that a command pays for w
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from oneiric._version import __version__
-
+TYPE_CHECKING = False  # type checkers take it for that of typing, which would take longer to import than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
+    from oneiric._version import __version__
     from oneiric.core.activity import DomainActivity, DomainActivityStore
     from oneiric.core.config import OneiricSettings, load_settings
     from oneiric.core.lifecycle import LifecycleError, LifecycleHooks, LifecycleManager, LifecycleSafetyOptions
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "oneiric._version": ("__version__",),
     "oneiric.core.activity": ("DomainActivity", "DomainActivityStore"),
     "oneiric.core.config": ("OneiricSettings", "load_settings"),
     "oneiric.core.lifecycle": ("LifecycleError", "LifecycleHooks", "LifecycleManager", "LifecycleSafetyOptions"),

@@ -7,6 +7,8 @@ from support import Clock, Recorder
 
 from oneiric.core.observers import Observers
 
+pytest_plugins = ["pytester"]
+
 
 @pytest.fixture
 def clock() -> Clock:

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 import urllib.parse
 import urllib.request
@@ -60,6 +61,12 @@ def get(url: str, headers: dict[str, str] | None = None) -> str:
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=10) as response:
         text: str = response.read().decode()
         return text
+
+
+def run_script(code: str, *arguments: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+    """Run *code* in an interpreter of its own and return how it ended, with what it printed."""
+    command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
 
 
 @dataclass

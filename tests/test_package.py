@@ -36,6 +36,30 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert oneiric.__version__ == version("oneiric")
 
 
+def test_importing_the_package_imports_nothing_else() -> None:
+    """`import oneiric` loads itself and what importing takes, and no module of its own before a name is used."""
+    program = "import importlib, sys; before = set(sys.modules); import oneiric; print(*set(sys.modules) - before)"
+    assert set(run(program).split()) - {"__future__"} == {"oneiric"}
+
+
+def test_the_help_needs_no_runtime() -> None:
+    """`oneiric --help` loads the command line alone: no settings, no runtime, no metadata of the installation."""
+    program = """
+import contextlib, io, sys
+from oneiric.cli import main
+sys.argv[1:] = ["--help"]
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    main()
+print(*(name for name in sys.modules if name.partition(".")[0] == "oneiric"))
+"""
+    assert set(run(program).split()) == {"oneiric", "oneiric.cli", "oneiric.cli.app"}
+
+
+def run(program: str) -> str:
+    """Return what *program* prints in an interpreter of its own."""
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+
+
 def test_without_arguments_the_command_explains_itself() -> None:
     """`oneiric` alone prints its help and ends with 0."""
     printed = subprocess.run([sys.executable, "-m", "oneiric"], check=True, capture_output=True, text=True)

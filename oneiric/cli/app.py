@@ -9,8 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from oneiric._version import __version__
-
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended before it could handle that itself."""
 
@@ -51,7 +49,7 @@ def root(
 ) -> None:
     """Resolve, hot-swap and observe the providers of a running process."""
     if show_version:
-        typer.echo(f"oneiric {__version__}")
+        _print_version()
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -86,6 +84,12 @@ def demo(  # noqa: PLR0913 - one parameter an option
         )
     except KeyboardInterrupt:  # before or after the demonstration handles it itself
         raise typer.Exit(0) from None
+
+
+def _print_version() -> None:
+    from oneiric import __version__  # noqa: PLC0415 - looked up in the metadata of the installation, which takes long
+
+    typer.echo(f"oneiric {__version__}")
 
 
 def _demo(**options: Any) -> None:

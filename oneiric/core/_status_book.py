@@ -188,8 +188,11 @@ class StatusBook:
 
     def _count_swap(self, domain: str, change: int) -> None:
         with self._lock:
-            self._swaps[domain] += change
-            self._swaps += Counter()  # forgets what is zero
+            count = self._swaps[domain] + change
+            if count:
+                self._swaps[domain] = count
+            else:
+                del self._swaps[domain]
 
     def _change(self, component: Component, **changes: Any) -> None:
         with self._lock:
@@ -200,6 +203,8 @@ class StatusBook:
         self._save(component)
 
     def _save(self, component: Component) -> None:
+        if self._path is None and self._file is None:
+            return
         with self._reporting(), self._file_lock:
             if (file := self._open()) is None:
                 return

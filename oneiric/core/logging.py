@@ -55,6 +55,7 @@ __all__ = [
     "event_logger",
     "get_logger",
     "is_enabled",
+    "json_logger",
     "log_failures",
     "scoped_log_context",
 ]
@@ -129,7 +130,12 @@ def event_logger(name: str) -> BoundLogger:
     """
     if structlog.is_configured():
         return cast("BoundLogger", structlog.get_logger(name))
-    return structlog.stdlib.BoundLogger(logging.getLogger(name), processors=_unconfigured_processors(), context={})
+    return json_logger(logging.getLogger(name))
+
+
+def json_logger(logger: logging.Logger) -> BoundLogger:
+    """Return what gives *logger* one JSON object for each event as the message, however structlog is configured."""
+    return structlog.stdlib.BoundLogger(logger, processors=_unconfigured_processors(), context={})
 
 
 def is_enabled(logger: Any, level: int) -> bool:

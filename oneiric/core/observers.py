@@ -97,7 +97,8 @@ class Observers:
         self._lock = threading.RLock()
         self._telling_failure = threading.local()
         self._observers: tuple[Observer, ...] = ()
-        self.audience = _Table(self, ())
+        self.audience = object()
+        self._table = _Table(self, ())
         renew_after_fork(self._renew)
 
     @property
@@ -125,11 +126,11 @@ class Observers:
 
     def wants(self, event_type: type[Event]) -> bool:
         """Whether anybody wants events of *event_type*; one look-up."""
-        return bool(self.audience[event_type])
+        return bool(self._table[event_type])
 
     def notify(self, event: Event) -> None:
         """Tell *event* to whoever wants it; never raises what an observer raises."""
-        for receiver, sink in self.audience[type(event)]:
+        for receiver, sink in self._table[type(event)]:
             try:
                 receiver(event)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
@@ -140,8 +141,8 @@ class Observers:
 
         Their durations go into its batch, unless its ``when`` is true or the batch takes none: then the event is told.
         """
-        audience = self.audience
-        receivers: list[object] = [receiver for receiver, _ in audience[type(event)]]
+        audience = self.audience  # looked at first: who comes meanwhile makes the teller an old one
+        receivers: list[object] = [receiver for receiver, _ in self._table[type(event)]]
         steady = [receiver for receiver in receivers if not isinstance(receiver, Occasional)]
         occasional = [receiver.when for receiver in receivers if isinstance(receiver, Occasional)]
         if len(steady) != 1 or not isinstance(steady[0], Batching):
@@ -176,7 +177,7 @@ class Observers:
     def start(self, operation: Operation) -> list[tuple[Scope, str]]:
         """Tell that *operation* starts and return the scopes to end it with; for :class:`Running`."""
         scopes: list[tuple[Scope, str]] = []
-        for receiver, sink in self.audience[type(operation)]:
+        for receiver, sink in self._table[type(operation)]:
             try:
                 scope = receiver(operation)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
@@ -208,7 +209,8 @@ class Observers:
         table = _Table(self, observers)
         for event_type in _subclasses(Event):
             table[event_type]  # asks the observers
-        self.audience = table
+        self._table = table
+        self.audience = object()
         self.silent = not observers
 
     def _renew(self) -> None:

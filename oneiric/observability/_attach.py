@@ -12,10 +12,10 @@ from oneiric.observability._exporting import Exporters
 from oneiric.observability._isolation import IsolatedCollector, own_registry
 from oneiric.observability._logs import DEFAULT_RATE_LIMIT_SECONDS, LogSink
 from oneiric.observability._prometheus import DEFAULT_SERIES_BUDGET, PrometheusSink
-from oneiric.observability._tracing import TracingSink
+from oneiric.observability._tracing import TracingSink, recording_trace
 from oneiric.observability._worker import STOP_SECONDS
 from oneiric.observability.catalogue import CATALOGUE
-from oneiric.observability.exposition import Exposition
+from oneiric.observability.exposition import DEFAULT_REUSE_SECONDS, DEFAULT_TIMEOUT_SECONDS, Exposition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -76,7 +76,7 @@ def attach(  # noqa: PLR0913 - published
         known.add(*targets)
         return known
     observers = seams[0]
-    sink = PrometheusSink(CATALOGUE, observers, version=__version__, series_budget=series_budget)
+    sink = PrometheusSink(CATALOGUE, observers, version=__version__, series_budget=series_budget, trace=recording_trace)
     sinks: list[Sink] = [sink, LogSink(CATALOGUE, observers, rate_limit=log_rate_limit)]
     collector = IsolatedCollector(sink, name=sink.name, observers=observers)
     registry = own_registry(observers) if registry is None else registry
@@ -202,10 +202,24 @@ class Telemetry:
         for _, stop in self._watched:
             stop()
         self._watched.clear()
+        self._sink.close()
 
-    def exposition(self, *, ready: Callable[[], bool] | None = None) -> Exposition:
-        """Return what answers requests for the metrics, to be served or mounted; *ready* answers for /readyz."""
-        return Exposition(self.registry, ready=ready, observers=self._observers)
+    def exposition(
+        self,
+        *,
+        ready: Callable[[], bool] | None = None,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        reuse: float = DEFAULT_REUSE_SECONDS,
+    ) -> Exposition:
+        """Return what answers requests for the metrics, to be served or mounted; for the arguments see there."""
+        return Exposition(
+            self.registry,
+            ready=ready,
+            observers=self._observers,
+            fallback=self.collector,
+            timeout=timeout,
+            reuse=reuse,
+        )
 
     def _unregister(self) -> None:
         with suppress(KeyError):  # whoever owns the registry may have removed it

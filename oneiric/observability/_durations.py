@@ -38,6 +38,11 @@ class Durations:
         self._histograms = histograms
         self._count = count
 
+    @property
+    def waiting(self) -> int:
+        """How many durations there are."""
+        return len(self.durations or ())
+
     def full(self) -> None:
         """Count what is there, or leave it to whoever counts now."""
         self._count(self)
@@ -63,13 +68,19 @@ class Durations:
                 histogram.observe_sorted(values, total)
 
     def end(self) -> None:
-        """Take nothing any more."""
+        """Count what is there, take nothing any more, and let go of everything; under the lock."""
+        self.take()
         self.durations = None
+        self._counters, self._histograms, self._count = (), (), _ignore
 
     def forget(self) -> None:
         """Forget what waits; in a child of a fork, whose parent counts it."""
         if self.durations is not None:
             self.durations = []
+
+
+def _ignore(_: Durations) -> None:
+    pass
 
 
 def _scaled(values: list[float], scale: float) -> list[float]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
-
 from oneiric.core.events import Operation
 
 if TYPE_CHECKING:
@@ -21,8 +19,7 @@ def path_of(event_type: type[Event | State], name: str) -> str:
     """Return the attribute path of field *name*; an operation is read from the record of how it finished."""
     if not issubclass(event_type, Operation):
         return name
-    own = {field.name for field in msgspec.structs.fields(event_type)}
-    return f"operation.{name}" if name in own else name
+    return f"operation.{name}" if name in event_type.__struct_fields__ else name
 
 
 def getter(event_type: type[Event | State], name: str) -> Getter:

@@ -46,6 +46,7 @@ class LogSink:
         observers: The seam through which the sink reports what it wrote and suppressed.
         rate_limit: Seconds in which a rate-limited event is written at most once for a subject; 0 writes all.
         clock: Monotonic seconds; measures the rate limit.
+        logger: Asked for the logger of a name each time a line is written; it has a method for each level.
     """
 
     name = "log"
@@ -57,11 +58,13 @@ class LogSink:
         *,
         rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        logger: Callable[[str], Any] = event_logger,
     ) -> None:
         self._catalogue = catalogue
         self._observers = observers
         self._rate_limit = rate_limit
         self._clock = clock
+        self._logger = logger
         self._lost = _lost()
 
     def receiver(self, event_type: type[Event]) -> Receiver | None:
@@ -77,16 +80,15 @@ class LogSink:
             {phase: _sequence([self._writer(signal, log) for log in logs if phase in log.on]) for phase in phases}
         )
 
-    @staticmethod
-    def _enabled(signal: Signal, log: Log) -> bool:
-        return is_enabled(event_logger(LOGGER_PREFIX + signal.area), _LEVELS[log.level])
+    def _enabled(self, signal: Signal, log: Log) -> bool:
+        return is_enabled(self._logger(LOGGER_PREFIX + signal.area), _LEVELS[log.level])
 
     def _writer(self, signal: Signal, log: Log) -> Write:
         write = self._write(signal, log)
         return self._limited(signal, log, write) if log.limited and self._rate_limit > 0 else write
 
     def _write(self, signal: Signal, log: Log) -> Write:
-        logger_name, observers = LOGGER_PREFIX + signal.area, self._observers
+        logger, logger_name, observers = self._logger, LOGGER_PREFIX + signal.area, self._observers
         told = own.LogWritten(event=log.name, level=log.level)
         common = _getters(signal, [name for name in COMMON_FIELDS if name in signal.fields])
         further = _getters(signal, log.fields)
@@ -95,7 +97,7 @@ class LogSink:
             fields = {name: value for name, get in common if (value := get(event)) != ""}
             fields.update(log.const)
             fields.update((name, get(event)) for name, get in further)
-            getattr(event_logger(logger_name), log.level)(log.name, **fields)
+            getattr(logger(logger_name), log.level)(log.name, **fields)
             observers.notify(told)
 
         def write_and_look(event: Any) -> None:

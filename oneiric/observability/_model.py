@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-import msgspec
-
 from oneiric.core.events import Event, Finished, Operation, State
 
 if TYPE_CHECKING:
@@ -165,9 +163,9 @@ class Signal:
     @property
     def fields(self) -> frozenset[str]:
         """The names that labels and log fields of this signal can take values from."""
-        names = {item.name for item in msgspec.structs.fields(self.event)}
+        names = {*self.event.__struct_fields__}
         if issubclass(self.event, Operation):
-            names |= {item.name for item in msgspec.structs.fields(Finished)} - {"operation"}
+            names |= {*Finished.__struct_fields__} - {"operation"}
         if "duration" in names:
             names.add("duration_ms")
         return frozenset(names)

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from oneiric.core.observers import Observers, Receiver, Stateful
     from oneiric.observability._model import Metric
 
+MAX_DURATIONS = 16_384
+"""Durations of one component that may wait while another thread counts; over that, who resolves waits for its turn."""
+
 DEFAULT_SERIES_BUDGET = 2000
 """Label sets a metric may have before further ones are folded."""
 
@@ -90,6 +93,7 @@ class PrometheusSink(Collector):
         self._broken: deque[Exception] = deque(maxlen=_MAX_BROKEN)
         self._folded: dict[str, int] = {}
         self._full: set[str] = set()
+        self._settling = False
         self._gauges_folded: dict[str, int] = {}
         self._departed = Departed()
         self._build = own.BuildState(
@@ -134,6 +138,11 @@ class PrometheusSink(Collector):
                 self._sources = tuple(pair for pair in self._sources if pair[1] is not source)
 
         return remove
+
+    def close(self) -> None:
+        """Count what waits, and let go of the runtimes that reported; they may be attached again."""
+        self._backlog.count(wait=True)
+        self._backlog.alone(partial(self._drop_batches, {}), wait=True)
 
     def collect(self) -> Iterator[MetricFamily]:
         """Yield every family of the catalogue; a source that raises is reported and left out."""
@@ -225,7 +234,7 @@ class PrometheusSink(Collector):
                 del self._batches[key]
 
     def _count_batch(self, batch: Durations) -> None:
-        self._backlog.alone(batch.take, wait=False)
+        self._backlog.alone(batch.take, wait=batch.waiting >= MAX_DURATIONS)
 
     def _count_everything(self) -> None:
         self._backlog.count(wait=True)
@@ -249,19 +258,21 @@ class PrometheusSink(Collector):
         self._folded[name] = self._folded.get(name, 0) + 1
 
     def _settle(self) -> None:
-        """Tell what came up while counting, when the lock is free again."""
-        if self._broken:
+        """Tell what came up while counting, when the lock is free again; what comes up meanwhile, the next time."""
+        if self._settling or not (self._broken or self._folded):
+            return
+        self._settling = True
+        try:
             with self._backlog.lock:
-                broken = list(self._broken)
+                broken, folded = list(self._broken), self._folded.copy()
                 self._broken.clear()
+                self._folded.clear()
             for error in broken:
                 self._observers.hook_failed(self.name, error)
-        if self._folded:
-            with self._backlog.lock:
-                folded = self._folded.copy()
-                self._folded.clear()
             for name, samples in folded.items():
                 self._tell_folded(name, samples)
+        finally:
+            self._settling = False
 
     def _tell_folded(self, name: str, samples: int) -> None:
         if samples <= 0:
@@ -329,6 +340,7 @@ class PrometheusSink(Collector):
         self._broken.clear()
         self._folded.clear()
         self._gauges_folded.clear()
+        self._settling = False
 
 
 class _EndingReceiver:

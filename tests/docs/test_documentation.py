@@ -19,6 +19,7 @@ FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 RUN_ELSEWHERE = {
     "pip install uv": ".ci/run",
     "uv run oneiric demo": "tests/e2e/test_demo.py",
+    "uv run --group bench python -m benchmarks": "tests/test_benchmarks.py",
     "uv run pytest": ".ci/run",
     "uv run ruff check .": ".ci/run",
     "uv run ruff format .": ".ci/run",
@@ -38,14 +39,36 @@ def fences(language: str) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("document", "program"), fences("python"))
+PROGRAMS = [fence for fence in fences("python") if "def test_" not in fence[1]]
+TESTS = [fence for fence in fences("python") if "def test_" in fence[1]]
+
+
+@pytest.mark.parametrize(("document", "program"), PROGRAMS)
 def test_a_program_runs(document: str, program: str, tmp_path: Path) -> None:
-    """Each Python fence runs as it stands, without a warning."""
+    """Each Python fence without tests runs as it stands, without a warning."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, ""), document
     assert done.stdout
+
+
+def test_the_tests_shown_pass(tmp_path: Path) -> None:
+    """Each Python fence with tests passes under pytest, as a module of its own and without a warning."""
+    assert TESTS
+    for number, (_, text) in enumerate(TESTS):
+        (tmp_path / f"test_shown_{number}.py").write_text(text, encoding="utf-8")
+    options = ["-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function", "-q"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = sum(text.count("def test_") for _, text in TESTS)
+    assert f"{shown} passed" in done.stdout
 
 
 def test_every_command_is_run_somewhere() -> None:
@@ -73,10 +96,13 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_settings_named_in_documents_exist() -> None:
     """Each setting that the table of bounds names is a field of the settings."""
     table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Bounds")[2]
-    named = re.findall(r"`([a-z_]+)\.([a-z_*]+)`", table)
+    named = re.findall(r"`([a-z_]+(?:\.[a-z_*]+)+)`", table)
     assert named
-    for section, name in named:
-        model = OneiricSettings.model_fields[section].annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        assert any(re.fullmatch(name.replace("*", ".*"), field) for field in model.model_fields), f"{section}.{name}"
+    for setting in named:
+        model: object = OneiricSettings
+        for name in setting.split("."):
+            assert isinstance(model, type)
+            assert issubclass(model, BaseModel)
+            fields = [field for field in model.model_fields if re.fullmatch(name.replace("*", ".*"), field)]
+            assert fields, setting
+            model = model.model_fields[fields[0]].annotation

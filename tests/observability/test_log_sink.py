@@ -13,7 +13,7 @@ import structlog
 from opentelemetry.sdk.trace import TracerProvider
 
 from oneiric.core import events
-from oneiric.core.logging import configure_logging
+from oneiric.core.logging import configure_logging, json_logger
 from oneiric.observability import attach
 from oneiric.observability import events as own
 from oneiric.observability._logs import MAX_LIMITED_SUBJECTS, LogSink
@@ -130,6 +130,16 @@ def test_a_disabled_level_is_absent_from_dispatch(observers: Observers, lines: L
     lines.at(logging.DEBUG)
     observers.refresh()
     assert observers.wants(events.Resolved)
+
+
+def test_the_loggers_may_be_somebody_elses(observers: Observers, lines: Lines) -> None:
+    """A sink that is given loggers writes to those, from the level that they say, and to no other."""
+    stream, logger = io.StringIO(), logging.Logger("aside", logging.DEBUG)  # noqa: LOG001 - one that nobody else has
+    logger.addHandler(logging.StreamHandler(stream))
+    add_sink(observers, logger=lambda _: json_logger(logger))
+    observers.notify(PAUSED)
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["domain-paused"]
+    assert lines.read == []
 
 
 def test_lines_are_counted(observers: Observers, recorder: Recorder, lines: Lines) -> None:

@@ -1,0 +1,71 @@
+"""What importing the package and asking the command for help take, as programs of their own.
+
+Byte code is kept, as it is for whatever is installed, in a directory of the benchmark's.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks._measure import in_turns, once
+from benchmarks._report import Row
+
+if TYPE_CHECKING:
+    from benchmarks._measure import Effort, Ratios, Subject
+
+ROWS = (
+    Row(name="import", what="import oneiric vs python -c pass", at_least=4, aim=2),
+    Row(name="help", what="oneiric --help vs that of an empty Typer app", at_least=1.5, aim=1.2),
+    Row(name="help-module", what="python -m oneiric --help vs the empty Typer app"),
+)
+
+EMPTY = """
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def one() -> None:
+    pass
+
+
+@app.command()
+def two() -> None:
+    pass
+
+
+if __name__ == "__main__":
+    app()
+"""
+
+
+def measure(effort: Effort) -> Ratios:
+    """Return the ratios of every row."""
+    with tempfile.TemporaryDirectory() as directory:
+        empty = Path(directory) / "empty.py"
+        empty.write_text(EMPTY, encoding="utf-8")
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment["PYTHONPYCACHEPREFIX"] = directory
+        subjects = {
+            "pass": _program(environment, sys.executable, "-c", "pass"),
+            "import": _program(environment, sys.executable, "-c", "import oneiric"),
+            "empty": _program(environment, sys.executable, str(empty), "--help"),
+            "command": _program(environment, str(Path(sys.executable).with_name("oneiric")), "--help"),
+            "module": _program(environment, sys.executable, "-m", "oneiric", "--help"),
+        }
+        rounds = list(in_turns(subjects, effort.rounds))
+    return {
+        "import": [r["import"] / r["pass"] for r in rounds],
+        "help": [r["command"] / r["empty"] for r in rounds],
+        "help-module": [r["module"] / r["empty"] for r in rounds],
+    }
+
+
+def _program(environment: dict[str, str], *command: str) -> Subject:
+    return once(lambda: subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True))

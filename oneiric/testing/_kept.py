@@ -1,0 +1,44 @@
+"""A bounded memory of what was told, that can say what came after a moment."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+from oneiric.core._forks import renew_after_fork
+
+T = TypeVar("T")
+
+MAX_KEPT = 10_000
+"""How many records are kept; of more the oldest are let go."""
+
+
+class Kept(Generic[T]):
+    """The last *limit* records. Thread-safe, also in a finaliser or signal handler, and in a forked child."""
+
+    def __init__(self, limit: int = MAX_KEPT) -> None:
+        self._records: deque[T] = deque(maxlen=limit)
+        self._count = 0
+        self._renew()
+        renew_after_fork(self._renew)
+
+    @property
+    def count(self) -> int:
+        """How many there ever were: the mark of this moment, for :meth:`since`."""
+        return self._count
+
+    def append(self, record: T) -> None:
+        """Keep *record*."""
+        with self._lock:
+            self._records.append(record)
+            self._count += 1
+
+    def since(self, mark: int) -> tuple[list[T], int]:
+        """Return the records that came after *mark*, the oldest first, and how many of those were let go."""
+        with self._lock:
+            first = self._count - len(self._records)
+            return list(self._records)[max(0, mark - first) :], max(0, first - mark)
+
+    def _renew(self) -> None:
+        self._lock = threading.RLock()

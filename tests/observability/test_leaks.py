@@ -1,0 +1,279 @@
+"""Telemetry comes and goes without leaving a thread, a descriptor, a series or an object behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import weakref
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from oneiric.core.config import OneiricSettings
+from oneiric.core.events import CacheState, State
+from oneiric.core.resolution import Candidate, Resolver
+from oneiric.observability import MetricsServer, Telemetry, attach
+from oneiric.runtime.orchestrator import RuntimeOrchestrator
+
+ROUNDS = 10
+
+
+class Process:
+    """How many threads and descriptors this process has, and what it has more than when this was made."""
+
+    def __init__(self) -> None:
+        self._threads, self._descriptors = self._counted()
+
+    def assert_nothing_left(self) -> None:
+        """Fail if after a second there is a thread or a descriptor that was not there before."""
+        deadline = time.monotonic() + 1.0
+        while self._more() != ([], []) and time.monotonic() < deadline:
+            time.sleep(0.01)  # a connection's other end closes when its thread gets to it
+        assert self._more() == ([], [])
+
+    def _more(self) -> tuple[list[str], list[str]]:
+        threads, descriptors = self._counted()
+        new = [descriptors[number] for number in descriptors.keys() - self._descriptors.keys()]
+        return [thread.name for thread in threads - self._threads], new
+
+    @staticmethod
+    def _counted() -> tuple[set[threading.Thread], dict[str, str]]:
+        found = {}
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):  # the one that lists them
+                found[descriptor.name] = str(descriptor.readlink())
+        return set(threading.enumerate()), found
+
+
+@pytest.fixture
+def process() -> Process:
+    """The process as it is before the test."""
+    return Process()
+
+
+def alive(kind: type) -> int:
+    """Return how many objects of *kind* there are."""
+    gc.collect()
+    return sum(type(found) is kind for found in gc.get_objects())
+
+
+def candidate(key: str = "cache", provider: str = "memory") -> Candidate:
+    """Return a candidate for an adapter."""
+    return Candidate(domain="adapter", key=key, provider=provider, factory=dict)
+
+
+def settings(directory: Path) -> OneiricSettings:
+    """Return settings of a runtime in *directory* that serves its metrics on a free port."""
+    observability = {"metrics_address": "127.0.0.1:0", "probe_interval": None}
+    return OneiricSettings.model_validate({"cache_dir": str(directory), "observability": observability})
+
+
+def series(telemetry: Telemetry) -> int:
+    """Return how many series the metrics of the catalogue have, but for those that count the series themselves."""
+    return sum(len(rows) for name, rows in telemetry.samples().items() if not name.startswith("oneiric_observability"))
+
+
+def scrape(server: MetricsServer | None) -> str:
+    """Return what a server exposes."""
+    assert server is not None
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def test_attaching_twice_and_detaching_leaves_nothing(process: Process) -> None:
+    """However often telemetry is attached, attached again and detached, nothing of it is left in the process."""
+    resolver, registry = Resolver(), CollectorRegistry()
+    resolver.register(candidate())
+    before = alive(Telemetry)
+    for _ in range(ROUNDS):
+        _attach_twice(resolver, registry)
+    assert resolver.observers.attached == ()
+    assert list(registry.collect()) == []
+    assert alive(Telemetry) == before
+    process.assert_nothing_left()
+
+
+def _attach_twice(resolver: Resolver, registry: CollectorRegistry) -> None:
+    telemetry = attach(resolver, registry=registry)
+    assert attach(resolver, registry=registry) is telemetry
+    resolver.resolve("adapter", "cache")
+    telemetry.detach()
+    telemetry.detach()
+
+
+def test_a_second_runtime_has_nothing_of_the_first(process: Process) -> None:
+    """What was detached from one runtime and attached to another shows the other, and lets the first one go."""
+    registry = CollectorRegistry()
+    first, second = Resolver(), Resolver()
+    first.register(candidate("first"))
+    second.register(candidate("second"))
+    detached = attach(first, registry=registry)
+    detached.detach()
+    gone = weakref.ref(first)
+    del first
+    with attach(second, registry=registry) as telemetry:
+        second.resolve("adapter", "second")
+        keys = {labels.get("key") for rows in telemetry.samples().values() for labels, _ in rows}
+    gc.collect()
+    assert (gone(), keys - {None}) == (None, {"second"})
+    assert detached.registry is registry  # it is alive itself
+    process.assert_nothing_left()
+
+
+class Part:
+    """Something with a gauge of its own."""
+
+    def states(self) -> list[State]:
+        """Return that one cache was measured."""
+        return [CacheState(limit_bytes=1)]
+
+
+def test_what_was_removed_from_telemetry_is_let_go() -> None:
+    """A part that is no longer read has no series, and is not kept alive by the telemetry that stays."""
+    with attach(Resolver()) as telemetry:
+        before, part = series(telemetry), Part()
+        telemetry.add(part)
+        telemetry.add(part)
+        assert series(telemetry) == before + 1
+        gone = weakref.ref(part)
+        telemetry.remove(part)
+        telemetry.remove(part)
+        del part
+        gc.collect()
+        assert (gone(), series(telemetry)) == (None, before)
+
+
+def test_series_go_with_their_components() -> None:
+    """Components that come and go, many times as many as there ever are at once, leave the series there were."""
+    resolver = Resolver()
+    with attach(resolver) as telemetry:
+        resolver.register(candidate("stays"))
+        resolver.resolve("adapter", "stays")
+        before = series(telemetry)
+        for number in range(ROUNDS * 50):
+            resolver.register(candidate(f"key-{number}"))
+            resolver.resolve("adapter", f"key-{number}")
+            resolver.unregister("adapter", f"key-{number}", "memory")
+        assert series(telemetry) == before
+
+
+def test_a_server_that_starts_and_stops_leaves_nothing(process: Process) -> None:
+    """Servers that are started, scraped, left with an open connection and stopped leave no thread or descriptor."""
+    with attach(Resolver()) as telemetry:
+        server = MetricsServer(telemetry.exposition(), address="127.0.0.1:0")
+        for _ in range(ROUNDS):
+            with server, socket.create_connection(("127.0.0.1", server.port)) as silent:
+                scrape(server)
+                silent.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
+        process.assert_nothing_left()
+
+
+def test_two_runtimes_in_one_process_stay_apart(tmp_path: Path, process: Process) -> None:
+    """Each shows its own components; when one stops, its port is closed and the other serves on."""
+    asyncio.run(_two_runtimes(tmp_path))
+    process.assert_nothing_left()
+
+
+async def _two_runtimes(directory: Path) -> None:
+    runtimes = {key: RuntimeOrchestrator(settings(directory / key)) for key in ("one", "two")}
+    for key, runtime in runtimes.items():
+        await runtime.start()
+        runtime.resolver.register(candidate(key))
+        await runtime.adapter_bridge.use(key)
+    first, second = runtimes.values()
+    for key, runtime in runtimes.items():
+        text = await asyncio.to_thread(scrape, runtime.metrics_server)
+        assert [other for other in runtimes if f'key="{other}"' in text] == [key]
+    assert first.metrics_server is not None
+    port = first.metrics_server.port
+    await first.stop()
+    with socket.create_server(("127.0.0.1", port)):
+        assert 'key="two"' in await asyncio.to_thread(scrape, second.metrics_server)
+    await second.stop()
+
+
+def test_runtimes_that_come_and_go_leave_nothing(tmp_path: Path, process: Process) -> None:
+    """Runtime after runtime in one process, each scraped while it works, adds nothing to what the process holds."""
+    kinds = (RuntimeOrchestrator, Telemetry, MetricsServer, Resolver)
+    asyncio.run(_one_runtime(tmp_path))
+    before = [alive(kind) for kind in kinds]
+    for _ in range(3):
+        asyncio.run(_one_runtime(tmp_path))
+    process.assert_nothing_left()
+    assert [alive(kind) for kind in kinds] == before
+
+
+async def _one_runtime(directory: Path) -> None:
+    async with RuntimeOrchestrator(settings(directory)) as runtime:
+        runtime.resolver.register(candidate())
+        await runtime.adapter_bridge.use("cache")
+        await asyncio.to_thread(scrape, runtime.metrics_server)
+
+
+INTERRUPTED = """
+import json, sys, threading, urllib.request
+from oneiric.core.resolution import Candidate, Resolver
+from oneiric.observability import MetricsServer, attach
+
+entered = threading.Event()
+
+class Slow:
+    def describe(self):
+        return []
+
+    def collect(self):
+        entered.set()
+        threading.Event().wait({wait})
+        return []
+
+resolver = Resolver()
+for number in range(500):
+    resolver.register(Candidate(domain="adapter", key=f"key-{{number}}", provider="memory", factory=dict))
+telemetry = attach(resolver)
+telemetry.registry.register(Slow())
+server = MetricsServer(telemetry.exposition(), address="127.0.0.1:0")
+server.start()
+
+def scrape():
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{{server.port}}/metrics").read()
+    except OSError:
+        pass
+
+def resolve():
+    while True:
+        resolver.resolve("adapter", "key-1")
+
+for target in (scrape, resolve):
+    threading.Thread(target=target, daemon=True).start()
+entered.wait(30)
+print(json.dumps(server.port))
+{end}
+"""
+
+
+@pytest.mark.parametrize("wait", [0.05, 60])
+@pytest.mark.parametrize("end", ["", "server.stop(); telemetry.detach()", "telemetry.detach(); sys.exit()"])
+def test_the_interpreter_can_shut_down_during_a_scrape(wait: float, end: str) -> None:
+    """While a scrape is under way and another thread reports, the process ends at once, silently, its port free."""
+    script = textwrap.dedent(INTERRUPTED.format(wait=wait, end=end))
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert time.monotonic() - started < 30  # far from the minute for which the collector hangs
+    with socket.create_server(("127.0.0.1", json.loads(done.stdout))):
+        pass

@@ -1,0 +1,267 @@
+"""Recording is exact and harmless wherever it is done: in many threads, in handlers, finalisers and children."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from processes import run_script
+
+from oneiric.core import events
+from oneiric.core.resolution import Candidate, Resolver
+from oneiric.observability import attach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from oneiric.observability import Telemetry
+
+SET_UP = """
+    import atexit, gc, os, signal, sys, threading, time
+    from oneiric.core import events
+    from oneiric.core.resolution import Candidate, Resolver
+    from oneiric.observability import attach
+
+    resolver = Resolver()
+    resolver.register(Candidate(domain="adapter", key="cache", provider="redis", factory=dict))
+    telemetry = attach(resolver)
+
+    def retried(source="main"):
+        resolver.observers.notify(events.RetryScheduled(source=source, operation="manifest"))
+
+    def value(name):
+        return sum(value for _, value in telemetry.samples().get(name, []))
+"""
+
+
+@pytest.fixture
+def resolver() -> Resolver:
+    """A resolver with one candidate."""
+    resolver = Resolver()
+    resolver.register(Candidate(domain="adapter", key="cache", provider="redis", factory=dict))
+    return resolver
+
+
+@pytest.fixture
+def telemetry(resolver: Resolver) -> Iterator[Telemetry]:
+    """The telemetry attached to it."""
+    with attach(resolver) as telemetry:
+        yield telemetry
+
+
+def total(telemetry: Telemetry, name: str) -> float:
+    """Return the sum over the samples called *name*."""
+    return sum(value for _, value in telemetry.samples().get(name, []))
+
+
+def in_threads(work: Callable[[], object], *, threads: int) -> list[threading.Thread]:
+    """Start *threads* that do *work*."""
+    started = [threading.Thread(target=work) for _ in range(threads)]
+    for thread in started:
+        thread.start()
+    return started
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """An interpreter that switches threads after every microsecond."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def resolve_and_scrape(resolver: Resolver, telemetry: Telemetry, *, threads: int, times: int) -> float:
+    """Resolve *times* in each of *threads* while scraping, and return the number counted; each scrape must add up."""
+
+    def resolve() -> None:
+        for _ in range(times):
+            resolver.resolve("adapter", "cache")
+
+    running = in_threads(resolve, threads=threads)
+    while any(thread.is_alive() for thread in running):
+        running[0].join(0.05)
+        samples = telemetry.samples()
+        name = "oneiric_resolution_duration_seconds"
+        buckets = [value for labels, value in samples[f"{name}_bucket"] if labels["le"] == "+Inf"]
+        counts = [value for _, value in samples[f"{name}_count"]]
+        assert buckets == counts == [value for _, value in samples["oneiric_resolution_total"]]
+        assert (samples[f"{name}_sum"][0][1] > 0) == (counts[0] > 0)
+    return total(telemetry, "oneiric_resolution_total")
+
+
+@pytest.mark.slow
+def test_sixteen_threads_lose_no_resolution(resolver: Resolver, telemetry: Telemetry) -> None:
+    """16 threads of 1,000,000 resolutions are 16,000,000, and in every scrape buckets, count and total agree."""
+    assert resolve_and_scrape(resolver, telemetry, threads=16, times=1_000_000) == 16_000_000
+
+
+@pytest.mark.usefixtures("hasty")
+def test_hasty_threads_lose_no_resolution(resolver: Resolver, telemetry: Telemetry) -> None:
+    """Nothing is lost when threads are switched as often as can be."""
+    assert resolve_and_scrape(resolver, telemetry, threads=16, times=20_000) == 320_000
+
+
+@pytest.mark.usefixtures("hasty")
+def test_hasty_threads_lose_no_event(resolver: Resolver, telemetry: Telemetry) -> None:
+    """Events that are told one by one are counted one by one, new label sets included."""
+
+    def tell() -> None:
+        for number in range(5_000):
+            resolver.observers.notify(events.RetryScheduled(source=f"s{number % 7}", operation="manifest"))
+
+    for thread in in_threads(tell, threads=16):
+        thread.join()
+    counted = {labels["source"]: value for labels, value in telemetry.samples()["oneiric_remote_retries_total"]}
+    assert counted == {f"s{rest}": 16 * len(range(rest, 5_000, 7)) for rest in range(7)}
+
+
+def test_a_finaliser_may_record(resolver: Resolver, telemetry: Telemetry) -> None:
+    """Objects that record when they are finalised, by the garbage collector too, are all counted."""
+
+    class Recording:
+        def __init__(self) -> None:
+            self.cycle = self
+
+        def __del__(self) -> None:
+            resolver.resolve("adapter", "cache")
+            resolver.observers.notify(events.RetryScheduled(source=f"s{id(self)}", operation="manifest"))
+
+    for _ in range(3_000):
+        Recording()
+    gc.collect()
+    assert total(telemetry, "oneiric_resolution_total") == 3_000
+    assert total(telemetry, "oneiric_remote_retries_total") == 3_000
+
+
+def test_a_garbage_collector_callback_may_record(resolver: Resolver, telemetry: Telemetry) -> None:
+    """A callback of the collector records, whatever is recorded or scraped when it comes."""
+    called = 0
+
+    def record(phase: str, _: dict[str, int]) -> None:
+        nonlocal called
+        called += phase == "start"
+        if phase == "start":
+            resolver.observers.notify(events.RetryScheduled(source=f"s{called}", operation="manifest"))
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(record)
+    gc.set_threshold(5, 2, 2)
+    try:
+        for number in range(300):
+            resolver.resolve("adapter", "cache")
+            if number % 30 == 0:
+                telemetry.samples()
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(record)
+    assert called > 100
+    assert total(telemetry, "oneiric_remote_retries_total") == called
+    assert total(telemetry, "oneiric_resolution_total") == 300
+
+
+def test_a_thread_that_dies_leaves_its_counts(resolver: Resolver, telemetry: Telemetry) -> None:
+    """What a thread recorded before it ended is there after it."""
+    for thread in in_threads(lambda: resolver.resolve("adapter", "cache"), threads=5):
+        thread.join()
+    assert total(telemetry, "oneiric_resolution_total") == 5
+
+
+def test_a_signal_handler_may_record() -> None:
+    """A handler that interrupts recording and scraping every 200 us records too, new label sets included, 20 times."""
+    ended = run_script(
+        SET_UP
+        + """
+    handled = done = 0
+
+    def handle(*_):
+        global handled
+        handled += 1
+        resolver.resolve("adapter", "cache")
+        retried(f"source-{handled}")
+        if handled % 50 == 0:
+            telemetry.samples()
+
+    def interrupted():
+        global done
+        until = handled + 100
+        while handled < until:
+            resolver.resolve("adapter", "cache")
+            retried()
+            done += 1
+            if done % 500 == 0:
+                telemetry.samples()
+
+    signal.signal(signal.SIGALRM, handle)
+    for run in range(20):
+        signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+        interrupted()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert value("oneiric_resolution_total") == done + handled
+        assert value("oneiric_remote_retries_total") == done + handled
+    """
+    )
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr[-2000:]
+
+
+def test_an_exit_handler_may_record_and_scrape() -> None:
+    """When the interpreter ends, when no thread can be started any more, recording and scraping still work."""
+    ended = run_script(
+        SET_UP
+        + """
+    telemetry.add(resolver)
+    @atexit.register
+    def last():
+        resolver.resolve("adapter", "cache"); retried()
+        print(value("oneiric_resolution_total"), value("oneiric_remote_retries_total"))
+    resolver.resolve("adapter", "cache")
+    """
+    )
+    assert (ended.stdout, ended.stderr) == ("2.0 1.0\n", "")
+
+
+@pytest.mark.slow
+def test_a_forked_child_starts_from_zero_and_never_hangs() -> None:
+    """300 children forked while 9 threads record and scrape: each counts from zero, and none waits for a lock."""
+    ended = run_script(
+        SET_UP
+        + """
+    stop = threading.Event()
+    def record():
+        number = 0
+        while not stop.is_set():
+            number += 1
+            resolver.resolve("adapter", "cache"); retried(f"source-{number % 30}")
+            if number % 100 == 0:
+                telemetry.samples()
+                resolver.register(Candidate(domain="task", key="t", provider=f"p{number % 3}", factory=dict))
+                resolver.unregister("task", "t")
+    threads = [threading.Thread(target=record) for _ in range(9)]
+    for thread in threads: thread.start()
+    def child():
+        signal.alarm(20)
+        assert value("oneiric_resolution_total") == 0, value("oneiric_resolution_total")
+        assert value("oneiric_remote_retries_total") == 0
+        resolver.resolve("adapter", "cache"); retried()
+        resolver.register(Candidate(domain="task", key="u", provider="p", factory=dict))
+        assert value("oneiric_resolution_total") == 1
+        assert value("oneiric_remote_retries_total") == 1
+        assert value("oneiric_resolver_registrations_total") == 1
+    failed = 0
+    for _ in range(300):
+        pid = os.fork()
+        if not pid:
+            try: child()
+            except BaseException as error: print(repr(error), file=sys.stderr); os._exit(1)
+            os._exit(0)
+        failed += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
+    stop.set()
+    for thread in threads: thread.join()
+    print("failed", failed)
+    """,
+        timeout=300,
+    )
+    assert ended.stdout == "failed 0\n", ended.stderr[-2000:]
