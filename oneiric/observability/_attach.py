@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from oneiric.core.events import Event
+    from oneiric.observability._log_limits import LogLimits
 
 
 class Sink(Observer, Protocol):
@@ -32,11 +33,12 @@ class Sink(Observer, Protocol):
         """What stands for it in logs and labels."""
 
 
-def attach(
+def attach(  # noqa: PLR0913 - one for each setting
     *targets: object,
     registry: CollectorRegistry | None = None,
     series_budget: int = DEFAULT_SERIES_BUDGET,
     log_rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
+    log_limits: LogLimits | None = None,
     tracing: bool = True,
     tracer_provider: TracerProvider | None = None,
 ) -> Telemetry:
@@ -53,6 +55,7 @@ def attach(
             collector metrics on it. Names that it already has are a ValueError, and nothing is attached.
         series_budget: Label sets a metric may have; further ones are folded into ``_other``.
         log_rate_limit: Seconds in which a rate-limited log event is written at most once.
+        log_limits: How often any log event is written; None is the default, generous.
         tracing: Whether to open spans, where OpenTelemetry is installed.
         tracer_provider: Where spans go; None: the global provider.
     """
@@ -62,7 +65,7 @@ def attach(
     telemetry = known = _attached(seams)
     if telemetry is None:
         sink = PrometheusSink(CATALOGUE, seams[0], version=__version__, series_budget=series_budget)
-        sinks: list[Sink] = [sink, LogSink(CATALOGUE, seams[0], rate_limit=log_rate_limit)]
+        sinks: list[Sink] = [sink, LogSink(CATALOGUE, seams[0], rate_limit=log_rate_limit, limits=log_limits)]
         if tracing:
             sinks[:0] = _tracing_sinks(tracer_provider)
         telemetry = Telemetry(seams[0], sink, sinks, registry)
@@ -98,6 +101,7 @@ class Telemetry:
         self._sink = sink
         self._sinks = sinks
         self._removers: list[Callable[[], None]] = [self._unregister]
+        self._removers += [sink.close for sink in sinks if isinstance(sink, LogSink)]
         self._watched: list[tuple[object, Callable[[], None]]] = []
 
     def __enter__(self) -> Self:

@@ -7,19 +7,24 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from oneiric.core._forks import renew_after_fork
 from oneiric.core.events import Event, Finished, HookFailed, Operation
-from oneiric.core.logging import event_logger, is_enabled, log_failures
+from oneiric.core.logging import EventFields, EventLine, event_logger, is_enabled, log_failures, log_losses
 from oneiric.observability import events as own
-from oneiric.observability._fields import Getter, getter, label_values
+from oneiric.observability._fields import label_values
+from oneiric.observability._log_limits import SUMMARY_SECONDS, Limiter, LogLimits, Summaries, Suppressed
 from oneiric.observability._model import ENDED, Catalogue, Log, Phase, Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from oneiric.core.observers import Observers, Receiver
 
 LOGGER_PREFIX = "oneiric."
-COMMON_FIELDS = ("domain", "key", "provider", "error_type", "error")
+ERROR_FIELDS = ("error_type", "error")
+"""Fields that only log events of a failure have values for."""
+
+COMMON_FIELDS = ("domain", "key", "provider", *ERROR_FIELDS)
 """Fields that every log event carries where its event has a value for them."""
 
 DEFAULT_RATE_LIMIT_SECONDS = 1.0
@@ -35,17 +40,21 @@ Write: TypeAlias = "Callable[[Any], None]"
 
 
 class LogSink:
-    """Write the catalogue's log events through structlog.
+    """Write the catalogue's log events through structlog, or faster where the set-up of this package is in force.
 
     It uses the logging set-up that is in force when a line is written, and configures none. Which levels are enabled is
     looked up when the sink is added to a seam, and again by ``Observers.refresh``. Lines that the set-up of
     :mod:`oneiric.core.logging` could not write are reported as failures of this sink.
 
+    An event over its limit is counted and left out. The next line of that name says in its field ``suppressed`` how
+    many were; if none follows in time, the last one left out is written after all, and says so of all of them.
+
     Args:
         catalogue: What to write.
         observers: The seam through which the sink reports what it wrote and suppressed.
         rate_limit: Seconds in which a rate-limited event is written at most once for a subject; 0 writes all.
-        clock: Monotonic seconds; measures the rate limit.
+        limits: How often any event is written.
+        clock: Monotonic seconds; measures the limits.
     """
 
     name = "log"
@@ -56,13 +65,16 @@ class LogSink:
         observers: Observers,
         *,
         rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
+        limits: LogLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalogue = catalogue
         self._observers = observers
         self._rate_limit = rate_limit
         self._clock = clock
-        self._lost = _lost()
+        self._limiter = Limiter(limits or LogLimits(), clock)
+        self._summaries = Summaries()
+        self._lost = log_losses()
 
     def receiver(self, event_type: type[Event]) -> Receiver | None:
         """Return what writes the log events of *event_type*, or None where none is enabled."""
@@ -73,55 +85,82 @@ class LogSink:
         if not issubclass(event_type, Operation):
             return _sequence([self._writer(signal, log) for log in logs])
         phases: tuple[Phase, ...] = ("started", *ENDED)
+        writers = {log.name: self._writer(signal, log) for log in logs}
         return _OperationReceiver(
-            {phase: _sequence([self._writer(signal, log) for log in logs if phase in log.on]) for phase in phases}
+            {phase: _sequence([writers[log.name] for log in logs if phase in log.on]) for phase in phases}
         )
+
+    def close(self) -> None:
+        """Tell of what was left out and not told of yet; idempotent."""
+        self._summaries.close()
 
     @staticmethod
     def _enabled(signal: Signal, log: Log) -> bool:
         return is_enabled(event_logger(LOGGER_PREFIX + signal.area), _LEVELS[log.level])
 
     def _writer(self, signal: Signal, log: Log) -> Write:
-        write = self._write(signal, log)
-        return self._limited(signal, log, write) if log.limited and self._rate_limit > 0 else write
-
-    def _write(self, signal: Signal, log: Log) -> Write:
-        logger_name, observers = LOGGER_PREFIX + signal.area, self._observers
-        told = own.LogWritten(event=log.name, level=log.level)
-        common = _getters(signal, [name for name in COMMON_FIELDS if name in signal.fields])
-        further = _getters(signal, log.fields)
+        write_line = self._line(signal, log)
+        allow = self._limiter.allow(log.name, log.level)
+        is_due = self._schedule(signal) if log.limited and self._rate_limit > 0 else None
+        if allow is None and is_due is None:
+            return lambda event: write_line(event, 0)
+        told, observers, summaries = own.LogSuppressed(event=log.name), self._observers, self._summaries
+        after = max(SUMMARY_SECONDS, self._rate_limit if is_due else 0.0)
+        suppressed = Suppressed(write_line, after=after)
 
         def write(event: Any) -> None:
-            fields = {name: value for name, get in common if (value := get(event)) != ""}
-            fields.update(log.const)
-            fields.update((name, get(event)) for name, get in further)
-            getattr(event_logger(logger_name), log.level)(log.name, **fields)
+            if (is_due is None or is_due(event)) and (allow is None or allow()):
+                write_line(event, suppressed.take() if suppressed.count else 0)
+                return
+            suppressed.add(event)
+            summaries.expect(suppressed)
             observers.notify(told)
 
-        def write_and_look(event: Any) -> None:
-            write(event)
-            self._tell_losses()
+        return write
 
-        return write if signal.event is HookFailed else write_and_look  # a loss is told in a line, which may be lost
+    def _line(self, signal: Signal, log: Log) -> Callable[[Any, int], None]:
+        names, values = _fields(signal, log)
+        logger_name, observers, const = LOGGER_PREFIX + signal.area, self._observers, dict(log.const)
+        told = own.LogWritten(event=log.name, level=log.level)
+        looks = signal.event is not HookFailed  # a loss is told in a line, which may be lost
+        line = EventLine(
+            logger_name,
+            log.level,
+            log.name,
+            EventFields((*names, *const), optional=_count(names, COMMON_FIELDS), blank=_count(names, ERROR_FIELDS)),
+            lambda fields: getattr(event_logger(logger_name), log.level)(log.name, **fields),
+        )
+        fixed = tuple(const.values())
+
+        def write(event: Any, suppressed: int) -> None:
+            found = values(event) + fixed
+            if suppressed:
+                line.write(found, suppressed=suppressed)
+            else:
+                line.write(found)
+            observers.notify(told)
+            if looks and log_losses() != self._lost:
+                self._tell_losses()
+
+        return write
 
     def _tell_losses(self) -> None:
-        lost = _lost()
-        if lost > self._lost:
+        before, self._lost = self._lost, log_losses()
+        if self._lost > before:
             failures = log_failures()
             text = f"{failures.dropped} lines dropped, {failures.failed} failures to write; {failures.last_error}"
             self._observers.hook_failed(self.name, OSError(text))
-        self._lost = lost
 
-    def _limited(self, signal: Signal, log: Log, write: Write) -> Write:
-        observers, clock, interval = self._observers, self._clock, self._rate_limit
-        told = own.LogSuppressed(event=log.name)
+    def _schedule(self, signal: Signal) -> Callable[[Any], bool]:
+        """Return what tells whether it is time to write of the subject of an event again."""
+        clock, interval = self._clock, self._rate_limit
         subject_of = label_values(signal.event, [name for name in SUBJECT_FIELDS if name in signal.fields], {})
         due: dict[tuple[str, ...], float] = {}
-        lock = threading.Lock()
+        lock = _Renewed()
 
         def is_due(event: Any) -> bool:
             now, subject = clock(), subject_of(event)
-            with lock:
+            with lock.held:
                 if subject not in due and len(due) >= MAX_LIMITED_SUBJECTS:
                     _forget(due, before=now)
                     subject = subject if len(due) < MAX_LIMITED_SUBJECTS else _ALL_OTHERS
@@ -130,13 +169,19 @@ class LogSink:
                 due[subject] = now + interval
                 return True
 
-        def write_at_times(event: Any) -> None:
-            if is_due(event):
-                write(event)
-            else:
-                observers.notify(told)
+        return is_due
 
-        return write_at_times
+
+class _Renewed:
+    """A lock that nobody holds in a forked child, and that the thread which holds it may take again."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_after_fork(self.renew)
+
+    def renew(self) -> None:
+        """Make the lock anew."""
+        self.held = threading.RLock()
 
 
 class _OperationReceiver:
@@ -170,13 +215,25 @@ def _forget(due: dict[tuple[str, ...], float], *, before: float) -> None:
         del due[subject]
 
 
-def _lost() -> int:
-    failures = log_failures()
-    return failures.dropped + failures.failed
+def _count(names: Sequence[str], of: Sequence[str]) -> int:
+    return len({*names} & {*of})
 
 
-def _getters(signal: Signal, names: tuple[str, ...] | list[str]) -> list[tuple[str, Getter]]:
-    return [(name, getter(signal.event, name)) for name in names]
+def _fields(signal: Signal, log: Log) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
+    """Return the names of the fields of *log*, those of an error first, and what takes their values out of an event."""
+    common = [name for name in COMMON_FIELDS if name in signal.fields]
+    names = [*(name for name in ERROR_FIELDS if name in common), *(name for name in common if name not in ERROR_FIELDS)]
+    names += [name for name in log.fields if name not in names]
+    read = label_values(signal.event, [name if name != "duration_ms" else "duration" for name in names], {})
+    if "duration_ms" not in names:
+        return names, read
+    at = names.index("duration_ms")
+
+    def with_duration(event: Any) -> tuple[Any, ...]:
+        values = read(event)
+        return (*values[:at], round(values[at] * 1000.0, 3), *values[at + 1 :])
+
+    return names, with_duration
 
 
 def _sequence(writes: list[Write]) -> Write:
