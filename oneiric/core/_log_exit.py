@@ -23,18 +23,15 @@ class Ending:
     That is: at exit, in a child of :mod:`multiprocessing` too, and on SIGTERM where nobody else handles it. The signal
     then ends the process as it would have done at once: what was queued before is written first, for at most *timeout*
     seconds, and a second signal does not wait.
-
-    Attributes:
-        handlers: The handlers in force.
     """
 
     def __init__(self) -> None:
-        self.handlers: tuple[SinkHandler, ...] = ()
+        self._handlers: tuple[SinkHandler, ...] = ()
         self._timeout = FLUSH_TIMEOUT
 
     def take(self, handlers: Sequence[SinkHandler], *, timeout: float, on_sigterm: bool) -> None:
         """Answer for *handlers* from now on, and for no others."""
-        self.handlers, self._timeout = tuple(handlers), timeout
+        self._handlers, self._timeout = tuple(handlers), timeout
         atexit.unregister(self.at_exit)
         if handlers:
             atexit.register(self.at_exit)
@@ -42,8 +39,8 @@ class Ending:
 
     def at_exit(self) -> None:
         """Close the handlers; what is logged later is written by whoever logs it, as far as it is taken at once."""
-        close_all(self.handlers, self._timeout)
-        for handler in self.handlers:
+        close_all(self._handlers, self._timeout)
+        for handler in self._handlers:
             handler.queue.end()
 
     def _handle_sigterm(self, wanted: bool) -> None:  # noqa: FBT001 - a state, not a choice
@@ -58,7 +55,7 @@ class Ending:
 
     def _terminate(self, number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        if any(handler.queue.entered for handler in self.handlers):
+        if any(handler.queue.entered for handler in self._handlers):
             # This thread was interrupted where the writer needs it to go on, so that another one does the waiting.
             with contextlib.suppress(RuntimeError):
                 threading.Thread(target=self._flush_and_end, args=(number,), daemon=True).start()
@@ -66,7 +63,7 @@ class Ending:
         self._flush_and_end(number)
 
     def _flush_and_end(self, number: int) -> None:
-        flush_all(self.handlers, self._timeout)
+        flush_all(self._handlers, self._timeout)
         os.kill(os.getpid(), number)
 
 

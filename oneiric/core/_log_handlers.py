@@ -45,11 +45,6 @@ class SinkHandler(logging.Handler):
         self._told = threading.local()
         self.telling = 0  # a hint that saves most lines the look at who is telling
 
-    @property
-    def losses(self) -> int:
-        """Lines lost and failures so far; grows whenever something goes wrong."""
-        return self.queue.dropped + self.tally.dropped + self.tally.failed
-
     def failures(self) -> LogFailures:
         """Return what was lost so far."""
         return LogFailures(self.queue.dropped + self.tally.dropped, self.tally.failed, self.tally.last_error)

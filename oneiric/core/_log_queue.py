@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from oneiric.core._forks import renew_after_fork
+from oneiric.core._log_stream import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ GATHERED = 32
 """Lines in quick succession that are written together; so many may wait beyond the limits."""
 
 _GAP = 0.001  # seconds within which lines are in quick succession
+_GATHER = 0.004  # seconds for which the thread lets such lines gather
 _ROUNDS = 8  # batches that whoever logs writes, before it leaves the rest to the thread
 _SLICE = 0.1  # seconds after which the thread looks whether it shall end, while a target takes nothing
 _IDLE = 1.0  # seconds after which the thread looks for work that nobody woke it for
@@ -95,6 +97,9 @@ class LineQueue:
         name: Name of the thread.
         limits: How much waits.
         on_error: Called with what goes wrong, without a lock held.
+
+    Attributes:
+        dropped: Lines lost for want of room.
     """
 
     def __init__(
@@ -121,11 +126,6 @@ class LineQueue:
         """Lines in the queue."""
         self._account()
         return len(self._lines)
-
-    @property
-    def dropped(self) -> int:
-        """Lines lost for want of room."""
-        return self._dropped
 
     @property
     def entered(self) -> bool:
@@ -228,7 +228,7 @@ class LineQueue:
         self._inside = False
         self._incoming: deque[Line] = deque()  # not accounted for yet
         self._lines: deque[Line] = deque()
-        self._size = self._added = self._taken = self._settled = self._dropped = 0
+        self._size = self._added = self._taken = self._settled = self.dropped = 0
         self._last = 0.0
         self._asleep = True
         self._free = {_TURN: True}
@@ -286,15 +286,19 @@ class LineQueue:
         size, limits, lines = self._size + len(line), self._limits, self._lines
         if size > limits.size or len(lines) >= limits.lines:
             if limits.drop == "newest" or len(line) > limits.size:
-                self._dropped += 1
+                self._drop()
                 return
             while lines and (size > limits.size or len(lines) >= limits.lines):
                 size -= len(lines.popleft())
-                self._dropped += 1
                 self._taken += 1
+                self._drop()
         lines.append(line)
         self._size = size
         self._added += 1
+
+    def _drop(self) -> None:
+        self.dropped += 1
+        trouble.seen += 1
 
     def _is_empty(self) -> bool:
         return not (self._incoming or self._lines or self.target.waiting)
@@ -365,14 +369,19 @@ class LineQueue:
     def _run(self) -> None:
         try:
             while not self._ends():
-                time.sleep(_GAP)  # lines in quick succession come together
+                self._wake.acquire(timeout=_GATHER)  # lines in quick succession come together
+                was_empty = self._is_empty()
                 self._write_all()
-                self._asleep = True  # from here on, whoever brings something wakes
-                if not self._closing and (self._refused or self._is_empty()):
-                    self._wake.acquire(timeout=_IDLE)
+                if was_empty or self._refused:
+                    self._rest()
         finally:  # whatever a callback raises, the next line finds that there is no thread
             self._thread = None
             self._asleep = True
+
+    def _rest(self) -> None:
+        self._asleep = True  # from here on, whoever brings something wakes
+        if not self._closing and (self._refused or self._is_empty()):
+            self._wake.acquire(timeout=_IDLE)
 
     def _ends(self) -> bool:
         with self._lock:

@@ -197,13 +197,13 @@ class EventFields:
 
     Attributes:
         names: Their names.
-        optional: How many of them, counted from the first, are left out where they are "".
-        blank: How many of these, counted from the first, are "" as a rule.
+        errors: Further ones, which are left out where they are "", as they are as a rule.
+        optional: How many of *names*, counted from the first, are left out where they are "".
     """
 
     names: tuple[str, ...]
+    errors: tuple[str, ...] = ()
     optional: int = 0
-    blank: int = 0
 
 
 class EventLine:
@@ -222,27 +222,24 @@ class EventLine:
     ) -> None:
         self._logger = logging.getLogger(logger)
         self._level, self._event = level, event
-        self._names, self._optional, self._blank = fields.names, fields.optional, fields.blank
-        self._blanks = ("",) * fields.blank
-        self._usual = fields.names[fields.blank :]
+        self._fields, self._names, self._optional = fields, fields.names, fields.optional
+        self._blanks = ("",) * len(fields.errors)
         self._ordinary = ordinary
 
-    def write(self, values: tuple[Any, ...], **more: object) -> None:
-        """Write a line with *values*, one for each name, and *more*."""
-        blank, names = self._blank, self._usual
-        if more or values[:blank] != self._blanks or "" in values[blank : self._optional]:
-            fields = self._fields(values, more)
+    def write(self, values: tuple[Any, ...], errors: tuple[Any, ...] = (), **more: object) -> None:
+        """Write a line with *values*, one for each name, *errors* and *more*."""
+        names = self._names
+        if more or errors != self._blanks or "" in values[: self._optional]:
+            fields = {**self._shown(values, errors), **more}
             names, values = tuple(fields), tuple(fields.values())
-        else:
-            values = values[blank:]
         ready = latest.ready
         if ready is None or not ready.write(self._logger, self._level, self._event, names, values):
             self._ordinary(dict(zip(names, values, strict=True)))
 
-    def _fields(self, values: tuple[Any, ...], more: Mapping[str, object]) -> dict[str, Any]:
-        pairs = zip(self._names, values, strict=True)
-        fields = {name: value for at, (name, value) in enumerate(pairs) if at >= self._optional or value != ""}
-        return {**fields, **more}
+    def _shown(self, values: tuple[Any, ...], errors: tuple[Any, ...]) -> dict[str, Any]:
+        pairs = enumerate(zip((*self._names, *self._fields.errors), (*values, *errors), strict=True))
+        always = range(self._optional, len(self._names))
+        return {name: value for at, (name, value) in pairs if at in always or value != ""}
 
 
 def _shape(names: Sequence[str], service: Mapping[str, str]) -> _Shape:

@@ -44,6 +44,19 @@ class LogFailures:
     last_error: str = ""
 
 
+class Trouble:
+    """Tells quickly whether any line was lost, or any attempt to write failed, since one looked.
+
+    Attributes:
+        seen: Changes with each.
+    """
+
+    seen = 0
+
+
+trouble = Trouble()
+
+
 class Tally:
     """Counts lost lines and failures, as :class:`LogFailures` shows them; thread-safe."""
 
@@ -57,11 +70,13 @@ class Tally:
         with self._lock:
             self.failed += 1
             self.last_error = text
+        trouble.seen += 1
 
     def lose(self, lines: int) -> None:
         """Count *lines* as lost."""
         with self._lock:
             self.dropped += lines
+        trouble.seen += 1
 
     def renew(self) -> None:
         """Begin at zero, in a forked child."""

@@ -27,6 +27,7 @@ from oneiric.core._log_ready import EventFields, EventLine, ReadyLines
 from oneiric.core._log_render import MAX_EVENT_CHARS, render_console, render_json
 from oneiric.core._log_setup import LoggingHandle, install, installed, level_number, sink_handlers, total
 from oneiric.core._log_stream import LogFailures
+from oneiric.core._log_stream import trouble as log_trouble
 from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig
 from oneiric.core.redaction import redact
 
@@ -57,7 +58,7 @@ __all__ = [
     "get_logger",
     "is_enabled",
     "log_failures",
-    "log_losses",
+    "log_trouble",
     "scoped_log_context",
 ]
 
@@ -154,12 +155,6 @@ def is_enabled(logger: Any, level: int) -> bool:
 def log_failures() -> LogFailures:
     """Return what the installed handlers lost since they were installed; thread-safe."""
     return total(installed())
-
-
-def log_losses() -> int:
-    """Return how many lines the installed handlers lost and how often they failed; cheap, and grows with each."""
-    losses = [handler.losses for handler in _ending.handlers]
-    return sum(losses)
 
 
 def bind_log_context(**values: object) -> None:

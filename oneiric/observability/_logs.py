@@ -9,24 +9,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from oneiric.core._forks import renew_after_fork
 from oneiric.core.events import Event, Finished, HookFailed, Operation
-from oneiric.core.logging import EventFields, EventLine, event_logger, is_enabled, log_failures, log_losses
+from oneiric.core.logging import EventLine, event_logger, is_enabled, log_failures, log_trouble
 from oneiric.observability import events as own
 from oneiric.observability._fields import label_values
 from oneiric.observability._log_limits import SUMMARY_SECONDS, Limiter, LogLimits, Summaries, Suppressed
+from oneiric.observability._log_values import log_values
 from oneiric.observability._model import ENDED, Catalogue, Log, Phase, Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from oneiric.core.observers import Observers, Receiver
 
 LOGGER_PREFIX = "oneiric."
-ERROR_FIELDS = ("error_type", "error")
-"""Fields that only log events of a failure have values for."""
-
-COMMON_FIELDS = ("domain", "key", "provider", *ERROR_FIELDS)
-"""Fields that every log event carries where its event has a value for them."""
-
 DEFAULT_RATE_LIMIT_SECONDS = 1.0
 """A rate-limited log event is written at most once in this time for each subject."""
 
@@ -74,7 +69,7 @@ class LogSink:
         self._clock = clock
         self._limiter = Limiter(limits or LogLimits(), clock)
         self._summaries = Summaries()
-        self._lost = log_losses()
+        self._trouble, self._lost = log_trouble.seen, _lost()
 
     def receiver(self, event_type: type[Event]) -> Receiver | None:
         """Return what writes the log events of *event_type*, or None where none is enabled."""
@@ -103,14 +98,17 @@ class LogSink:
         allow = self._limiter.allow(log.name, log.level)
         is_due = self._schedule(signal) if log.limited and self._rate_limit > 0 else None
         if allow is None and is_due is None:
-            return lambda event: write_line(event, 0)
+            return write_line
         told, observers, summaries = own.LogSuppressed(event=log.name), self._observers, self._summaries
         after = max(SUMMARY_SECONDS, self._rate_limit if is_due else 0.0)
         suppressed = Suppressed(write_line, after=after)
 
         def write(event: Any) -> None:
             if (is_due is None or is_due(event)) and (allow is None or allow()):
-                write_line(event, suppressed.take() if suppressed.count else 0)
+                if suppressed.count:
+                    write_line(event, suppressed.take())
+                else:
+                    write_line(event)
                 return
             suppressed.add(event)
             summaries.expect(suppressed)
@@ -118,35 +116,33 @@ class LogSink:
 
         return write
 
-    def _line(self, signal: Signal, log: Log) -> Callable[[Any, int], None]:
-        names, values = _fields(signal, log)
-        logger_name, observers, const = LOGGER_PREFIX + signal.area, self._observers, dict(log.const)
+    def _line(self, signal: Signal, log: Log) -> Callable[..., None]:
+        fields, values, errors = log_values(signal, log)
+        logger_name, observers = LOGGER_PREFIX + signal.area, self._observers
         told = own.LogWritten(event=log.name, level=log.level)
         looks = signal.event is not HookFailed  # a loss is told in a line, which may be lost
-        line = EventLine(
-            logger_name,
-            log.level,
-            log.name,
-            EventFields((*names, *const), optional=_count(names, COMMON_FIELDS), blank=_count(names, ERROR_FIELDS)),
-            lambda fields: getattr(event_logger(logger_name), log.level)(log.name, **fields),
-        )
-        fixed = tuple(const.values())
 
-        def write(event: Any, suppressed: int) -> None:
-            found = values(event) + fixed
+        def ordinary(fields: dict[str, Any]) -> None:
+            getattr(event_logger(logger_name), log.level)(log.name, **fields)
+
+        line = EventLine(logger_name, log.level, log.name, fields, ordinary)
+
+        def write(event: Any, suppressed: int = 0) -> None:
             if suppressed:
-                line.write(found, suppressed=suppressed)
+                line.write(values(event), errors(event), suppressed=suppressed)
             else:
-                line.write(found)
+                line.write(values(event), errors(event))
             observers.notify(told)
-            if looks and log_losses() != self._lost:
+            if looks and log_trouble.seen != self._trouble:
                 self._tell_losses()
 
         return write
 
     def _tell_losses(self) -> None:
-        before, self._lost = self._lost, log_losses()
-        if self._lost > before:
+        self._trouble = log_trouble.seen
+        lost = _lost()
+        before, self._lost = self._lost, lost
+        if lost > before:
             failures = log_failures()
             text = f"{failures.dropped} lines dropped, {failures.failed} failures to write; {failures.last_error}"
             self._observers.hook_failed(self.name, OSError(text))
@@ -215,25 +211,9 @@ def _forget(due: dict[tuple[str, ...], float], *, before: float) -> None:
         del due[subject]
 
 
-def _count(names: Sequence[str], of: Sequence[str]) -> int:
-    return len({*names} & {*of})
-
-
-def _fields(signal: Signal, log: Log) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
-    """Return the names of the fields of *log*, those of an error first, and what takes their values out of an event."""
-    common = [name for name in COMMON_FIELDS if name in signal.fields]
-    names = [*(name for name in ERROR_FIELDS if name in common), *(name for name in common if name not in ERROR_FIELDS)]
-    names += [name for name in log.fields if name not in names]
-    read = label_values(signal.event, [name if name != "duration_ms" else "duration" for name in names], {})
-    if "duration_ms" not in names:
-        return names, read
-    at = names.index("duration_ms")
-
-    def with_duration(event: Any) -> tuple[Any, ...]:
-        values = read(event)
-        return (*values[:at], round(values[at] * 1000.0, 3), *values[at + 1 :])
-
-    return names, with_duration
+def _lost() -> int:
+    failures = log_failures()
+    return failures.dropped + failures.failed
 
 
 def _sequence(writes: list[Write]) -> Write:
