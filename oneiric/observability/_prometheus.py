@@ -15,6 +15,7 @@ from oneiric.core.events import Event, Finished, Operation
 from oneiric.core.redaction import describe
 from oneiric.observability import events as own
 from oneiric.observability._backlog import Backlog
+from oneiric.observability._breaks import Breaks
 from oneiric.observability._cells import CounterCell, Exemplar, Family, HistogramCell
 from oneiric.observability._departed import Departed
 from oneiric.observability._durations import Durations
@@ -23,7 +24,6 @@ from oneiric.observability._fields import label_values
 from oneiric.observability._gauges import Gauges, compile_reads
 from oneiric.observability._model import ENDED, Catalogue, Count, Observe, Phase, Read, Signal
 from oneiric.observability._patience import Patience
-from oneiric.observability._text import breathe
 from oneiric.observability._writes import AnyFamily, Write, counting, observing, preparing, removing
 
 if TYPE_CHECKING:
@@ -297,10 +297,11 @@ class PrometheusSink(Collector):
         if isinstance(states, BaseException):
             self._tell_failed(name, states)
             return
+        pause = Breaks()
         try:
             for place, state in enumerate(states):
                 if place % _STATES_AT_ONCE == _STATES_AT_ONCE - 1:
-                    breathe()
+                    pause()
                 gauges.read(state)
         except Exception as error:  # noqa: BLE001 - one bad source never empties a scrape
             self._tell_failed(name, error)

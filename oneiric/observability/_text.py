@@ -6,7 +6,6 @@ made in chunks, between which other threads run.
 
 from __future__ import annotations
 
-import time
 from itertools import accumulate
 from math import isfinite
 from operator import add
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from prometheus_client.exposition import generate_latest as text_exposition
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_exposition
 
+from oneiric.observability._breaks import Breaks
 from oneiric.observability._families import SnapshotFamily
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CHUNK_LINES: Final = 256
+CHUNK_LINES: Final = 64
 """Lines of text, about, that are made at once."""
 
-CHUNK_CHARS: Final = 49_152
-"""Text that is made without letting other threads run, give or take a chunk."""
+BUSY_CHARS: Final = 16_384
+"""Text that is made without a break, give or take a chunk, while other threads run: about 50 us of work."""
 
-PAUSE_SECONDS: Final = 0.00005
-"""How long other threads are let run between chunks; with 0 the interpreter would not switch to one that waits."""
+QUIET_CHARS: Final = 131_072
+"""Text that is made without a break while no other thread does."""
 
 _MAX_PLAIN: Final = 1e6  # from here on Go writes an exponent
 _EOF: Final = "# EOF\n"
@@ -52,30 +52,24 @@ class LabelText(NamedTuple):
 
 
 def text_of(families: Iterable[MetricFamily], *, openmetrics: bool, pause: Callable[[], object] | None = None) -> bytes:
-    """Return the exposition of *families*; *pause* is called after every few hundred lines.
+    """Return the exposition of *families*.
 
     Args:
         families: Those of our catalogue, which are written here, and any others, which the reference client writes.
         openmetrics: OpenMetrics 1.0 instead of the text format 0.0.4.
-        pause: Lets other threads run; None: :func:`breathe`.
+        pause: Lets other threads run and returns whether any did; None: :class:`Breaks`.
     """
-    pause = breathe if pause is None else pause
-    chunks, made = [], 0
+    pause = Breaks() if pause is None else pause
+    chunks, made, due = [], 0, BUSY_CHARS
     for family in families:
         for chunk in _chunks(family, openmetrics=openmetrics):
-            chunks.append(chunk)
+            chunks.append(chunk.encode())
             made += len(chunk)
-            if made > CHUNK_CHARS:
-                made = 0
-                pause()
+            if made >= due:
+                made, due = 0, BUSY_CHARS if pause() else QUIET_CHARS
     if openmetrics:
-        chunks.append(_EOF)
-    return "".join(chunks).encode()
-
-
-def breathe() -> None:
-    """Let other threads run."""
-    time.sleep(PAUSE_SECONDS)
+        chunks.append(_EOF.encode())
+    return b"".join(chunks)
 
 
 def number_text(value: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import subprocess
+import threading
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar as ClientExemplar
 
+from oneiric.observability._breaks import QUIET_BREAKS, Breaks
 from oneiric.observability._cells import CounterCell, Exemplar
 from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily
 from oneiric.observability._model import Label, Metric
-from oneiric.observability._text import CHUNK_CHARS, number_text, text_of
+from oneiric.observability._text import BUSY_CHARS, QUIET_CHARS, number_text, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,17 +148,35 @@ def test_a_foreign_family_is_written_by_the_reference_client() -> None:
         assert text_of([family], openmetrics=openmetrics, pause=int) == reference(family, openmetrics=openmetrics)
 
 
-def test_long_expositions_let_others_run() -> None:
-    """There is a pause after every CHUNK_CHARS characters or a little more."""
+@pytest.mark.parametrize(("others_run", "chars"), [(True, BUSY_CHARS), (False, QUIET_CHARS)])
+def test_long_expositions_let_others_run(others_run: bool, chars: int) -> None:
+    """There are many breaks while other threads run, and few while they do not."""
     metric = Metric("level", "gauge", "Level.", (Label("key"),))
     keys = [(f"key-{number}",) for number in range(50_000)]
     pauses: list[None] = []
-    text = text_of(
-        [SnapshotFamily(Snapshot(metric, keys, [1.0] * len(keys)))],
-        openmetrics=False,
-        pause=lambda: pauses.append(None),
-    )
-    assert len(text) / CHUNK_CHARS / 1.5 < len(pauses) <= len(text) / CHUNK_CHARS
+
+    def pause() -> bool:
+        pauses.append(None)
+        return others_run
+
+    text = text_of([SnapshotFamily(Snapshot(metric, keys, [1.0] * len(keys)))], openmetrics=False, pause=pause)
+    assert len(text) / chars / 1.5 < len(pauses) <= len(text) / chars + 1
+
+
+def test_a_break_tells_whether_others_ran() -> None:
+    """A thread that uses the processor is noticed; one that waits is not."""
+    stop = threading.Event()
+    waiting, working = threading.Thread(target=stop.wait), threading.Thread(target=lambda: sum(range(3_000_000)))
+    waiting.start()
+    pause = Breaks()
+    quiet = [pause() for _ in range(QUIET_BREAKS + 20)][QUIET_BREAKS:]
+    working.start()
+    busy = [pause() for _ in range(20)]
+    working.join()
+    stop.set()
+    waiting.join()
+    assert not all(quiet)
+    assert any(busy)
 
 
 @pytest.mark.prometheus
