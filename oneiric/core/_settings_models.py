@@ -19,6 +19,7 @@ from pydantic import (
 
 from oneiric.core._candidates import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
 from oneiric.core._settings_export import OtlpSettings, PushSettings
+from oneiric.core._settings_shared import SharedSettings
 
 DEFAULT_CACHE_DIR = ".oneiric_cache"
 DEFAULT_FILE_SIZE = 5 * 1024 * 1024
@@ -243,6 +244,7 @@ class ObservabilitySettings(_Section):
     tracing: bool = True
     otlp: OtlpSettings = OtlpSettings()
     push: PushSettings = PushSettings()
+    shared: SharedSettings = SharedSettings()
     probe_interval: PositiveSeconds | None = 30.0
 
 
