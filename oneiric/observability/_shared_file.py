@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from oneiric.core.files import make_private_directory
 from oneiric.observability._shared_format import (
     HEADER_BYTES,
     header_bytes,
@@ -85,12 +86,13 @@ class SharedFile:
         self.cells[cell.key] = cell
         if self.descriptor < 0:
             return
-        data = record_bytes(cell.record, cell.number)
-        self._place(cell, self._used)
+        start = self._used
         try:
-            self._append(data)
+            self._append(record_bytes(cell.record, cell.number))
         except OSError as error:
             self.failed(error)
+        else:
+            self._place(cell, start)
 
     def drop(self, cell: SharedCell) -> None:
         """Let *cell* be no more in the file."""
@@ -149,6 +151,7 @@ class SharedFile:
         name = self.name or f"{COUNTS}{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
         temporary = self._directory / f".{name}.tmp"
         try:
+            make_private_directory(self._directory)  # somebody may have removed it
             descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             self._report(error)

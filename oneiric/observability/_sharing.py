@@ -50,7 +50,7 @@ class Sharing:
         alone: Does something under the lock of whoever counts.
         gauges: Reads the gauges of this process.
         full: Called when there should be no further label sets.
-        failed: Told, under the lock, of an error in writing.
+        failed: Told of an error in writing or publishing.
     """
 
     def __init__(  # noqa: PLR0913 - one for each part of the sink
@@ -72,7 +72,7 @@ class Sharing:
         self._gauges = gauges
         self._texts = Texts()
         self._published: dict[tuple[str, LabelSet], SharedGaugeCell] = {}
-        self._publisher = _Publisher(self.publish, interval)
+        self._publisher = _Publisher(self.publish, interval, failed=failed)
         self._file = SharedFile(directory, opened=self._publisher.start, full=full, report=failed)
 
     def counter(self, metric: Metric, labels: LabelSet) -> SharedCounterCell:
@@ -210,8 +210,9 @@ class _Publisher:
     threading module, which takes a lock that the interrupted thread may hold.
     """
 
-    def __init__(self, work: Callable[[], None], interval: float) -> None:
+    def __init__(self, work: Callable[[], None], interval: float, *, failed: Callable[[Exception], None]) -> None:
         self._work = work
+        self._failed = failed
         self._interval = interval
         self.renew()
 
@@ -239,7 +240,10 @@ class _Publisher:
     def _run(self, stop: threading.Event, ended: threading.Event) -> None:
         try:
             while not stop.is_set():
-                self._work()
+                try:
+                    self._work()
+                except Exception as error:  # noqa: BLE001 - isolation is the job: the next time it may succeed
+                    self._failed(error)
                 stop.wait(self._interval)
         finally:
             ended.set()
