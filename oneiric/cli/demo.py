@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from rich.live import Live
 from oneiric.cli._demo_view import line, measured, table
 from oneiric.cli._demo_workload import Workload, candidates
 from oneiric.cli._demo_world import DemoWorld
+from oneiric.cli._screen import Screen, signals_handled
 from oneiric.core.config import (
     LoggingConfig,
     LoggingSinkConfig,
@@ -31,7 +31,7 @@ from oneiric.remote.security import ENV_TRUSTED_PUBLIC_KEYS
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from oneiric.observability import Telemetry
 
@@ -68,40 +68,81 @@ class DemoOptions:
 
 
 def run_demo(options: DemoOptions) -> None:
-    """Run the demonstration until its time is over or it is interrupted; SettingsError for what cannot be used."""
+    """Run the demonstration until its time is over or it is interrupted; SettingsError for what cannot be used.
+
+    Where nobody takes what it prints it goes on without, and ends the process itself: the interpreter would wait.
+    """
     console = Console(highlight=False, soft_wrap=True)
+    screen = Screen(console)
+    interruption = _Interruption()
+    with signals_handled(interruption.happen):
+        _run(options, console, screen, interruption)
+        screen.print("stopped cleanly")
+        if not screen.drain():
+            os._exit(0)
+
+
+def _run(options: DemoOptions, console: Console, screen: Screen, interruption: _Interruption) -> None:
     with tempfile.TemporaryDirectory(prefix="oneiric-demo-", ignore_cleanup_errors=True) as name:
         manifests = Path(name) / "manifests"
         manifests.mkdir()
         settings = _settings(options, Path(name) / "cache")
         with _logging(options) as log_target, DemoWorld(manifests) as world, _trusting(world.public_key):
-            console.print(f"[bold]log lines[/]  {log_target}")
-            asyncio.run(_demonstrate(options, settings, world, console))
-    console.print("stopped cleanly")
+            screen.print(f"[bold]log lines[/]  {log_target}")
+            view = _View(console, screen)
+            asyncio.run(_demonstrate(options, settings, world, view, interruption))
 
 
-async def _demonstrate(options: DemoOptions, settings: OneiricSettings, world: DemoWorld, console: Console) -> None:
-    interrupted = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
+class _Interruption:
+    """What signals bring about, before there is an event loop too."""
+
+    def __init__(self) -> None:
+        self._happened = False
+        self._wake: Callable[[], object] = lambda: None
+
+    def happen(self) -> None:
+        """Let it happen; callable from a signal handler."""
+        self._happened = True
+        self._wake()
+
+    async def wait(self) -> None:
+        """Return once it has happened."""
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(event.set)
+        try:
+            if not self._happened:
+                await event.wait()
+        finally:
+            self._wake = lambda: None
+
+
+@dataclass(frozen=True)
+class _View:
+    """Where things are shown: a table that is redrawn on a terminal, lines elsewhere."""
+
+    console: Console
+    screen: Screen
+
+
+async def _demonstrate(
+    options: DemoOptions, settings: OneiricSettings, world: DemoWorld, view: _View, interruption: _Interruption
+) -> None:
     runtime = RuntimeOrchestrator(settings)
     for candidate in candidates():
         runtime.resolver.register(candidate)
     for source in world.sources.values():
         runtime.remotes.add(source)
     async with runtime:
-        console.print(f"[bold]metrics[/]    {_metrics_url(runtime)}")
-        console.print(_duration(options))
-        await _drive(runtime, options, console, interrupted)
+        view.screen.print(f"[bold]metrics[/]    {_metrics_url(runtime)}")
+        view.screen.print(_duration(options))
+        await _drive(runtime, options, view, interruption)
 
 
-async def _drive(
-    runtime: RuntimeOrchestrator, options: DemoOptions, console: Console, interrupted: asyncio.Event
-) -> None:
+async def _drive(runtime: RuntimeOrchestrator, options: DemoOptions, view: _View, interruption: _Interruption) -> None:
     """Work and show until time is up, somebody interrupts, or either of the two fails, which is then raised."""
     work = asyncio.create_task(_work(Workload(runtime, Random(options.seed)), options.rate))  # noqa: S311 - no secret
-    show = asyncio.create_task(_show(runtime, console))
-    stop = asyncio.create_task(interrupted.wait())
+    show = asyncio.create_task(_show(runtime, view))
+    stop = asyncio.create_task(interruption.wait())
     tasks: tuple[asyncio.Task[Any], ...] = (work, show, stop)
     done, _ = await asyncio.wait(tasks, timeout=options.seconds or None, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:  # one after another, so that what is shown last has what the last step did
@@ -120,13 +161,13 @@ async def _work(workload: Workload, rate: float) -> None:
         await asyncio.sleep(due - loop.time())
 
 
-async def _show(runtime: RuntimeOrchestrator, console: Console) -> None:
+async def _show(runtime: RuntimeOrchestrator, view: _View) -> None:
     if runtime.telemetry is None:
         await asyncio.Event().wait()
-    elif console.is_terminal:
-        await _show_table(runtime.telemetry, console)
+    elif view.console.is_terminal:
+        await _show_table(runtime.telemetry, view.console)
     else:
-        await _show_lines(runtime.telemetry, console)
+        await _show_lines(runtime.telemetry, view.screen)
 
 
 async def _show_table(telemetry: Telemetry, console: Console) -> None:
@@ -136,13 +177,13 @@ async def _show_table(telemetry: Telemetry, console: Console) -> None:
             await asyncio.sleep(REFRESH_SECONDS)
 
 
-async def _show_lines(telemetry: Telemetry, console: Console) -> None:
+async def _show_lines(telemetry: Telemetry, screen: Screen) -> None:
     try:
         while True:
             await asyncio.sleep(LINE_SECONDS)
-            console.print(line(measured(telemetry)))
+            screen.print(line(measured(telemetry)))
     finally:
-        console.print(line(measured(telemetry)))
+        screen.print(line(measured(telemetry)))
 
 
 def _metrics_url(runtime: RuntimeOrchestrator) -> str:

@@ -19,6 +19,7 @@ from pydantic import (
 
 from oneiric.core._candidates import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
 from oneiric.core._settings_export import OtlpSettings, PushSettings
+from oneiric.core._settings_server import MetricsServerSettings
 from oneiric.core._settings_shared import SharedSettings
 
 DEFAULT_CACHE_DIR = ".oneiric_cache"
@@ -231,6 +232,7 @@ class ObservabilitySettings(_Section):
 
     Attributes:
         metrics_address: ``host:port`` (``[::1]:9464``) the metrics are served at; port 0 takes a free one.
+        server: What bounds and protects the server of the metrics.
         series_budget: Label sets one metric may have before further ones are folded together.
         log_rate_limit_seconds: At most one line per event name and this time, for rate-limited events.
         probe_interval: Seconds between health probes of active instances; None disables them.
@@ -239,6 +241,7 @@ class ObservabilitySettings(_Section):
     enabled: bool = True
     metrics_server: bool = True
     metrics_address: Annotated[str, AfterValidator(_checked_address)] = "127.0.0.1:9464"
+    server: MetricsServerSettings = MetricsServerSettings()
     series_budget: int = Field(default=2000, ge=1, le=MAX_SERIES_BUDGET)
     log_rate_limit_seconds: Seconds = 1.0
     tracing: bool = True

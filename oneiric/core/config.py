@@ -43,6 +43,7 @@ from oneiric.core._settings_paths import (
     workflow_checkpoint_path,
 )
 from oneiric.core._settings_secrets import SecretsHook
+from oneiric.core._settings_server import MetricsServerSettings
 from oneiric.core.domain_settings import SUPPORTED_DOMAINS, get_domain_settings
 from oneiric.core.redaction import redact
 from oneiric.core.resolution import ResolverSettings
@@ -62,6 +63,7 @@ __all__ = [
     "LifecycleConfig",
     "LoggingConfig",
     "LoggingSinkConfig",
+    "MetricsServerSettings",
     "ObservabilitySettings",
     "OneiricMCPConfig",
     "OneiricSettings",

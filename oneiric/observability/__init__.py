@@ -1,7 +1,9 @@
 """Every metric, log event and span, and what writes and serves them."""
 
+from oneiric.observability._access import ServerSecurity
 from oneiric.observability._apps import asgi_app, wsgi_app
 from oneiric.observability._attach import Telemetry, attach
+from oneiric.observability._limits import ServerLimits
 from oneiric.observability._otlp_options import OtlpOptions
 from oneiric.observability._push import PushOptions, push, write_textfile
 from oneiric.observability._server import MetricsServer
@@ -13,6 +15,8 @@ __all__ = [
     "MetricsServer",
     "OtlpOptions",
     "PushOptions",
+    "ServerLimits",
+    "ServerSecurity",
     "Telemetry",
     "asgi_app",
     "attach",

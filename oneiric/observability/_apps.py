@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
-
-from oneiric.observability.exposition import LIVEZ_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from oneiric.observability.exposition import Exposition
+    from oneiric.observability.exposition import Exposition, Response
 
 Message: TypeAlias = "MutableMapping[str, Any]"
 Receive: TypeAlias = "Callable[[], Awaitable[Message]]"
@@ -27,6 +24,7 @@ def wsgi_app(exposition: Exposition) -> WSGIApplication:
         response = exposition.respond(
             method=environ["REQUEST_METHOD"],
             path=environ.get("PATH_INFO", ""),
+            query=environ.get("QUERY_STRING", ""),
             accept=environ.get("HTTP_ACCEPT", ""),
             accept_encoding=environ.get("HTTP_ACCEPT_ENCODING", ""),
         )
@@ -39,7 +37,7 @@ def wsgi_app(exposition: Exposition) -> WSGIApplication:
 def asgi_app(exposition: Exposition) -> ASGIApplication:
     """Return an ASGI 3 app with the three paths of *exposition* below wherever it is mounted.
 
-    Exposition and readiness are computed in a thread of the loop's default executor, so that the loop is not held up. A
+    Exposition and readiness are computed in threads of their own, so that the loop is not held up. A
     WebSocket is refused, the lifespan protocol is answered; any other scope is a ValueError, as ASGI has it.
     """
 
@@ -58,19 +56,26 @@ def asgi_app(exposition: Exposition) -> ASGIApplication:
 
 
 async def _http(exposition: Exposition, scope: Message, send: Send) -> None:
-    path = _relative_path(scope)
-    respond = partial(
-        exposition.respond,
-        method=scope["method"],
-        path=path,
-        accept=_header(scope, b"accept"),
-        accept_encoding=_header(scope, b"accept-encoding"),
-    )
-    # Liveness says that the loop turns; behind an exhausted executor it would get a healthy process killed.
-    response = respond() if path == LIVEZ_PATH else await asyncio.to_thread(respond)
+    response = await _respond(exposition, scope)
+    body = b"" if scope["method"] == "HEAD" else response.body
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _respond(exposition: Exposition, scope: Message) -> Response:
+    path, accept = _relative_path(scope), _header(scope, b"accept")
+    answer = exposition.submit(
+        method=scope["method"],
+        path=path,
+        query=scope.get("query_string", b"").decode("latin-1"),
+        accept=accept,
+        accept_encoding=_header(scope, b"accept-encoding"),
+    )
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(answer), exposition.timeout)
+    except Exception as error:  # noqa: BLE001 - isolation is the job: foreign code was called
+        return exposition.failed(error, path=path, accept=accept)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -17,7 +17,7 @@ from oneiric.observability._sharing import DEFAULT_INTERVAL
 from oneiric.observability._tracing import TracingSink, recording_trace
 from oneiric.observability._worker import STOP_SECONDS
 from oneiric.observability.catalogue import CATALOGUE
-from oneiric.observability.exposition import Exposition
+from oneiric.observability.exposition import DEFAULT_REUSE_SECONDS, DEFAULT_TIMEOUT_SECONDS, Exposition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -220,9 +220,22 @@ class Telemetry:
         self._watched.clear()
         self._sink.close()
 
-    def exposition(self, *, ready: Callable[[], bool] | None = None) -> Exposition:
-        """Return what answers requests for the metrics, to be served or mounted; *ready* answers for /readyz."""
-        return Exposition(self.registry, ready=ready, observers=self._observers)
+    def exposition(
+        self,
+        *,
+        ready: Callable[[], bool] | None = None,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        reuse: float = DEFAULT_REUSE_SECONDS,
+    ) -> Exposition:
+        """Return what answers requests for the metrics, to be served or mounted; for the arguments see there."""
+        return Exposition(
+            self.registry,
+            ready=ready,
+            observers=self._observers,
+            fallback=self.collector,
+            timeout=timeout,
+            reuse=reuse,
+        )
 
     def _unregister(self) -> None:
         with suppress(KeyError):  # whoever owns the registry may have removed it

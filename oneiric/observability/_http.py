@@ -1,139 +1,142 @@
-"""One HTTP request and its response on a connected socket, bounded in bytes and in time.
+"""HTTP/1.1 as far as a scraper needs it: a strict reading of one request, and the bytes of one response.
 
 A connection carries one request (RFC 9112): scrapes are further apart than an idle connection may usefully be held, and
-so no connection occupies a place while nothing is asked on it.
+where nothing follows a request, nothing can be smuggled behind it.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-import socket
 import time
+from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from oneiric.observability.exposition import error_response
-
 if TYPE_CHECKING:
-    from oneiric.observability.exposition import Exposition, Response
+    from oneiric.observability.exposition import Response
 
-LINGER_SECONDS: Final = 1.0
-"""How long a client may take to read and close after it was answered."""
+HEAD_END: Final = b"\r\n\r\n"
 
-_CHUNK_BYTES: Final = 4096
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_NAME_CHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_REQUEST_LINE = re.compile(rf"({_NAME_CHARS}) (\S+) HTTP/([0-9])\.[0-9]")
-_HEADER_NAME = re.compile(_NAME_CHARS)
-_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_NOT_IN_A_HEAD = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)|\A[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - what RFC 9110 calls a token
+_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~\x80-\xff]+) HTTP/1\.([01])")
+_NAME = re.compile(_TOKEN)
+_ABSOLUTE = re.compile(r"https?://[^/?#]+([^#]*)", re.IGNORECASE)
+_LENGTH = re.compile(r"[0-9]{1,19}")
+_MAX_HEADERS: Final = 100
+_ALONE: Final = frozenset({"authorization", "content-length", "host", "transfer-encoding"})
+_REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
 class BadRequestError(Exception):
     """A request that is refused before anybody looks at what it asks for."""
 
-    def __init__(self, status: HTTPStatus) -> None:
+    def __init__(self, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(status.phrase)
         self.status = status
 
 
-def exchange(connection: socket.socket, exposition: Exposition, *, timeout: float, max_header_bytes: int) -> None:
-    """Read a request from *connection*, send what *exposition* answers, and wait for the client to have read it.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asks for, as it came: nothing is decoded.
 
-    Args:
-        connection: A connected socket; left open.
-        exposition: Asked unless the request is malformed, too long or too slow, which is answered here.
-        timeout: Seconds for the whole request to arrive, and again for the whole response to be taken.
-        max_header_bytes: Longest request line with headers and the empty line that ends them.
+    Attributes:
+        path: Of the target, without its query.
+        query: What follows the first question mark.
+        has_body: Whether a body follows, which nobody reads.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    accept: str = ""
+    accept_encoding: str = ""
+    authorization: str = ""
+    has_body: bool = False
+
+
+def is_hopeless(received: bytes | bytearray, start: int, end: int) -> bool:
+    """Whether *received* up to *end* cannot be a head's beginning; what is before *start* was looked at already."""
+    return _NOT_IN_A_HEAD.search(received, max(0, start - 1), end) is not None
+
+
+def parse_head(head: bytes) -> Request:
+    """Return the request whose head, without the empty line that ends it, is *head*.
 
     Raises:
-        OSError: When the client went away or did not take the response in time.
+        BadRequestError: When it is not exactly as RFC 9110 and 9112 want it, or could be understood in two ways: bare
+            line feeds, folded lines, blanks around names, a body of two lengths, and so on.
     """
-    try:
-        head = _read_head(connection, timeout=timeout, limit=max_header_bytes)
-        if head is None:
-            return
-        response = _respond(exposition, head)
-    except BadRequestError as error:
-        response = error_response(error.status)
-    connection.settimeout(timeout)
-    connection.sendall(serialize(response))
-    _linger(connection)
-
-
-def serialize(response: Response) -> bytes:
-    """Return *response* as it goes over the wire, the last one of its connection."""
-    headers = (*response.headers, ("Date", formatdate(usegmt=True)), ("Connection", "close"))
-    lines = [f"HTTP/1.1 {response.status} {response.reason}", *(f"{name}: {value}" for name, value in headers), "", ""]
-    return "\r\n".join(lines).encode("latin-1") + response.body
-
-
-def _read_head(connection: socket.socket, *, timeout: float, limit: int) -> bytes | None:
-    received = b""
-    deadline = time.monotonic() + timeout
-    while (end := _HEAD_END.search(received)) is None:
-        if len(received) >= limit:
-            raise BadRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        chunk = _receive(connection, deadline)
-        if not chunk:
-            return None
-        received += chunk
-    if end.end() > limit:
-        raise BadRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-    return received[: end.start()]
-
-
-def _receive(connection: socket.socket, deadline: float) -> bytes:
-    # The bound is on the whole request: a byte now and then buys a slow client no further time.
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise BadRequestError(HTTPStatus.REQUEST_TIMEOUT)
-    connection.settimeout(remaining)
-    try:
-        return connection.recv(_CHUNK_BYTES)
-    except TimeoutError:
-        raise BadRequestError(HTTPStatus.REQUEST_TIMEOUT) from None
-
-
-def _respond(exposition: Exposition, head: bytes) -> Response:
-    request_line, *header_lines = head.decode("latin-1").replace("\r\n", "\n").split("\n")
+    request_line, *lines = head.decode("latin-1").split("\r\n")
     matched = _REQUEST_LINE.fullmatch(request_line)
     if matched is None:
-        raise BadRequestError(HTTPStatus.BAD_REQUEST)
-    method, target, version = matched.groups()
-    if version != "1":
-        raise BadRequestError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
-    headers = _headers(header_lines)
-    return exposition.respond(
+        raise BadRequestError
+    method, target, minor = matched.groups()
+    headers = _headers(lines)
+    if minor == "1" and "host" not in headers:
+        raise BadRequestError
+    path, _, query = _origin_form(target).partition("?")
+    return Request(
         method=method,
-        path=_path(target),
+        path=path,
+        query=query,
         accept=headers.get("accept", ""),
         accept_encoding=headers.get("accept-encoding", ""),
+        authorization=headers.get("authorization", ""),
+        has_body=_has_body(headers, minor),
     )
 
 
-def _path(target: str) -> str:
-    path = target.split("?", 1)[0]
-    return path if path.startswith("/") else _ORIGIN.sub("", path, count=1)
+def serialize(response: Response, *, head_only: bool = False) -> list[memoryview]:
+    """Return *response* as it goes over the wire, the last one of its connection; its body is not copied."""
+    lines = [f"HTTP/1.1 {response.status} {_REASONS[response.status]}"]
+    lines += [f"{name}: {value}" for name, value in response.headers]
+    lines += [_date(int(time.time())), "Connection: close", "", ""]
+    head = memoryview("\r\n".join(lines).encode("latin-1"))
+    return [head] if head_only or not response.body else [head, memoryview(response.body)]
+
+
+@functools.lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return f"Date: {formatdate(second, usegmt=True)}"
+
+
+def _origin_form(target: str) -> str:
+    if target.startswith("/"):
+        return target
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None and target != "*":
+        raise BadRequestError
+    return target if absolute is None else absolute[1]
 
 
 def _headers(lines: list[str]) -> dict[str, str]:
+    if len(lines) > _MAX_HEADERS:
+        raise BadRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        if not (colon and _HEADER_NAME.fullmatch(name)):
-            raise BadRequestError(HTTPStatus.BAD_REQUEST)
-        name = name.lower()
-        headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
+        if not (colon and _NAME.fullmatch(name)):
+            raise BadRequestError
+        name, value = name.lower(), value.strip(" \t")
+        if name in headers:
+            if name in _ALONE:
+                raise BadRequestError
+            value = f"{headers[name]}, {value}"
+        headers[name] = value
     return headers
 
 
-def _linger(connection: socket.socket) -> None:
-    # To close while something unread is left, a body for instance, resets the connection and may destroy the response.
-    connection.shutdown(socket.SHUT_WR)
-    deadline = time.monotonic() + LINGER_SECONDS
-    try:
-        while _receive(connection, deadline):
-            pass
-    except BadRequestError:
-        return
+def _has_body(headers: dict[str, str], minor: str) -> bool:
+    length, encoding = headers.get("content-length"), headers.get("transfer-encoding")
+    if encoding is not None:
+        if length is not None or minor == "0" or encoding.lower() != "chunked":
+            raise BadRequestError
+        return True
+    if length is None:
+        return False
+    if _LENGTH.fullmatch(length) is None:
+        raise BadRequestError
+    return int(length) > 0

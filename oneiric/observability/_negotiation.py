@@ -1,4 +1,4 @@
-"""Read what a scraper accepts: which exposition format, and whether compressed.
+"""Read what a scraper wants: which exposition format, whether compressed, and which samples.
 
 Quality values follow RFC 9110, section 12: the most specific range that names a format decides, ``q=0`` refuses it, and
 a range whose weight is malformed says nothing.
@@ -7,7 +7,11 @@ a range whose weight is malformed says nothing.
 from __future__ import annotations
 
 import re
+from typing import Final
+from urllib.parse import unquote_plus
 
+_MAX_HEADER_CHARS: Final = 4096  # what is longer is no scraper's
+_MAX_FIELDS: Final = 1000
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _OPENMETRICS = (("application/openmetrics-text", "1.0.0"), ("application/openmetrics-text", ""))
 _TEXT = (("text/plain", "0.0.4"), ("text/plain", ""), ("text/*", ""), ("*/*", ""))
@@ -26,13 +30,22 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return _quality(_qualities(accept_encoding), _GZIP) > 0
 
 
+def wanted_names(query: str) -> frozenset[str]:
+    """Return the names of samples that the fields ``name[]`` of *query* ask for; empty for all of them.
+
+    Fields that name nothing are left out, as are those after the first thousand.
+    """
+    fields = (field.partition("=") for field in query.split("&", _MAX_FIELDS)[:_MAX_FIELDS])
+    return frozenset(unquote_plus(value) for name, _, value in fields if value and unquote_plus(name) == "name[]")
+
+
 def _quality(qualities: dict[tuple[str, str], float], ranges: tuple[tuple[str, str], ...]) -> float:
     return next((qualities[name] for name in ranges if name in qualities), 0.0)
 
 
 def _qualities(header: str) -> dict[tuple[str, str], float]:
     qualities: dict[tuple[str, str], float] = {}
-    for element in header.split(","):
+    for element in header[:_MAX_HEADER_CHARS].split(","):
         name, *parameters = (part.strip().lower() for part in element.split(";"))
         values = {key.rstrip(): value.strip(' "') for key, _, value in (text.partition("=") for text in parameters)}
         weight = values.get("q", "1")

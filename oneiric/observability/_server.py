@@ -1,85 +1,96 @@
-"""The metrics server: an exposition served over plain HTTP from threads of its own."""
+"""The metrics server: an exposition served over HTTP from a thread of its own."""
 
 from __future__ import annotations
 
+import atexit
 import ipaddress
 import re
 import socket
 import threading
+from concurrent.futures import Future
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from oneiric.core._background import Background
+from oneiric.core._forks import renew_after_fork
 from oneiric.core.redaction import describe
-from oneiric.observability._acceptor import Acceptor
-from oneiric.observability._http import exchange, serialize
-from oneiric.observability.events import MetricsServerFailed, MetricsServerStarted
-from oneiric.observability.exposition import error_response
+from oneiric.observability._access import Credentials, ServerSecurity, tls_of
+from oneiric.observability._limits import ServerLimits
+from oneiric.observability._reception import Reception
+from oneiric.observability.events import MetricsServerExposed, MetricsServerFailed, MetricsServerStarted
+from oneiric.observability.exposition import METRICS_PATH, error_response
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
     from oneiric.core.observers import Observers
-    from oneiric.observability.exposition import Exposition
+    from oneiric.observability._http import Request
+    from oneiric.observability._reloading import Reloaded
+    from oneiric.observability.exposition import Exposition, Response
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:9464"
-MAX_CONNECTIONS: Final = 8
-TIMEOUT_SECONDS: Final = 5.0
-MAX_HEADER_BYTES: Final = 8192
 STOP_SECONDS: Final = 2.0
-"""How long :meth:`MetricsServer.stop` waits for the requests in progress, which it cuts off."""
+"""How long :meth:`MetricsServer.stop` waits for its thread at most."""
 
 _SINK: Final = "metrics_server"
-_BACKLOG: Final = 128
+_BACKLOG: Final = 4096  # the operating system's own bound holds; a connection over it is not answered for a second
+_SEND_BUFFER_BYTES: Final = 64 * 1024  # else the kernel copies megabytes for each client that does not read
+_ANSWER_SLACK_SECONDS: Final = 0.5
 _MAX_PORT: Final = 65_535
 _ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 
 
+class _Running(NamedTuple):
+    reception: Reception
+    thread: threading.Thread
+    port: int
+
+
 class MetricsServer:
-    """Serve *exposition* at *address* from daemon threads; thread-safe, and can be started again once stopped.
+    """Serve *exposition* at *address* from a daemon thread; thread-safe, and can be started again once stopped.
 
     A connection carries one request. Nothing is ever printed, and no failure reaches the host: a failed start is told
-    as :class:`MetricsServerFailed`, a failed request as a failed hook. A forked child does not serve; to stop the
-    server there leaves the parent's alone.
+    as :class:`MetricsServerFailed`, a failure while serving as a failed hook. Whoever else may reach it, beyond the
+    loopback, without TLS or without authentication, is told as :class:`MetricsServerExposed`. A forked child does not
+    serve, and may start it anew. It stops by itself at the end of the interpreter.
 
     Args:
         exposition: What answers.
         address: See :func:`parse_address`; port 0 takes a free one at each start.
         observers: Told of starts and failures; without it, those of the exposition.
-        max_connections: Requests in progress at once; a further one is answered 503 at once.
-        timeout: Seconds a client has to send its request, and again to take the response.
-        max_header_bytes: Longest request, up to the empty line after its headers; a longer one is answered 431.
+        limits: The bounds.
+        security: TLS and authentication.
 
     Attributes:
         address: The host listened on.
     """
 
-    def __init__(  # noqa: PLR0913 - every bound of a server open to a network can be set
+    def __init__(
         self,
         exposition: Exposition,
         *,
         address: str = DEFAULT_ADDRESS,
         observers: Observers | None = None,
-        max_connections: int = MAX_CONNECTIONS,
-        timeout: float = TIMEOUT_SECONDS,
-        max_header_bytes: int = MAX_HEADER_BYTES,
+        limits: ServerLimits | None = None,
+        security: ServerSecurity | None = None,
     ) -> None:
-        if max_connections < 1 or timeout <= 0 or max_header_bytes < 1:
-            raise ValueError(f"must be positive: {max_connections=}, {timeout=}, {max_header_bytes=}")
         self.address, self._port = parse_address(address)
         self.observers = exposition.observers if observers is None else observers
         self._exposition = exposition
-        self._max_connections = max_connections
-        self._timeout = timeout
-        self._max_header_bytes = max_header_bytes
+        self._limits = ServerLimits() if limits is None else limits
+        self._security = ServerSecurity() if security is None else security
+        self._telling = Background("oneiric-metrics-telling")
         self._lock = threading.Lock()
-        self._running: tuple[Acceptor, int] | None = None
+        self._running: _Running | None = None
+        renew_after_fork(self._renew)
 
     @property
     def port(self) -> int:
         """The port listened on; while not running, the one asked for."""
         running = self._running
-        return self._port if running is None else running[1]
+        return self._port if running is None else running.port
 
     def start(self) -> bool:
         """Listen, and return whether the server now runs; to start a running one changes nothing."""
@@ -94,15 +105,18 @@ class MetricsServer:
                 MetricsServerFailed(address=self.address, port=self._port, error_type=error_type, error=text)
             )
             return False
+        atexit.register(self.stop)
         self.observers.notify(MetricsServerStarted(address=self.address, port=self.port))
         return True
 
     def stop(self) -> None:
-        """Stop listening and cut off the requests in progress, within seconds; idempotent."""
+        """Stop listening and cut off every connection, within seconds; idempotent."""
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
-            running[0].stop(wait=STOP_SECONDS)
+            atexit.unregister(self.stop)
+            running.reception.stop()
+            running.thread.join(STOP_SECONDS)
 
     def __enter__(self) -> Self:
         """Start; whether that succeeded was told to the observers."""
@@ -115,26 +129,78 @@ class MetricsServer:
         """Stop."""
         self.stop()
 
-    def _listen(self) -> tuple[Acceptor, int]:
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+        running, self._running = self._running, None
+        if running is not None:
+            atexit.unregister(self.stop)
+            running.reception.abandon()
+
+    def _listen(self) -> _Running:
+        tls = tls_of(self._security, self._report)
+        desk = _Desk(self._exposition, Credentials(self._security, self._report))
         found = socket.getaddrinfo(self.address, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
         listener = socket.create_server(address, family=family, backlog=_BACKLOG)
-        acceptor = Acceptor(
-            listener,
-            self._serve,
-            refusal=serialize(error_response(HTTPStatus.SERVICE_UNAVAILABLE)),
-            limit=self._max_connections,
-            failed=partial(self.observers.hook_failed, _SINK),
-        )
         try:
-            acceptor.start()
+            listener.setblocking(False)  # noqa: FBT003 - the signature of the standard library
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
+            port: int = listener.getsockname()[1]
+            self._warn_if_exposed(listener)
+            reception = Reception(
+                listener,
+                self._limits,
+                secure=None if tls is None else partial(_secure, tls),
+                answer=desk.answer,
+                failed=desk.failed,
+                report=self._report,
+                answer_timeout=self._exposition.timeout + _ANSWER_SLACK_SECONDS,
+            )
+            thread = threading.Thread(target=reception.run, name="oneiric-metrics", daemon=True)
+            thread.start()
         except BaseException:
             listener.close()
             raise
-        return acceptor, listener.getsockname()[1]
+        return _Running(reception, thread, port)
 
-    def _serve(self, connection: socket.socket) -> None:
-        exchange(connection, self._exposition, timeout=self._timeout, max_header_bytes=self._max_header_bytes)
+    def _report(self, error: BaseException) -> None:
+        # Elsewhere, as whoever is told may wait for a full pipe or a slow disk.
+        self._telling.call(lambda: self.observers.hook_failed(_SINK, error))
+
+    def _warn_if_exposed(self, listener: socket.socket) -> None:
+        host, port = listener.getsockname()[:2]
+        if self._security.missing and not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+            self.observers.notify(MetricsServerExposed(address=self.address, port=port, missing=self._security.missing))
+
+
+class _Desk:
+    """Answer requests with *exposition*, the metrics only to those whom *credentials* let in."""
+
+    def __init__(self, exposition: Exposition, credentials: Credentials) -> None:
+        self._exposition = exposition
+        self._credentials = credentials
+        self._refused: Future[Response] = Future()
+        self._refused.set_result(error_response(HTTPStatus.UNAUTHORIZED, *credentials.challenges))
+
+    def answer(self, request: Request) -> Future[Response]:
+        """Return what will have the response to *request*."""
+        if request.path == METRICS_PATH and not self._credentials.allow(request.authorization):
+            return self._refused
+        return self._exposition.submit(
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            accept=request.accept,
+            accept_encoding=request.accept_encoding,
+        )
+
+    def failed(self, request: Request, error: BaseException) -> Response:
+        """Return the response to *request*, which came to nothing because of *error*."""
+        return self._exposition.failed(error, path=request.path, accept=request.accept)
+
+
+def _secure(tls: Reloaded[ssl.SSLContext], accepted: socket.socket) -> ssl.SSLSocket:
+    return tls.get().wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
 
 
 def parse_address(text: str) -> tuple[str, int]:

@@ -240,7 +240,7 @@ def _opened(path: Path) -> Iterator[int]:
             raise CorruptFileError(f"is larger than {MAX_FILE_BYTES} bytes")
         yield descriptor
     finally:
-        os.close(descriptor)
+        _let_go(descriptor)
 
 
 @contextmanager
@@ -251,12 +251,19 @@ def _alone(directory: Path, *, wait: bool) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
-        os.close(descriptor)
+        _let_go(descriptor)
 
 
 def _is_ours_now(descriptor: int, path: Path) -> bool:
     """Whether nobody lives who writes the file, and it is still the one at *path*: its writer may have replaced it."""
     return _lock(descriptor, fcntl.LOCK_EX) and os.path.samestat(os.fstat(descriptor), path.stat())
+
+
+def _let_go(descriptor: int) -> None:
+    """Unlock and close: a child that was forked meanwhile holds the descriptor too, and the lock with it."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _lock(descriptor: int, kind: int) -> bool:

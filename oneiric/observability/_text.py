@@ -32,7 +32,7 @@ T = TypeVar("T")
 CHUNK_LINES: Final = 256
 """Lines of text, about, that are made at once."""
 
-CHUNK_CHARS: Final = 32_768
+CHUNK_CHARS: Final = 131_072
 """Text that is made without letting other threads run, give or take a chunk."""
 
 PAUSE_SECONDS: Final = 0.00005
@@ -83,8 +83,10 @@ def number_text(value: float) -> str:
     if not isfinite(value):
         return "NaN" if value != value else "+Inf" if value > 0 else "-Inf"  # noqa: PLR0124 - what NaN is known by
     text = repr(value)
+    if value < _MAX_PLAIN:
+        return text
     whole, point, fraction = text.partition(".")
-    if value < _MAX_PLAIN or not point or len(whole) == 1:
+    if not point or len(whole) == 1:
         return text
     return f"{whole[0]}.{whole[1:]}{fraction}".rstrip("0.") + f"e+{len(whole) - 1:02d}"
 

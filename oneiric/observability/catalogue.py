@@ -758,6 +758,11 @@ CATALOGUE = Catalogue(
             logs=(Log("metrics-server-failed", "error", ("address", "port")),),
         ),
         Signal(
+            own.MetricsServerExposed,
+            area="observability",
+            logs=(Log("metrics-server-exposed", "warning", ("address", "port", "missing")),),
+        ),
+        Signal(
             own.Attached,
             area="observability",
             logs=(Log("observability-attached", "info", ("sink",)),),

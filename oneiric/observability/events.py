@@ -27,6 +27,14 @@ class MetricsServerFailed(Event, frozen=True, kw_only=True, gc=False):
     error: str
 
 
+class MetricsServerExposed(Event, frozen=True, kw_only=True, gc=False):
+    """Others may reach the metrics server without what is ``missing``: tls, authentication or both."""
+
+    address: str
+    port: int
+    missing: str
+
+
 class LogWritten(Event, frozen=True, kw_only=True, gc=False):
     """A log event of the catalogue was handed to the logging set-up; ``event`` is its name."""
 

@@ -1,24 +1,26 @@
-"""Answer /metrics, /livez and /readyz: what the server thread, the WSGI app and the ASGI app have in common."""
+"""Answer /metrics, /livez and /readyz: what the metrics server, the WSGI app and the ASGI app have in common."""
 
 from __future__ import annotations
 
+import functools
 import gzip
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
 
-from prometheus_client.exposition import generate_latest as text_exposition
-from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_exposition
+from prometheus_client import Metric
 
+from oneiric.core._background import Background
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
-from oneiric.observability._negotiation import accepts_gzip, prefers_openmetrics
+from oneiric.observability._flights import Flights
+from oneiric.observability._negotiation import accepts_gzip, prefers_openmetrics, wanted_names
+from oneiric.observability._text import text_of
 from oneiric.observability.events import ScrapeFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from prometheus_client import CollectorRegistry
+    from collections.abc import Callable, Iterable
 
 METRICS_PATH = "/metrics"
 LIVEZ_PATH = "/livez"
@@ -28,8 +30,32 @@ OPENMETRICS_CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset
 MIN_GZIP_BYTES = 1024
 """A shorter exposition fits a packet anyway and is sent as it is."""
 
+DEFAULT_REUSE_SECONDS: Final = 0.1
+DEFAULT_TIMEOUT_SECONDS: Final = 5.0
+
 _GZIP_LEVEL = 1  # 2,000 series of a histogram: 8 ms to a 22nd, where level 9 takes 98 ms to a 26th
 _PLAIN_CONTENT_TYPE = "text/plain; charset=utf-8"
+
+
+_NOTHING: Final = {False: b"# nothing could be collected\n", True: b"# EOF\n"}
+_PATHS: Final = frozenset({METRICS_PATH, LIVEZ_PATH, READYZ_PATH})
+_METHODS: Final = frozenset({"GET", "HEAD"})
+
+
+class Source(Protocol):
+    """What an exposition is made of: a registry, or a collector."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Return every metric family."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which exposition somebody wants; *names* are those of its samples, empty for all."""
+
+    openmetrics: bool = False
+    compressed: bool = False
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,77 +75,175 @@ class Response:
 class Exposition:
     """What is answered to a scraper and to a probe; thread-safe.
 
+    Scrapes at the same time share a rendering, see :class:`Flights`; it and the readiness check are computed in threads
+    of their own, never in the caller's.
+
     Args:
         registry: What /metrics exposes.
         ready: Whether the host can serve; asked on every /readyz, without it always ready. One that raises is reported
-            as a failed hook and means not ready.
-        observers: Told :class:`ScrapeFailed` when nothing at all could be exposed.
+            as a failed hook, and that, or one that does not answer in time, means not ready.
+        observers: Told :class:`ScrapeFailed` when *registry* could not be rendered.
+        fallback: What is exposed when *registry* raises; None: nothing.
+        timeout: Seconds after which nobody waits for a rendering or the readiness check any more.
+        reuse: Seconds for which a rendering that many waited for is given to those who come later.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - published
         self,
-        registry: CollectorRegistry,
+        registry: Source,
         *,
         ready: Callable[[], bool] | None = None,
         observers: Observers | None = None,
+        fallback: Source | None = None,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        reuse: float = DEFAULT_REUSE_SECONDS,
     ) -> None:
         self.registry = registry
         self.observers = Observers() if observers is None else observers
+        self.timeout = timeout
         self._ready = ready
+        self._fallback = fallback
+        self._telling = Background("oneiric-exposition-telling")
+        self._pages = Flights(self._compute, name="oneiric-exposition", timeout=timeout, reuse=reuse)
+        self._readiness = Flights(self._check_readiness, name="oneiric-readiness", timeout=timeout)
 
-    def respond(self, *, method: str, path: str, accept: str = "", accept_encoding: str = "") -> Response:
-        """Answer a request; never raises an Exception.
+    def respond(
+        self, *, method: str, path: str, query: str = "", accept: str = "", accept_encoding: str = ""
+    ) -> Response:
+        """Answer a request, within the timeout; never raises an Exception.
 
         Only GET and HEAD of exactly ``/metrics``, ``/livez`` and ``/readyz`` are answered. The exposition is in the
         text format 0.0.4, or in OpenMetrics 1.0 for who asks for that and does not prefer the former; names outside the
-        classic character set are escaped with underscores in both.
+        classic character set are escaped with underscores in both. What cannot be rendered, or not in time, is reported
+        and answered with a page that has no samples, so that every series goes stale.
 
         Args:
-            method: As in the request line, upper case.
-            path: Without query, relative to where the three paths are mounted.
+            method: As in the request.
+            path: Without query.
+            query: Without its question mark; each ``name[]`` in it is the name of samples that are wanted, no others.
             accept: The Accept header.
             accept_encoding: The Accept-Encoding header.
         """
-        if method not in {"GET", "HEAD"}:
-            return error_response(HTTPStatus.METHOD_NOT_ALLOWED, ("Allow", "GET, HEAD"))
-        response = self._get(path, accept, accept_encoding)
-        return response if method == "GET" else replace(response, body=b"")
+        future = self.submit(method=method, path=path, query=query, accept=accept, accept_encoding=accept_encoding)
+        try:
+            response = future.result(self.timeout)
+        except Exception as error:  # noqa: BLE001 - isolation is the job: foreign code was called
+            response = self.failed(error, path=path, accept=accept)
+        return response if method != "HEAD" else replace(response, body=b"")
 
-    def _get(self, path: str, accept: str, accept_encoding: str) -> Response:
-        if path == METRICS_PATH:
-            return self._metrics(openmetrics=prefers_openmetrics(accept), compressed=accepts_gzip(accept_encoding))
-        if path == LIVEZ_PATH:
-            return _response(HTTPStatus.OK, b"ok\n")
+    def submit(
+        self, *, method: str, path: str, query: str = "", accept: str = "", accept_encoding: str = ""
+    ) -> Future[Response]:
+        """Return what will have the response of :meth:`respond`, with a body even for HEAD; never waits.
+
+        What it raises, and a timeout, are for :meth:`failed`.
+        """
+        if path == READYZ_PATH and method in _METHODS and self._ready is not None:
+            return self._readiness.ask(None)
+        if path == METRICS_PATH and method in _METHODS:
+            page = Page(
+                openmetrics=prefers_openmetrics(accept),
+                compressed=accepts_gzip(accept_encoding),
+                names=wanted_names(query),
+            )
+            return self._pages.ask(page)
+        future: Future[Response] = Future()
+        future.set_result(_immediate(method, path))
+        return future
+
+    def failed(self, error: BaseException, *, path: str, accept: str = "") -> Response:
+        """Return the answer to a request that came to nothing because of *error*, which is reported; never waits."""
         if path == READYZ_PATH:
-            return self._readyz()
-        return error_response(HTTPStatus.NOT_FOUND)
+            self._telling.call(lambda: self.observers.hook_failed("readiness", error))
+            return _NOT_READY
+        self._telling.call(lambda: self._tell(error))
+        return _page(Page(openmetrics=prefers_openmetrics(accept)), None)
 
-    def _readyz(self) -> Response:
+    def _check_readiness(self, keys: Iterable[None]) -> dict[None, Response]:
         try:
             ready = self._ready is None or self._ready()
         except Exception as error:  # noqa: BLE001 - isolation is the job: the host's callable
             self.observers.hook_failed("readiness", error)
             ready = False
-        if ready:
-            return _response(HTTPStatus.OK, b"ready\n")
-        return _response(HTTPStatus.SERVICE_UNAVAILABLE, b"not ready\n")
+        return dict.fromkeys(keys, _READY if ready else _NOT_READY)
 
-    def _metrics(self, *, openmetrics: bool, compressed: bool) -> Response:
-        render: Callable[[CollectorRegistry], bytes] = openmetrics_exposition if openmetrics else text_exposition
-        try:
-            body = render(self.registry)
-        except Exception as error:  # noqa: BLE001 - isolation is the job: anybody's collectors
-            error_type, text = describe(error)
-            self.observers.notify(ScrapeFailed(collector="registry", error_type=error_type, error=text))
-            return error_response(HTTPStatus.INTERNAL_SERVER_ERROR)
-        content_type = OPENMETRICS_CONTENT_TYPE if openmetrics else TEXT_CONTENT_TYPE
-        vary = ("Vary", "Accept, Accept-Encoding")
-        if not compressed or len(body) < MIN_GZIP_BYTES:
-            return _response(HTTPStatus.OK, body, vary, content_type=content_type)
-        body = gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
-        return _response(HTTPStatus.OK, body, vary, ("Content-Encoding", "gzip"), content_type=content_type)
+    def _compute(self, pages: Iterable[Page]) -> dict[Page, Response]:
+        for source in (self.registry, self._fallback):
+            if source is None:
+                continue
+            try:
+                return _render_all(source, pages)
+            except Exception as error:  # noqa: BLE001 - isolation is the job: anybody's collectors
+                self._tell(error)
+        return {page: _page(page, None) for page in pages}
+
+    def _tell(self, error: BaseException) -> None:
+        error_type, text = describe(error)
+        self.observers.notify(ScrapeFailed(collector="registry", error_type=error_type, error=text))
 
 
+def render(source: Source, *, openmetrics: bool, names: frozenset[str] = frozenset()) -> bytes:
+    """Return what *source* collects in one of the two formats, of each family only the samples in *names* if any."""
+    return text_of((_Restricted(source, names) if names else source).collect(), openmetrics=openmetrics)
+
+
+class _Restricted:
+    """The samples of *source* whose names are in *names*, in families as prometheus_client restricts them."""
+
+    def __init__(self, source: Source, names: frozenset[str]) -> None:
+        self._source = source
+        self._names = names
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._source.collect():
+            samples = [sample for sample in family.samples if sample.name in self._names]
+            if samples:
+                restricted = Metric(family.name, family.documentation, family.type)
+                restricted.samples = samples
+                yield restricted
+
+
+class _Collected:
+    """What *source* collected once, for many restrictions."""
+
+    def __init__(self, source: Source) -> None:
+        self._families = list(source.collect())
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _render_all(source: Source, pages: Iterable[Page]) -> dict[Page, Response]:
+    """Return every page in *pages*; each format is rendered once, and what is restricted is collected once."""
+    collected = _Collected(source) if any(page.names for page in pages) else source
+    bodies: dict[tuple[bool, frozenset[str]], bytes] = {}
+    for page in pages:
+        key = page.openmetrics, page.names
+        if key not in bodies:
+            rendered = collected if page.names else source
+            bodies[key] = render(rendered, openmetrics=page.openmetrics, names=page.names)
+    return {page: _page(page, bodies[page.openmetrics, page.names]) for page in pages}
+
+
+def _immediate(method: str, path: str) -> Response:
+    if path not in _PATHS:
+        return error_response(HTTPStatus.NOT_FOUND)
+    if method not in _METHODS:
+        return error_response(HTTPStatus.METHOD_NOT_ALLOWED, ("Allow", "GET, HEAD"))
+    return _ALIVE if path == LIVEZ_PATH else _READY
+
+
+def _page(page: Page, body: bytes | None) -> Response:
+    body = _NOTHING[page.openmetrics] if body is None else body
+    content_type = OPENMETRICS_CONTENT_TYPE if page.openmetrics else TEXT_CONTENT_TYPE
+    vary = ("Vary", "Accept, Accept-Encoding")
+    if not page.compressed or len(body) < MIN_GZIP_BYTES:
+        return _response(HTTPStatus.OK, body, vary, content_type=content_type)
+    body = gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
+    return _response(HTTPStatus.OK, body, vary, ("Content-Encoding", "gzip"), content_type=content_type)
+
+
+@functools.cache
 def error_response(status: HTTPStatus, *headers: tuple[str, str]) -> Response:
     """Return a refusal whose body is the phrase of *status*, so that nothing of the request is reflected."""
     return _response(status, f"{status.phrase.lower()}\n".encode(), *headers)
@@ -130,3 +254,8 @@ def _response(
 ) -> Response:
     common = (("Content-Type", content_type), ("Content-Length", str(len(body))), ("Cache-Control", "no-store"))
     return Response(status.value, common + headers, body)
+
+
+_ALIVE: Final = _response(HTTPStatus.OK, b"ok\n")
+_READY: Final = _response(HTTPStatus.OK, b"ready\n")
+_NOT_READY: Final = _response(HTTPStatus.SERVICE_UNAVAILABLE, b"not ready\n")

@@ -24,7 +24,7 @@ from oneiric.domains.events import EventBridge
 from oneiric.domains.services import ServiceBridge
 from oneiric.domains.tasks import TaskBridge
 from oneiric.domains.workflows import WorkflowBridge
-from oneiric.observability import MetricsServer, Telemetry, attach
+from oneiric.observability import MetricsServer, ServerLimits, ServerSecurity, Telemetry, attach
 from oneiric.runtime._exports import otlp_options, push_options
 from oneiric.runtime._health import HealthLoop
 from oneiric.runtime._sources import RemoteSources
@@ -238,8 +238,16 @@ class RuntimeOrchestrator:
         options = self.settings.observability
         if self.telemetry is None or not options.metrics_server:
             return
-        exposition = self.telemetry.exposition(ready=lambda: self.ready)
-        server = MetricsServer(exposition, address=options.metrics_address, observers=self.observers)
+        exposition = self.telemetry.exposition(
+            ready=lambda: self.ready, timeout=options.server.render_timeout, reuse=options.server.page_reuse
+        )
+        server = MetricsServer(
+            exposition,
+            address=options.metrics_address,
+            observers=self.observers,
+            limits=ServerLimits(**options.server.model_dump(include=set(ServerLimits.__slots__))),
+            security=ServerSecurity(**options.server.model_dump(include=set(ServerSecurity.__slots__))),
+        )
         stack.push_async_callback(self._stop_metrics, server)
         if await asyncio.to_thread(server.start):  # a host name may have to be looked up
             self.metrics_server = server

@@ -96,10 +96,13 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_settings_named_in_documents_exist() -> None:
     """Each setting that the table of bounds names is a field of the settings."""
     table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Bounds")[2]
-    named = re.findall(r"`([a-z_]+)\.([a-z_*]+)`", table)
+    named = re.findall(r"`([a-z_]+(?:\.[a-z_*]+)+)`", table)
     assert named
-    for section, name in named:
-        model = OneiricSettings.model_fields[section].annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        assert any(re.fullmatch(name.replace("*", ".*"), field) for field in model.model_fields), f"{section}.{name}"
+    for setting in named:
+        model: object = OneiricSettings
+        for name in setting.split("."):
+            assert isinstance(model, type)
+            assert issubclass(model, BaseModel)
+            fields = [field for field in model.model_fields if re.fullmatch(name.replace("*", ".*"), field)]
+            assert fields, setting
+            model = model.model_fields[fields[0]].annotation

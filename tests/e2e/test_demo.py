@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
-from processes import Demo, Pushgateway
+import pytest
+from processes import Demo, Pushgateway, eventually, free_port, get
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -131,3 +135,53 @@ def test_a_wrong_pushgateway_is_refused(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "--push-gateway: must be http://host:port" in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def full_pipe() -> int:
+    """Return an end of a pipe that holds as much as it can, and that nobody reads; it is never closed."""
+    _, end = os.pipe()
+    os.set_blocking(end, False)
+    try:
+        while True:
+            os.write(end, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(end, True)
+        return end
+
+
+def closed_pipe() -> int:
+    """Return an end of a pipe that can no longer be read."""
+    reader, end = os.pipe()
+    os.close(reader)
+    return end
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "stream",
+    [full_pipe, closed_pipe, lambda: os.open("/dev/full", os.O_WRONLY)],
+    ids=["blocked", "closed", "full"],
+)
+def test_streams_that_cannot_be_written_stop_nothing(tmp_path: Path, stream: Callable[[], int]) -> None:
+    """Whatever becomes of standard output and standard error, metrics are served, and SIGTERM ends it within 5 s."""
+    port, target = free_port(), stream()
+    command = [sys.executable, "-m", "oneiric", "demo", "--seconds", "0", "--port", str(port), "--logs"]
+    with subprocess.Popen(command, stdout=target, stderr=target, cwd=tmp_path) as process:
+        try:
+            eventually(lambda: answers(f"http://127.0.0.1:{port}/livez"), what="the demonstration serves")
+            assert "oneiric_build_info" in get(f"http://127.0.0.1:{port}/metrics")
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=10) == 0
+        finally:
+            process.kill()
+    assert time.monotonic() - began < 5
+    os.close(target)
+
+
+def answers(url: str) -> bool:
+    """Whether somebody answers at *url*."""
+    try:
+        return bool(get(url))
+    except OSError:
+        return False

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 NAME = "oneiric_resolution_total"
 
 
+def make_huge(path: Path) -> None:
+    """Make a file of a terabyte, all of it a hole."""
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
 class Process:
     """As much of a process as counts and scrapes; it ends when it is closed."""
 
@@ -171,7 +177,7 @@ def test_a_damaged_archive_is_set_aside(start: Callable[..., Process], tmp_path:
             ),
             "an impossible number of observations",
         ),
-        (lambda path: (path.touch(), os.truncate(path, 1 << 40)), "is larger than"),
+        (make_huge, "is larger than"),
         (lambda path: path.mkdir(), "Is a directory"),
         (os.mkfifo, "Illegal seek|bytes are less than a header"),
         (lambda path: path.symlink_to("/dev/zero"), "symbolic links"),

@@ -171,6 +171,19 @@ def test_every_change_is_there_when_the_call_returns(shared: Shared) -> None:
     assert (sum(histogram.counts), histogram.counts[0], histogram.counts[-1], histogram.sum) == (3, 1, 1, 7.30001)
 
 
+def test_the_value_before_stays_in_the_file(shared: Shared) -> None:
+    """A change goes into the slot that is not the newest, so that to be killed in the middle of it costs itself."""
+    cell = shared.counter("a", "b", "c")
+    for expected in range(1, 6):
+        cell.add(1.0)
+        path = shared.directory / shared.file.name
+        data = path.read_bytes()
+        newest = data.rindex(slot(cell.number, (float(expected),)))
+        path.write_bytes(data[:newest] + bytes(16) + data[newest + 16 :])
+        assert expected == 1 or shared.values() == [expected - 1]
+        path.write_bytes(data)
+
+
 def test_a_file_is_for_its_owner_only(shared: Shared) -> None:
     """Nobody else can read it."""
     shared.counter("a", "b", "c").add(1.0)

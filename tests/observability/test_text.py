@@ -149,7 +149,7 @@ def test_a_foreign_family_is_written_by_the_reference_client() -> None:
 def test_long_expositions_let_others_run() -> None:
     """There is a pause after every CHUNK_CHARS characters or a little more."""
     metric = Metric("level", "gauge", "Level.", (Label("key"),))
-    keys = [(f"key-{number}",) for number in range(10_000)]
+    keys = [(f"key-{number}",) for number in range(50_000)]
     pauses: list[None] = []
     text = text_of(
         [SnapshotFamily(Snapshot(metric, keys, [1.0] * len(keys)))],

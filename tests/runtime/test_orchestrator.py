@@ -255,10 +255,11 @@ async def test_after_stopping_nothing_is_fetched(settings: OneiricSettings, tmp_
 async def test_logging_may_be_configured_between_making_and_starting(settings: OneiricSettings) -> None:
     """Levels that are enabled when the runtime starts are written, though they were not when it was made."""
     logger = logging.getLogger("oneiric")
-    runtime = RuntimeOrchestrator(settings)
-    assert not runtime.observers.wants(own.MetricsServerStarted)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.WARNING)
     try:
+        runtime = RuntimeOrchestrator(settings)
+        assert not runtime.observers.wants(own.MetricsServerStarted)
+        logger.setLevel(logging.INFO)
         async with runtime:
             assert runtime.observers.wants(own.MetricsServerStarted)
     finally:

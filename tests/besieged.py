@@ -1,0 +1,54 @@
+"""A program that serves metrics as a host with few descriptors does: 1,024, and a page of a few thousand series."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+
+from prometheus_client import CollectorRegistry, Counter
+
+from oneiric.core.observers import Observers
+from oneiric.observability import Exposition, MetricsServer, ServerSecurity
+
+DESCRIPTORS = 1024
+SERIES = 3000
+
+
+def page() -> CollectorRegistry:
+    """Return a registry with :data:`SERIES` series."""
+    registry = CollectorRegistry()
+    swaps = Counter("swaps", "Swaps.", ["key", "provider"], registry=registry)
+    for number in range(SERIES):
+        swaps.labels(f"key-{number}", f"provider-{number % 7}").inc()
+    return registry
+
+
+class Printing:
+    """An observer that prints what goes wrong."""
+
+    name = "printing"
+
+    def receiver(self, event_type: type[object]) -> object:
+        """Want every failure."""
+        return self._print if "Failed" in event_type.__name__ else None
+
+    def _print(self, event: object) -> None:
+        sys.stderr.write(f"{event}\n")
+
+
+def main(seconds: str, certificate: str = "") -> None:
+    """Serve for *seconds*, with TLS where there is a file that holds *certificate* and key; print the port."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+    observers = Observers()
+    observers.add(Printing())  # type: ignore[arg-type]
+    security = ServerSecurity(tls_cert_file=certificate, tls_key_file=certificate) if certificate else None
+    server = MetricsServer(Exposition(page(), observers=observers), address="127.0.0.1:0", security=security)
+    assert server.start()
+    sys.stdout.write(f"{server.port}\n")
+    sys.stdout.flush()
+    time.sleep(float(seconds))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
