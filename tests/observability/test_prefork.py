@@ -340,3 +340,88 @@ def test_a_removed_component_is_shown_while_another_process_has_it(tmp_path: Pat
         tmp_path,
     )
     assert found == [{"cache": 2}, {"cache": 1}, {"cache": 1}]
+
+
+def test_sum_and_buckets_agree_in_every_scrape(tmp_path: Path) -> None:
+    """While a worker counts as fast as it can, what another process reads of a histogram is of one instant."""
+    found = in_processes(
+        """
+    counts = mmap.mmap(-1, 8)
+    told = memoryview(counts).cast("Q")
+    def worker():
+        resolver, telemetry = runtime("cache")
+        while True:
+            resolver.observers.notify(events.Resolved(
+                domain="adapter", key="cache", provider="redis", duration=0.25, candidates=1, shadowed=0))
+            told[0] += 1
+    pid = fork(worker)
+    while told[0] < 100:
+        time.sleep(0.001)
+    resolver, telemetry = runtime("scraped")
+    name = "oneiric_resolution_duration_seconds"
+    wrong, last = 0, 0
+    for _ in range(150):
+        at_least = told[0]
+        samples = telemetry.samples()
+        count, total = by_key(samples, f"{name}_count")["cache"], by_key(samples, f"{name}_sum")["cache"]
+        wrong += total != 0.25 * count or not max(last, at_least) <= count <= told[0] + 1
+        last = count
+    os.kill(pid, signal.SIGKILL); wait(pid)
+    print(json.dumps([wrong, samples.get("oneiric_observability_scrape_errors_total", [])]))
+    """,
+        tmp_path,
+    )
+    assert found == [0, []]
+
+
+def test_handlers_and_finalisers_may_count(tmp_path: Path) -> None:
+    """What interrupts counting counts too, new label sets included, and is in the directory soon."""
+    found = in_processes(
+        """
+    resolver, telemetry = runtime("cache")
+    handled = done = 0
+    class Recording:
+        def __init__(self):
+            self.cycle = self
+        def __del__(self):
+            resolver.resolve("adapter", "cache")
+    def handle(*_):
+        global handled
+        handled += 1
+        resolver.observers.notify(events.RetryScheduled(source=f"source-{handled}", operation="manifest"))
+        Recording()
+    signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+    while handled < 300:
+        resolver.resolve("adapter", "cache")
+        done += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    import gc; gc.collect()
+    resolver.resolve("adapter", "cache")
+    samples = scrape()
+    retries = sum(value for _, value in samples["oneiric_remote_retries_total"])
+    print(json.dumps([by_key(samples, "oneiric_resolution_total")["cache"] - done - handled - 1, retries - handled]))
+    """,
+        tmp_path,
+    )
+    assert found == [0, 0]
+
+
+def test_threads_lose_nothing(tmp_path: Path) -> None:
+    """Eight threads that are switched after every microsecond are counted exactly."""
+    found = in_processes(
+        """
+    import threading
+    sys.setswitchinterval(1e-6)
+    resolver, telemetry = runtime("cache")
+    def work():
+        for _ in range(500):
+            resolver.resolve("adapter", "cache")
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    print(json.dumps(by_key(scrape(), "oneiric_resolution_total")))
+    """,
+        tmp_path,
+    )
+    assert found == {"cache": 4000}
