@@ -16,14 +16,12 @@ from oneiric.core.redaction import describe
 from oneiric.observability import events as own
 from oneiric.observability._backlog import Backlog, PromptBacklog
 from oneiric.observability._cells import (
-    CounterCell,
     CounterLike,
     Exemplar,
-    HistogramCell,
     HistogramLike,
 )
 from oneiric.observability._departed import Departed
-from oneiric.observability._durations import Durations
+from oneiric.observability._durations import Durations, PromptDurations
 from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily
 from oneiric.observability._fields import label_values
 from oneiric.observability._gauges import Gauges, compile_reads
@@ -97,7 +95,11 @@ class PrometheusSink(Collector):
         self._budget = series_budget
         self._clock = clock
         self._trace = trace
-        self._backlog = (Backlog if shared is None else PromptBacklog)(self._count, settle=self._settle)
+        self._backlog = (
+            Backlog(self._count, settle=self._settle)
+            if shared is None
+            else PromptBacklog(self._count_prompt, settle=self._settle)
+        )
         self._patience: Patience[tuple[str, int], list[State]] = Patience()
         self._sources: tuple[tuple[str, Stateful], ...] = ()
         self._reads = compile_reads(catalogue)
@@ -133,9 +135,9 @@ class PrometheusSink(Collector):
         self._writes[event_type] = self._compile(signal, None)
         if signal.gone:
             return self._record_and_count
-        if self._sharing is None and any(isinstance(binding, Observe) for binding in signal.metrics):
+        if any(isinstance(binding, Observe) for binding in signal.metrics):
             return _BatchingReceiver(self._recorder(signal), lambda event: self._batch(signal, event))
-        return self._recorder(signal)
+        return self._backlog.record
 
     def catch_up(self, event: Event) -> None:
         """Count *event*, told before the sink was there, without telling it to anybody else."""
@@ -242,26 +244,31 @@ class PrometheusSink(Collector):
         with self._backlog.lock:
             batch = self._batches.get(key)
             if batch is None and (cells := self._cells(signal, event)) is not None:
-                batch = Durations(dict(zip(names, values, strict=True)), *cells, self._count_batch)
+                labels = dict(zip(names, values, strict=True))
+                if self._sharing is None:
+                    batch = Durations(labels, *cells, self._count_batch)
+                else:
+                    batch = PromptDurations(labels, *cells, self._backlog.record)
                 self._batches[key] = batch
         return batch
 
     def _cells(
         self, signal: Signal, event: Event
-    ) -> tuple[list[CounterCell], list[tuple[HistogramCell, float]]] | None:
-        counters: list[CounterCell] = []
-        histograms: list[tuple[HistogramCell, float]] = []
+    ) -> tuple[list[CounterLike], list[tuple[HistogramLike, float]]] | None:
+        counters: list[CounterLike] = []
+        histograms: list[tuple[HistogramLike, float]] = []
         for binding in signal.metrics:
             labels = label_values(signal.event, binding.metric.label_names, binding.const)(event)
-            cell: CounterLike | HistogramLike | None = None
             if isinstance(binding, Count) and not binding.amount:
-                cell = self._counters[binding.metric.name].own(labels)
+                counter = self._counters[binding.metric.name].own(labels)
+                if counter is None:
+                    return None
+                counters.append(counter)
             elif isinstance(binding, Observe):
-                cell = self._histograms[binding.metric.name].own(labels)
-            if isinstance(cell, CounterCell):
-                counters.append(cell)
-            elif isinstance(cell, HistogramCell) and isinstance(binding, Observe):
-                histograms.append((cell, binding.scale))
+                histogram = self._histograms[binding.metric.name].own(labels)
+                if histogram is None:
+                    return None
+                histograms.append((histogram, binding.scale))
             else:
                 return None
         return counters, histograms
@@ -292,6 +299,12 @@ class PrometheusSink(Collector):
                 write(event, exemplar)
             except Exception as error:  # noqa: BLE001 - isolation is the job: the other metrics are still counted
                 self._broken.append(error)
+
+    def _count_prompt(self, record: Any) -> None:
+        if type(record) is tuple and type(record[0]) is PromptDurations:
+            record[0].observe(record[1])
+        else:
+            self._count(record)
 
     def _fold(self, name: str) -> None:
         self._folded[name] = self._folded.get(name, 0) + 1

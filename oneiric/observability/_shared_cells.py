@@ -150,6 +150,14 @@ class SharedHistogramCell(SharedCell):
                 self.exemplars = [None] * (len(self.bounds) + 1)
             self.exemplars[place] = exemplar._replace(value=value)
 
+    def observe_sorted(self, values: list[float], total: float) -> None:
+        """Put *values*, in ascending order and *total* together, into their buckets."""
+        numbers = self._numbers
+        for value in values:
+            numbers[bisect_left(self.bounds, value)] += 1.0
+        numbers[-1] += total
+        self._store()
+
 
 class SharedGaugeCell(SharedCell):
     """The value of one gauge series when it was last read."""

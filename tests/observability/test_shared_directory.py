@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings, strategies
+from processes import eventually
 from support import Recorder
 
 from oneiric.core import events
@@ -25,7 +27,6 @@ from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 NAME = "oneiric_resolution_total"
 
@@ -311,3 +312,24 @@ async def test_a_runtime_shares_what_it_counts(tmp_path: Path) -> None:
         runtime.resolver.resolve("adapter", "cache")
         assert runtime.telemetry is not None
         assert [value for _, value in runtime.telemetry.samples()[NAME]] == [2.0]
+
+
+def test_attaching_and_detaching_leaks_nothing(tmp_path: Path) -> None:
+    """After 20 times there are as many descriptors and threads as before, and few files; no count is lost."""
+    resolver = Resolver()
+    resolver.register(Candidate(domain="adapter", key="cache", provider="redis", factory=dict))
+
+    def once() -> list[float]:
+        with attach(resolver, shared_dir=tmp_path, shared_interval=0.01) as telemetry:
+            resolver.resolve("adapter", "cache")
+            return [value for _, value in telemetry.samples()[NAME]]
+
+    def held() -> list[int]:
+        return [len(list(Path("/proc/self", of).iterdir())) for of in ("fd", "task")]
+
+    once()
+    before = held()
+    totals = [once() for _ in range(20)]
+    assert totals == [[number + 2.0] for number in range(20)]
+    eventually(lambda: held() == before, what="descriptors and threads are as before")
+    assert len(list(tmp_path.iterdir())) < MAX_ENDED + 5

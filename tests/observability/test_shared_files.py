@@ -163,12 +163,18 @@ def test_every_change_is_there_when_the_call_returns(shared: Shared) -> None:
     counter.add(2.0)
     histogram = SharedHistogramCell(RESOLUTION_DURATION, ("a", "b"), shared.file)
     shared.file.add(histogram)
-    for value in (0.00001, 0.3, 7.0):
+    for value in (2.0**-17, 7.0):
         histogram.observe(value)
-        counter.add(1.0)
+        counter.add(1.5)
+    histogram.observe_sorted([0.25], 0.25)
     records = read_file(shared.directory / shared.file.name).records
     assert [list(record.numbers) for record in records] == [[5.0], [*map(float, histogram.counts), histogram.sum]]
-    assert (sum(histogram.counts), histogram.counts[0], histogram.counts[-1], histogram.sum) == (3, 1, 1, 7.30001)
+    assert (sum(histogram.counts), histogram.counts[0], histogram.counts[-1], histogram.sum) == (
+        3,
+        1,
+        1,
+        7.25 + 2.0**-17,
+    )
 
 
 def test_the_value_before_stays_in_the_file(shared: Shared) -> None:
