@@ -69,6 +69,8 @@ class Reading(NamedTuple):
 
 def shared_directory(path: str | os.PathLike[str]) -> Path:
     """Return *path*, made for its owner only where it is missing; ValueError where it cannot be used."""
+    if not os.fspath(path):
+        raise ValueError("shared directory: the path of a directory expected, not an empty text")
     directory = Path(path).absolute()
     try:
         make_private_directory(directory)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 DEFAULT_INTERVAL: Final = 5.0
 """Seconds between publications of the gauges of a process."""
 
+MAX_INTERVAL: Final = 86_400.0
+"""Longest time between them, in seconds."""
+
 COLLECTOR: Final = "shared_dir"
 """Stands for the directory where a file in it cannot be read."""
 
@@ -65,6 +68,8 @@ class Sharing:
         full: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> None:
+        if not 0 < interval <= MAX_INTERVAL:
+            raise ValueError(f"shared_interval must be more than 0 and at most {MAX_INTERVAL:g} s, got {interval}")
         self._directory = directory
         self._metrics = metrics
         self._budget = budget

@@ -295,6 +295,41 @@ def test_ended_processes_are_archived_exactly_once_under_scrapes(tmp_path: Path)
     assert found == [{"cache": 420}, True, True]
 
 
+@pytest.mark.slow
+def test_whoever_archives_may_be_killed(tmp_path: Path) -> None:
+    """Scrapers are killed 40 times while they put files together; each count is there once, and few files are left."""
+    found = in_processes(
+        """
+    def worker():
+        resolver, telemetry = runtime("cache")
+        resolver.resolve("adapter", "cache")
+    def scraper():
+        resolver, telemetry = runtime("scraped")
+        while True:
+            telemetry.samples()
+    wrong = expected = 0
+    for number in range(40):
+        scrapers = [fork(scraper) for _ in range(2)]
+        for pid in [fork(worker) for _ in range(10)]:
+            assert wait(pid) == 0
+        expected += 10
+        time.sleep(random.random() / 100)
+        for pid in scrapers:
+            os.kill(pid, signal.SIGKILL); wait(pid)
+        if number % 4 == 3:
+            wrong += by_key(scrape(), "oneiric_resolution_total") != {"cache": expected}
+    samples = scrape()
+    print(json.dumps([
+        wrong,
+        samples.get("oneiric_observability_scrape_errors_total", []),
+        len(list(pathlib.Path(directory).glob("*.oneiric"))) < 30,
+    ]))
+    """,
+        tmp_path,
+    )
+    assert found == [0, [], True]
+
+
 def test_a_service_begins_anew_where_it_says_so(tmp_path: Path) -> None:
     """Counts of an earlier run are kept, until the directory is cleared; what lives, and is not ours, stays."""
     found = in_processes(

@@ -286,6 +286,22 @@ def test_a_shared_directory_that_is_a_file_is_refused(tmp_path: Path, below: str
     assert resolver.observers.attached == ()
 
 
+@pytest.mark.parametrize("interval", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_impossible_interval_is_refused(tmp_path: Path, interval: float) -> None:
+    """Attaching raises, saying what is right, and attaches nothing."""
+    resolver = Resolver()
+    with pytest.raises(ValueError, match="shared_interval must be more than 0 and at most 86400 s"):
+        attach(resolver, shared_dir=tmp_path, shared_interval=interval)
+    assert resolver.observers.attached == ()
+
+
+@pytest.mark.parametrize("path", ["", "a\0b"])
+def test_a_path_that_is_none_is_refused(path: str) -> None:
+    """Attaching raises, and the working directory is not taken instead."""
+    with pytest.raises(ValueError, match="shared directory"):
+        attach(Resolver(), shared_dir=path)
+
+
 def test_the_environment_names_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ONEIRIC_METRICS_DIR is the shared directory."""
     monkeypatch.chdir(tmp_path)
