@@ -296,38 +296,48 @@ def test_ended_processes_are_archived_exactly_once_under_scrapes(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_whoever_archives_may_be_killed(tmp_path: Path) -> None:
-    """Scrapers are killed 40 times while they put files together; each count is there once, and few files are left."""
+def test_whoever_archives_may_be_killed_at_any_step(tmp_path: Path) -> None:
+    """Killed at its first, second, ... last operation on the directory, it has lost no count, and doubled none."""
     found = in_processes(
         """
+    import shutil
+    template = os.path.join(directory, "template")
     def worker():
-        resolver, telemetry = runtime("cache")
-        resolver.resolve("adapter", "cache")
-    def scraper():
-        resolver, telemetry = runtime("scraped")
-        while True:
-            telemetry.samples()
-    wrong = expected = 0
-    for number in range(40):
-        scrapers = [fork(scraper) for _ in range(2)]
-        for pid in [fork(worker) for _ in range(10)]:
-            assert wait(pid) == 0
-        expected += 10
-        time.sleep(random.random() / 100)
-        for pid in scrapers:
-            os.kill(pid, signal.SIGKILL); wait(pid)
-        if number % 4 == 3:
-            wrong += by_key(scrape(), "oneiric_resolution_total") != {"cache": expected}
-    samples = scrape()
-    print(json.dumps([
-        wrong,
-        samples.get("oneiric_observability_scrape_errors_total", []),
-        len(list(pathlib.Path(directory).glob("*.oneiric"))) < 30,
-    ]))
+        resolver, telemetry = runtime("cache", template)
+        for _ in range(3):
+            resolver.resolve("adapter", "cache")
+    for _ in range(20):
+        assert wait(fork(worker)) == 0
+
+    def archive(place, steps):
+        resolver, telemetry = runtime("scraped", place)
+        left = steps
+        def step(event, arguments):
+            nonlocal left
+            if event in ("open", "os.rename", "os.remove") and str(arguments[0]).startswith(place):
+                left -= 1
+                if not left:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(step)
+        telemetry.samples()
+
+    steps, killed, wrong = 0, 0, []
+    while True:
+        steps += 1
+        place = os.path.join(directory, f"killed-after-{steps}")
+        shutil.copytree(template, place)
+        status = wait(fork(lambda: archive(place, steps)))
+        totals = [by_key(scrape(place), "oneiric_resolution_total") for _ in range(2)]
+        if totals != [{"cache": 60}] * 2:
+            wrong.append((steps, totals))
+        if not status:
+            break
+        killed += 1
+    print(json.dumps([wrong, killed > 60, len(os.listdir(place)) <= 5]))
     """,
         tmp_path,
     )
-    assert found == [0, [], True]
+    assert found == [[], True, True]
 
 
 def test_a_service_begins_anew_where_it_says_so(tmp_path: Path) -> None:
