@@ -19,6 +19,13 @@ Ratios: TypeAlias = "dict[str, list[float]]"
 """The ratios of every round by the name of the row."""
 
 
+PROCESSOR = time.process_time
+"""Seconds of all threads: counts what is deferred to one of them, and nothing of other programs on a busy machine."""
+
+ELAPSED = time.perf_counter
+"""Seconds, waiting included."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
     """How long to measure.
@@ -58,17 +65,19 @@ def in_turns(subjects: Mapping[str, Subject], rounds: int) -> Iterator[dict[str,
 def loop(statement: str, number: int, **names: object) -> Subject:
     """Return what runs *statement*, in which *names* are local variables, *number* times."""
     setup = "; ".join(f"{name} = _{name}" for name in names) or "pass"
-    timer = timeit.Timer(statement, setup, globals={f"_{name}": value for name, value in names.items()})
+    timer = timeit.Timer(
+        statement, setup, timer=PROCESSOR, globals={f"_{name}": value for name, value in names.items()}
+    )
     return lambda: timer.timeit(number)
 
 
-def once(work: Callable[[], object]) -> Subject:
-    """Return what does *work*."""
+def once(work: Callable[[], object], *, clock: Callable[[], float] = PROCESSOR) -> Subject:
+    """Return what does *work*, timed by *clock*."""
 
     def seconds() -> float:
-        started = time.perf_counter()
+        started = clock()
         work()
-        return time.perf_counter() - started
+        return clock() - started
 
     return seconds
 

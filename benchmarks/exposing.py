@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks._measure import in_turns, once
+from benchmarks._measure import ELAPSED, in_turns, once
 from benchmarks._prometheus import Twin
 from benchmarks._report import Row
 from benchmarks._watched import page, resolved
@@ -61,7 +61,7 @@ def measure(effort: Effort) -> Ratios:
 
 def _after(change: Callable[[], object], render: Callable[[], object]) -> Subject:
     """Return *render*, measured after a *change* that is not."""
-    timed = once(render)
+    timed = once(render, clock=ELAPSED)
 
     def seconds() -> float:
         change()

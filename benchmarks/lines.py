@@ -17,6 +17,7 @@ from benchmarks._report import Row
 from oneiric.core.events import Finished, Swap
 from oneiric.core.logging import get_logger
 from oneiric.core.observers import Observers
+from oneiric.observability._log_limits import UNLIMITED
 from oneiric.observability._logs import LogSink
 from oneiric.observability.catalogue import CATALOGUE
 
@@ -71,7 +72,7 @@ def _event(calls: int) -> Subject:
     observers = Observers()
     observers.add(NoLosses())
     swap = Swap(**{name: FIELDS[name] for name in Swap.__struct_fields__})
-    receiver = LogSink(CATALOGUE, observers).receiver(Swap)
+    receiver = LogSink(CATALOGUE, observers, limits=UNLIMITED).receiver(Swap)
     scope = receiver(swap) if receiver is not None else None
     if scope is None:
         raise AssertionError("no line is written of a swap")

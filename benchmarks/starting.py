@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks._measure import in_turns, once
+from benchmarks._measure import ELAPSED, in_turns, once
 from benchmarks._report import Row
 
 if TYPE_CHECKING:
@@ -68,4 +68,4 @@ def measure(effort: Effort) -> Ratios:
 
 
 def _program(environment: dict[str, str], *command: str) -> Subject:
-    return once(lambda: subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True))
+    return once(lambda: subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True), clock=ELAPSED)

@@ -20,6 +20,7 @@ from benchmarks._report import Row
 from benchmarks._watched import DOMAIN, page, require_counted, resolver_of
 from oneiric.core.lifecycle import LifecycleManager
 from oneiric.observability import attach
+from oneiric.observability._log_limits import UNLIMITED
 from oneiric.observability.catalogue import LOG_EVENTS
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _ratios(case: Case, effort: Effort) -> list[float]:
         asyncio.Runner() as runner,
         _manager(case, Path(directory) / "bare.json", runner) as bare,
         _manager(case, Path(directory) / "watched.json", runner) as watched,
-        attach(watched, watched.resolver) as telemetry,
+        attach(watched, watched.resolver, log_limits=UNLIMITED) as telemetry,
     ):
         subjects = {
             "bare": once(lambda: runner.run(_swap(bare, swaps))),

@@ -268,7 +268,7 @@ ATTACKS: dict[str, Callable[[int], Attack]] = {
     "idle": lambda port: Attack(port, 1500),
     "silent_handshake": lambda port: Attack(port, 1500, request=lambda _: b"\x16\x03\x01\x02\x00\x01"),
     "endless_headers": lambda port: Attack(
-        port, 200, request=lambda _: REQUEST[:-2], turn=pour(b"X: " + b"y" * 4000 + b"\r\n"), interval=0.05
+        port, 200, request=lambda _: REQUEST[:-2], turn=pour(b"X: " + b"y" * 4000 + b"\r\n"), interval=0.1
     ),
     "malformed": lambda port: Attack(port, 30, request=odd(MALFORMED), most=300),
     "slow_readers": lambda port: Attack(

@@ -9,17 +9,16 @@ import time
 from prometheus_client import CollectorRegistry, Counter
 
 from oneiric.core.observers import Observers
-from oneiric.observability import Exposition, MetricsServer, ServerSecurity
+from oneiric.observability import Exposition, MetricsServer, ServerLimits, ServerSecurity
 
 DESCRIPTORS = 1024
-SERIES = 3000
 
 
-def page() -> CollectorRegistry:
-    """Return a registry with :data:`SERIES` series."""
+def page(series: int) -> CollectorRegistry:
+    """Return a registry with so many series."""
     registry = CollectorRegistry()
     swaps = Counter("swaps", "Swaps.", ["key", "provider"], registry=registry)
-    for number in range(SERIES):
+    for number in range(series):
         swaps.labels(f"key-{number}", f"provider-{number % 7}").inc()
     return registry
 
@@ -37,13 +36,18 @@ class Printing:
         sys.stderr.write(f"{event}\n")
 
 
-def main(seconds: str, certificate: str = "") -> None:
-    """Serve for *seconds*, with TLS where there is a file that holds *certificate* and key; print the port."""
+def main(seconds: str, series: str, connections: str, certificate: str = "") -> None:
+    """Serve up to *connections* for *seconds*, with TLS where a file holds *certificate* and key; print the port."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     observers = Observers()
     observers.add(Printing())  # type: ignore[arg-type]
     security = ServerSecurity(tls_cert_file=certificate, tls_key_file=certificate) if certificate else None
-    server = MetricsServer(Exposition(page(), observers=observers), address="127.0.0.1:0", security=security)
+    server = MetricsServer(
+        Exposition(page(int(series)), observers=observers),
+        address="127.0.0.1:0",
+        limits=ServerLimits(max_connections=int(connections)),
+        security=security,
+    )
     assert server.start()
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()

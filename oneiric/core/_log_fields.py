@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from oneiric.core._log_render import MAX_EXCEPTION_CHARS, printed
 from oneiric.core.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
+
+LineT = TypeVar("LineT", bound="MutableMapping[str, Any]")
 
 COPIES = {
     **{
@@ -26,10 +30,55 @@ COPIES = {
 _MAX_FRAMES = 30
 
 
-def timestamp(seconds: float | None = None) -> str:
-    """Return the instant *seconds* after the Unix epoch, or now, in UTC: ISO 8601 with microseconds and ``Z``."""
-    instant = datetime.now(UTC) if seconds is None else datetime.fromtimestamp(seconds, UTC)
-    return instant.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+class Stamp:
+    """Makes timestamps in UTC: ISO 8601 with microseconds and ``Z``, or *form* as :func:`time.strftime` takes it."""
+
+    def __init__(self, form: str) -> None:
+        self._form = "" if form == "iso" else form
+        time.strftime(self._form, time.gmtime(0))  # a format that cannot be used raises here, not in every line
+
+    def __call__(self, seconds: float) -> str:
+        """Return the instant *seconds* after the Unix epoch."""
+        if self._form:
+            return time.strftime(self._form, time.gmtime(seconds))
+        return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+    @property
+    def now(self) -> Callable[[], str | datetime]:
+        """What returns the present instant as text, or as what msgspec writes in the same form."""
+        return (lambda: self(time.time())) if self._form else partial(datetime.now, UTC)
+
+
+class Completion:
+    """Adds what every line carries to what its caller said; fields that are there already stay.
+
+    Args:
+        service: Fields with fixed values.
+        traced: Whether the ids of the current span belong to them.
+        stamp: Makes the timestamp.
+    """
+
+    def __init__(self, service: dict[str, str], *, traced: bool, stamp: Stamp) -> None:
+        self.service = service
+        self.traced = traced
+        self.stamp = stamp
+
+    def __call__(self, event: LineT, logger: str, level: str, seconds: float) -> LineT:
+        """Complete *event*, a line that *logger* writes at *level* and the time *seconds*, and return it."""
+        flatten_exception(event)
+        interpolate(event, event.pop("positional_args", ()))
+        event.setdefault("level", level)
+        event.setdefault("logger", logger)
+        if "timestamp" not in event:
+            event["timestamp"] = self.stamp(seconds)
+        for key, value in self.service.items():
+            event.setdefault(key, value)
+        if self.traced and "trace_id" not in event:
+            event.update(trace_ids())
+        for key, copy in COPIES.items():
+            if key in event:
+                event.setdefault(copy, event[key])
+        return event
 
 
 def trace_ids() -> dict[str, str]:

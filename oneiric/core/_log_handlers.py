@@ -4,90 +4,106 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import math
 import os
-import queue
 import stat
 import threading
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any
 
+from oneiric.core._log_queue import LineQueue
 from oneiric.core._log_render import printed, render_json
 from oneiric.core._log_stream import LineStream, LogFailures, Tally
 
 if TYPE_CHECKING:
-    import http.client
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import TextIO
 
-HTTP_TIMEOUT = 5.0
-"""Seconds that one request may wait for the log receiver."""
-MAX_QUEUED_LINES = 1_000
-"""How many lines wait for the log receiver; later ones are dropped."""
+    from oneiric.core._log_queue import Line, QueueLimits, Target
 
-_HTTP_ERRORS = 400
+FLUSH_TIMEOUT = 2.0
+"""Seconds that flushing and closing may wait for lines to be taken, unless said otherwise."""
 
 
 class SinkHandler(logging.Handler):
-    """What the handlers of all sinks share; a subclass puts a formatted line where it belongs.
+    """What the handlers of all sinks share: lines go into a queue, from which a thread writes them.
 
-    ``on_error`` is called with each failure, without a lock held; lines that it logs itself are not given to the
-    handler that failed, so that a failure cannot feed on itself (from Python 3.14 on, to no handler).
+    ``on_error`` is called with each failure, without a lock held, in the thread where it happened; lines that it logs
+    itself are not given to the handler that failed, so that a failure cannot feed on itself (from Python 3.14 on, to no
+    handler). ``on_change`` is called when a filter or another formatter is set.
     """
 
     on_error: Callable[[Exception], object] | None
+    on_change: Callable[[], object]
 
-    def prepare(self, tally: Tally) -> None:
-        """Count into *tally*; for the constructors of subclasses."""
+    def prepare(self, target: Target, tally: Tally, limits: QueueLimits | None, name: str = "log-writer") -> None:
+        """Send lines to *target* and count into *tally*; for the constructors of subclasses."""
         self.on_error = None
+        self.on_change = _nothing
         self.tally = tally
-        self._telling = threading.local()
+        self.queue = LineQueue(target, name=name, limits=limits, on_error=self.tell)
+        self._told = threading.local()
+        self.telling = 0  # a hint that saves most lines the look at who is telling
 
     def failures(self) -> LogFailures:
         """Return what was lost so far."""
-        return LogFailures(self.tally.dropped, self.tally.failed, self.tally.last_error)
+        return LogFailures(self.queue.dropped + self.tally.dropped, self.tally.failed, self.tally.last_error)
 
-    def put(self, line: str) -> Exception | None:
-        """Write *line*, with the handler's lock held; return what went wrong, never raise."""
-        raise NotImplementedError
+    def send(self, line: Line) -> None:
+        """Put *line*, which has no newline, into the queue; never waits for where it goes."""
+        if self.telling and getattr(self._told, "active", False):
+            self.tally.lose(1)
+        else:
+            self.queue.put(line)
 
-    def finish(self, timeout: float) -> None:
+    def finish(self, timeout: float) -> bool:
         """Write what waits, for at most *timeout* seconds, and let go of files and threads; later lines reopen them."""
-        raise NotImplementedError
+        return self.queue.close(timeout)
+
+    def flush(self) -> None:
+        """Write what waits, for a bounded time."""
+        self.queue.flush(FLUSH_TIMEOUT)
+
+    def close(self) -> None:
+        """Write what waits, for a bounded time, and let go of everything; later lines reopen it."""
+        self.finish(FLUSH_TIMEOUT)
+        super().close()
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802 - the published signature
+        """Render records with *fmt*."""
+        super().setFormatter(fmt)
+        self.on_change()
+
+    def addFilter(self, filter: Any) -> None:  # noqa: A002, N802 - the published signature
+        """Ask *filter* about each record."""
+        super().addFilter(filter)
+        self.on_change()
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Format *record* without the lock, so that a value which logs while it is printed finds the handler free."""
+        """Format *record* without a lock, so that a value which logs while it is printed finds the handler free."""
         allowed: object = self.filter(record)
         if not allowed:
             return False
-        if getattr(self._telling, "active", False):
-            self.tally.dropped += 1
-        else:
-            self.emit(allowed if isinstance(allowed, logging.LogRecord) else record)
+        self.emit(allowed if isinstance(allowed, logging.LogRecord) else record)
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record* as one line."""
-        line = self._line(record)
-        self.acquire()
-        try:
-            error = self.put(line)
-        finally:
-            self.release()
-        if error is not None:
-            self.tell(error)
+        self.send(self._line(record).encode("utf-8", "backslashreplace"))
 
     def tell(self, error: Exception) -> None:
         """Call ``on_error`` with *error*."""
         if self.on_error is None:
             return
-        self._telling.active = True
+        self._told.active = True
+        self.telling += 1
         try:
             self.on_error(error)
         except Exception as broken:  # noqa: BLE001 - isolation is the job
             self.tally.failure(broken)
         finally:
-            self._telling.active = False
+            self._told.active = False
+            self.telling -= 1
 
     def _line(self, record: logging.LogRecord) -> str:
         try:
@@ -100,29 +116,17 @@ class SinkHandler(logging.Handler):
             )
 
 
+def _nothing() -> None:
+    pass
+
+
 class LineHandler(SinkHandler):
     """Writes to standard error, standard output or any other stream, which it never closes."""
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: TextIO | None, limits: QueueLimits | None = None) -> None:
         super().__init__()
-        self.lines = LineStream(stream)
-        self.prepare(self.lines.tally)
-
-    def put(self, line: str) -> Exception | None:
-        """Write *line*."""
-        return self.lines.write(line)
-
-    def finish(self, timeout: float) -> None:
-        """Write what waits."""
-        self.acquire()
-        try:
-            self.lines.flush(timeout)
-        finally:
-            self.release()
-
-    def flush(self) -> None:
-        """Write what the stream takes now."""
-        self.finish(0.0)
+        lines = LineStream(stream)
+        self.prepare(lines, lines.tally, limits)
 
 
 class RotatingLineHandler(SinkHandler, logging.handlers.RotatingFileHandler):
@@ -131,147 +135,86 @@ class RotatingLineHandler(SinkHandler, logging.handlers.RotatingFileHandler):
     With *max_bytes* or *backup_count* 0 the file grows. If renaming fails, lines go on into the same file.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int, backup_count: int) -> None:
+    def __init__(self, path: Path, *, max_bytes: int, backup_count: int, limits: QueueLimits | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         logging.handlers.RotatingFileHandler.__init__(
             self, path, maxBytes=max_bytes, backupCount=backup_count, encoding="utf-8"
         )
-        self.lines = LineStream(self.stream)
-        self.prepare(self.lines.tally)
+        files = _Files(self)
+        self.prepare(files, files.tally, limits)
 
-    def put(self, line: str) -> Exception | None:
-        """Write *line*, to a new file if the present one is full."""
-        try:
-            self._make_room(len(line) + 1)
-        except OSError as error:
-            self.tally.failure(error)
-            return self.lines.write(line) or error
-        return self.lines.write(line)
-
-    def finish(self, timeout: float) -> None:
+    def finish(self, timeout: float) -> bool:
         """Write what waits and close the file."""
-        self.acquire()
-        try:
-            self.lines.flush(timeout)
-            logging.handlers.RotatingFileHandler.close(self)
-        finally:
-            self.release()
+        done = self.queue.close(timeout)
+        self.queue.exclusively(self._close_file)
+        return done
 
-    def flush(self) -> None:
-        """Write what the file takes now."""
-        self.acquire()
-        try:
-            self.lines.flush()
-        finally:
-            self.release()
+    def _close_file(self) -> None:
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
+
+
+class _Files:
+    """The file of a handler, replaced by a new one whenever it is full."""
+
+    prompt = in_memory = False
+
+    def __init__(self, handler: RotatingLineHandler) -> None:
+        self._handler = handler
+        self._lines = LineStream(handler.stream)
+        self.tally = self._lines.tally
+        self.batch = self._lines.batch
+        self.waiting = 0
+
+    def forget(self) -> None:
+        """Forget what waits."""
+        self._lines.forget()
+        self.waiting = 0
+
+    def send(self, lines: Sequence[Line], wait: float) -> Exception | None:
+        """Write *lines*, to a new file where the present one is full."""
+        failed: Exception | None = None
+        for part in self._parts(lines):
+            try:
+                self._make_room(_size(part))
+            except OSError as error:
+                self.tally.failure(error)
+                failed = error
+            failed = self._lines.send(part, wait) or failed
+        self.waiting = self._lines.waiting
+        return failed
+
+    def _parts(self, lines: Sequence[Line]) -> Sequence[Sequence[Line]]:
+        """Return *lines* in parts that each go into one file: all of them if they fit."""
+        if not lines or self._room() >= _size(lines):
+            return [lines]
+        return [[line] for line in lines]
 
     def _make_room(self, size: int) -> None:
-        if self.stream is None:
+        if self._handler.stream is None:
             self._reopen()
-        if not self._is_full(size):
+        room = self._room()
+        if size <= room or room == self._handler.maxBytes:  # an empty file is not replaced
             return
         try:
-            self.doRollover()
+            self._handler.doRollover()
         finally:
             self._reopen()
 
-    def _is_full(self, size: int) -> bool:
-        if self.stream is None or not self.maxBytes or not self.backupCount or self.lines.pending:
-            return False
-        status = os.fstat(self.stream.fileno())
-        return stat.S_ISREG(status.st_mode) and status.st_size > 0 and status.st_size + size > self.maxBytes
+    def _room(self) -> float:
+        """Return how many bytes the file may grow by."""
+        handler = self._handler
+        if handler.stream is None or not handler.maxBytes or not handler.backupCount or self._lines.waiting:
+            return math.inf
+        status = os.fstat(handler.stream.fileno())
+        return handler.maxBytes - status.st_size if stat.S_ISREG(status.st_mode) else math.inf
 
     def _reopen(self) -> None:
-        if self.stream is None:
-            self.stream = self._open()
-        self.lines.redirect(self.stream)
+        if self._handler.stream is None:
+            self._handler.stream = self._handler._open()  # noqa: SLF001 - the standard library's own way
+        self._lines.redirect(self._handler.stream)
 
 
-class QueuedHTTPHandler(SinkHandler, logging.handlers.HTTPHandler):
-    """Sends each line as the body of a request, from a thread of its own that starts with the first line.
-
-    With method GET the line is the query parameter ``line``. A status of 400 or more is a failure; a line is sent once.
-    """
-
-    def __init__(self, endpoint: str, *, method: str) -> None:
-        parts = urlsplit(endpoint)
-        credentials = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-        logging.handlers.HTTPHandler.__init__(
-            self,
-            parts.netloc.rpartition("@")[2],
-            f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}",
-            method=method,
-            secure=parts.scheme == "https",
-            credentials=credentials,
-        )
-        self.prepare(Tally())
-        self._queue: queue.Queue[str | None] = queue.Queue(MAX_QUEUED_LINES)
-        self._worker: threading.Thread | None = None
-        self._owner = 0
-
-    def put(self, line: str) -> Exception | None:
-        """Hand *line* to the thread, or count it as dropped."""
-        self._ensure_worker()
-        try:
-            self._queue.put_nowait(line)
-        except queue.Full:
-            self.tally.dropped += 1
-        return None
-
-    def finish(self, timeout: float) -> None:
-        """Wait for the thread to send what is queued, and end it."""
-        self.acquire()
-        try:
-            worker, self._worker = self._worker, None
-            if worker is None or not worker.is_alive():
-                return
-            try:
-                self._queue.put_nowait(None)
-            except queue.Full:
-                return
-        finally:
-            self.release()
-        worker.join(timeout)
-
-    def getConnection(self, host: str, secure: bool) -> http.client.HTTPConnection:  # noqa: FBT001, N802 - the published signature
-        """Return a connection that waits a bounded time."""
-        connection: http.client.HTTPConnection = super().getConnection(host, secure)
-        connection.timeout = HTTP_TIMEOUT
-        return connection
-
-    def _ensure_worker(self) -> None:
-        if self._worker is not None and self._worker.is_alive() and self._owner == os.getpid():
-            return
-        self._owner = os.getpid()
-        self._queue = queue.Queue(MAX_QUEUED_LINES)  # a forked child's copy may have been locked by the parent's thread
-        self._worker = threading.Thread(target=self._run, args=(self._queue,), name="log-sender", daemon=True)
-        self._worker.start()
-
-    def _run(self, lines: queue.Queue[str | None]) -> None:
-        while (line := lines.get()) is not None:
-            try:
-                self._send(line)
-            except Exception as error:  # noqa: BLE001 - isolation is the job
-                self.tally.dropped += 1
-                self.tally.failure(error)
-                self.tell(error)
-
-    def _send(self, line: str) -> None:
-        get = self.method == "GET"
-        url = f"{self.url}{'&' if '?' in self.url else '?'}{urlencode({'line': line})}" if get else self.url
-        headers = {"Content-Type": "application/json"}
-        if self.credentials:
-            headers["Authorization"] = _basic(*self.credentials)
-        connection = self.getConnection(self.host, self.secure)
-        try:
-            connection.request(self.method, url, body=None if get else line.encode(), headers=headers)
-            if (status := connection.getresponse().status) >= _HTTP_ERRORS:
-                raise OSError(f"the log receiver answered with status {status}")
-        finally:
-            connection.close()
-
-
-def _basic(user: str, password: str) -> str:
-    import base64  # noqa: PLC0415 - only a sink with credentials needs it
-
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+def _size(lines: Sequence[Line]) -> int:
+    return sum(map(len, lines)) + len(lines)

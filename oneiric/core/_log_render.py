@@ -77,6 +77,19 @@ def flatten(fields: Mapping[Any, object]) -> dict[str, Scalar]:
     return flat
 
 
+def is_plain_name(name: object) -> bool:
+    """Whether a field called *name* is shown under this name, and its value neither masked nor always redacted."""
+    return (
+        type(name) is str
+        and len(name) <= MAX_KEY_CHARS
+        and name.isascii()
+        and name.isprintable()
+        and name not in _ALWAYS_REDACTED
+        and "://" not in name
+        and not _is_secret(name)
+    )
+
+
 def printed(value: object, limit: int = MAX_VALUE_CHARS) -> str:
     """Return *value* as text of at most *limit* characters, redacted; never raises."""
     return str(_scalar(value, limit))

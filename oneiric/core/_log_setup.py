@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from oneiric.core._log_handlers import LineHandler, QueuedHTTPHandler, RotatingLineHandler, SinkHandler
+from oneiric.core._log_exit import close_all, flush_all
+from oneiric.core._log_handlers import FLUSH_TIMEOUT, LineHandler, RotatingLineHandler, SinkHandler
+from oneiric.core._log_http import QueuedHTTPHandler
+from oneiric.core._log_queue import QueueLimits
 from oneiric.core._log_stream import LogFailures
 from oneiric.core.config import LoggingConfig, LoggingSinkConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-CLOSE_TIMEOUT = 1.0
-"""Seconds that closing may wait for lines to be taken."""
-
 
 @dataclass(frozen=True)
 class LoggingHandle:
-    """What :func:`configure_logging` installed."""
+    """What :func:`configure_logging` installed.
+
+    Attributes:
+        handlers: A handler for each sink.
+        timeout: Seconds that flushing and closing may take.
+    """
 
     handlers: tuple[SinkHandler, ...] = ()
+    timeout: float = FLUSH_TIMEOUT
 
     @property
     def dropped(self) -> int:
@@ -37,23 +42,27 @@ class LoggingHandle:
         """Attempts to write that failed so far."""
         return total(self.handlers).failed
 
-    def close(self) -> None:
-        """Write what waits, for at most CLOSE_TIMEOUT seconds, and let go of files and threads.
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until what was logged before is written, for at most *timeout* seconds; return whether all of it is."""
+        return flush_all(self.handlers, self.timeout if timeout is None else timeout)
+
+    def close(self) -> bool:
+        """Do the same, and let go of files and threads.
 
         Idempotent. The handlers stay installed: later lines are still written, and reopen what they need.
         """
-        deadline = time.monotonic() + CLOSE_TIMEOUT
-        for handler in self.handlers:
-            handler.finish(max(0.0, deadline - time.monotonic()))
+        return close_all(self.handlers, self.timeout)
 
 
 def sink_handlers(
     config: LoggingConfig, formatter: logging.Formatter, on_error: Callable[[Exception], object] | None
 ) -> list[SinkHandler]:
     """Return a handler for each sink of *config*; ValueError or OSError if one cannot be had."""
+    queue = config.queue
+    limits = QueueLimits(lines=queue.max_lines, size=queue.max_bytes, drop=queue.drop)
     handlers = []
     for sink in config.sinks or [LoggingSinkConfig()]:
-        handler = _handler(sink)
+        handler = _handler(sink, limits)
         handler.setLevel(level_number(sink.level if "level" in sink.model_fields_set else config.level))
         handler.setFormatter(formatter)
         handler.on_error = on_error
@@ -61,14 +70,16 @@ def sink_handlers(
     return handlers
 
 
-def _handler(sink: LoggingSinkConfig) -> SinkHandler:
+def _handler(sink: LoggingSinkConfig, limits: QueueLimits) -> SinkHandler:
     if sink.target == "http":
-        return QueuedHTTPHandler(_endpoint(sink), method=_method(sink))
+        return QueuedHTTPHandler(_endpoint(sink), method=_method(sink), limits=limits)
     if sink.target == "file":
         if not sink.path:
             raise ValueError("File sink requires 'path'.")
-        return RotatingLineHandler(Path(sink.path), max_bytes=sink.max_bytes, backup_count=sink.backup_count)
-    return LineHandler(sys.stdout if sink.target == "stdout" else sys.stderr)
+        return RotatingLineHandler(
+            Path(sink.path), max_bytes=sink.max_bytes, backup_count=sink.backup_count, limits=limits
+        )
+    return LineHandler(sys.stdout if sink.target == "stdout" else sys.stderr, limits)
 
 
 def _endpoint(sink: LoggingSinkConfig) -> str:
@@ -102,11 +113,6 @@ def install(handlers: Sequence[logging.Handler], *, level: int) -> None:
 def installed() -> tuple[SinkHandler, ...]:
     """Return the handlers of the root logger that were installed here."""
     return tuple(handler for handler in logging.getLogger().handlers if isinstance(handler, SinkHandler))
-
-
-def close_installed() -> None:
-    """Close what is installed; for the end of the process."""
-    LoggingHandle(installed()).close()
 
 
 def total(handlers: Iterable[SinkHandler]) -> LogFailures:

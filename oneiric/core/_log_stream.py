@@ -1,24 +1,32 @@
-"""Write whole lines to a stream without raising into, or blocking, whoever logs."""
+"""Write whole lines to a stream, without raising and for a bounded time."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import select
 import stat
+import threading
 import time
 from dataclasses import dataclass
+from select import PIPE_BUF
 from typing import TYPE_CHECKING
 
+from oneiric.core._forks import renew_after_fork
 from oneiric.core.redaction import describe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import TextIO
 
-MAX_PENDING_BYTES = 1 << 20
-"""How much waits for a reader that does not read; later lines are dropped."""
+    from oneiric.core._log_queue import Line
 
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT})  # what could not be written is tried again with the next line
+_UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE})
+_NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+_FILE_BATCH = 1 << 20  # bytes; each write costs the thread its turn, which it may wait for
+_FULL = 0.01  # seconds until a non-blocking descriptor is tried again
 
 
 @dataclass(frozen=True)
@@ -36,121 +44,162 @@ class LogFailures:
     last_error: str = ""
 
 
-@dataclass
-class Tally:
-    """Counts lost lines and failures, as :class:`LogFailures` shows them."""
+class Trouble:
+    """Tells quickly whether any line was lost, or any attempt to write failed, since one looked.
 
-    dropped: int = 0
-    failed: int = 0
-    last_error: str = ""
+    Attributes:
+        seen: Changes with each.
+    """
+
+    seen = 0
+
+
+trouble = Trouble()
+
+
+class Tally:
+    """Counts lost lines and failures, as :class:`LogFailures` shows them; thread-safe."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_after_fork(self.renew)
 
     def failure(self, error: Exception) -> None:
         """Count *error* and remember its text."""
-        self.failed += 1
-        self.last_error = ": ".join(describe(error))
+        text = ": ".join(describe(error))
+        with self._lock:
+            self.failed += 1
+            self.last_error = text
+        trouble.seen += 1
+
+    def lose(self, lines: int) -> None:
+        """Count *lines* as lost."""
+        with self._lock:
+            self.dropped += lines
+        trouble.seen += 1
+
+    def renew(self) -> None:
+        """Begin at zero, in a forked child."""
+        self._lock = threading.RLock()
+        self.dropped = self.failed = 0
+        self.last_error = ""
 
 
 class LineStream:
-    """A stream that takes whole lines and never makes the caller wait.
+    """A stream that takes whole lines and makes nobody wait longer than is said.
 
-    Where the stream has a file descriptor, a line is written as far as the descriptor takes it now; the rest waits and
-    goes out first with the next line. Once *pending_limit* bytes wait, new lines are dropped and counted. Lines of at
-    most ``select.PIPE_BUF`` bytes reach a pipe in one write, so that processes that share it do not tear each other's
-    lines. A stream without a descriptor is written to directly. A full disk keeps lines waiting; a stream that is
-    closed, or whose reader is gone, loses them.
+    Where the stream has a file descriptor, lines are written as far as the descriptor takes them; the rest waits and
+    goes out first the next time. Lines of at most ``select.PIPE_BUF`` bytes reach a pipe in one write, so that several
+    processes that share it do not tear each other's lines. A stream without a descriptor is written to directly. A full
+    disk keeps lines waiting; a stream that is closed, or whose reader is gone, loses them.
 
-    The owner serialises the calls; a signal handler that logs in the middle of one is taken care of. After a fork the
-    child forgets what waits, since the parent writes it.
+    The owner serialises the calls, and bounds what waits: it hands over lines when none do.
 
     Args:
         stream: Where lines go; not closed here. None, which ``sys.stderr`` can be, fails like a closed stream.
-        pending_limit: Bytes that may wait.
+        tally: Where lost lines and failures are counted.
 
     Attributes:
-        tally: Lost lines and failures so far.
+        waiting: Bytes that wait.
+        prompt: Whether sending with a wait of 0 makes nobody wait: pipes, sockets, the null device, streams in memory.
+        in_memory: Whether it takes whatever comes at once, or fails at once.
+        batch: Bytes that are best handed over at a time.
     """
 
-    def __init__(self, stream: TextIO | None, *, pending_limit: int = MAX_PENDING_BYTES) -> None:
-        self.tally = Tally()
-        self._limit = pending_limit
+    def __init__(self, stream: TextIO | None, tally: Tally | None = None) -> None:
+        self.tally = tally or Tally()
+        self.waiting = 0
         self._pending = bytearray()
-        self._owner = os.getpid()
-        self._busy = False
         self.redirect(stream)
-
-    @property
-    def dropped(self) -> int:
-        """Lines lost so far."""
-        return self.tally.dropped
-
-    @property
-    def failed(self) -> int:
-        """Attempts to write that raised so far."""
-        return self.tally.failed
-
-    @property
-    def pending(self) -> int:
-        """Bytes that wait."""
-        return len(self._pending)
 
     def redirect(self, stream: TextIO | None) -> None:
         """Write to *stream* from now on, what waits included."""
         self._stream = stream
         self._descriptor = _descriptor(stream)
-        self._poll = select.poll()
-        self._chunk = select.PIPE_BUF
-        if self._descriptor is not None:
-            self._poll.register(self._descriptor, select.POLLOUT)
-            self._chunk = _chunk(self._descriptor, self._limit)
-
-    def write(self, line: str) -> Exception | None:
-        """Write *line* and a newline, keep it waiting or count it as dropped; return what went wrong, never raise."""
+        self.batch = self._chunk = PIPE_BUF
         if self._descriptor is None:
-            return self._write_text(line)
-        data = line.encode("utf-8", "backslashreplace") + b"\n"
-        error = self.flush()
-        if len(self._pending) + len(data) > self._limit:
-            self.tally.dropped += 1
-            return error
-        waiting = bool(self._pending)
-        self._owner = os.getpid()
-        self._pending += data
-        return error if waiting else self.flush()
+            self.prompt = self.in_memory = _is_in_memory(stream)
+            self._nowait = False
+            return
+        self.in_memory = False
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLOUT)
+        mode = _mode(self._descriptor)
+        # A terminal that somebody stopped seems ready, and takes less than a line; a disk is never waited for by poll.
+        self.prompt = not (stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and os.isatty(self._descriptor)))
+        self._nowait = self.prompt and _NOWAIT != 0
+        if stat.S_ISREG(mode):
+            self.batch, self._chunk = _FILE_BATCH, 0
 
-    def flush(self, timeout: float = 0.0) -> Exception | None:
-        """Write what waits, for at most about *timeout* seconds; return what went wrong, never raise."""
-        if not self._pending or self._busy:  # busy: a signal handler logs while its thread writes; its line waits
+    def send(self, lines: Sequence[Line], wait: float) -> Exception | None:
+        """Write *lines*, for at most about *wait* seconds; return what went wrong, never raise."""
+        if self._descriptor is None:
+            return self._write_text(lines)
+        if len(lines) == 1 and self._nowait and not self.waiting and self._writes_whole(lines[0]):
             return None
-        self._busy = True
+        if lines:
+            self._pending += b"\n".join(lines) + b"\n"
         try:
-            self._drain(time.monotonic() + timeout)
-        except BlockingIOError:
-            return None
+            self._drain(time.monotonic() + wait)
         except Exception as error:  # noqa: BLE001 - isolation is the job
             return self._lose(error)
         finally:
-            self._busy = False
+            self.waiting = len(self._pending)
         return None
 
+    def forget(self) -> None:
+        """Forget what waits."""
+        self._pending = bytearray()
+        self.waiting = 0
+
+    def _writes_whole(self, line: Line) -> bool:
+        """Write *line* if it is taken now, in one write; return whether it was."""
+        if len(line) >= PIPE_BUF or self._stream.closed:  # type: ignore[union-attr] # it has a descriptor
+            return False
+        try:
+            return os.pwritev(self._descriptor, (line, b"\n"), -1, _NOWAIT) > len(line)  # type: ignore[arg-type] # likewise
+        except OSError:
+            return False
+
     def _drain(self, deadline: float) -> None:
-        if os.getpid() != self._owner:
-            self._pending.clear()
         if self._descriptor is None or self._stream is None or self._stream.closed:
             raise ValueError("the stream is closed")  # its descriptor may be somebody else's by now
-        while self._pending and self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            del self._pending[: os.write(self._descriptor, self._next())]
+        while self._pending:
+            wait = max(0.0, deadline - time.monotonic())
+            try:
+                if not self._nowait and not self._poll.poll(wait * 1000):
+                    return
+                del self._pending[: self._write(self._descriptor, self._next())]
+            except BlockingIOError:
+                if not self._poll.poll(wait * 1000) or wait == 0.0:
+                    return
+                time.sleep(min(wait, _FULL))  # ready, but not for as much as one write
+
+    def _write(self, descriptor: int, data: bytes) -> int:
+        if not self._nowait:
+            return os.write(descriptor, data)
+        try:
+            return os.pwritev(descriptor, (data,), -1, _NOWAIT)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+        self._nowait = False
+        return 0
 
     def _next(self) -> bytes:
         """Return what one write takes: whole lines if one fits."""
-        end = self._pending.rfind(b"\n", 0, self._chunk) + 1
-        return bytes(self._pending[: end or self._chunk])
+        limit = self._chunk or len(self._pending)
+        end = self._pending.rfind(b"\n", 0, limit) + 1
+        return bytes(self._pending[: end or limit])
 
-    def _write_text(self, line: str) -> Exception | None:
+    def _write_text(self, lines: Sequence[Line]) -> Exception | None:
+        if not lines:
+            return None
         try:
-            self._stream.write(line + "\n")  # type: ignore[union-attr] # None fails like any other broken stream
+            self._stream.write("".join([line.decode() + "\n" for line in lines]))  # type: ignore[union-attr] # None fails like any other broken stream
             self._stream.flush()  # type: ignore[union-attr]
         except Exception as error:  # noqa: BLE001 - isolation is the job
-            self.tally.dropped += 1
+            self.tally.lose(len(lines))
             self.tally.failure(error)
             return error
         return None
@@ -158,7 +207,7 @@ class LineStream:
     def _lose(self, error: Exception) -> Exception:
         self.tally.failure(error)
         if not (isinstance(error, OSError) and error.errno in _PASSING):
-            self.tally.dropped += self._pending.count(b"\n")
+            self.tally.lose(self._pending.count(b"\n"))
             self._pending.clear()
         return error
 
@@ -171,10 +220,19 @@ def _descriptor(stream: TextIO | None) -> int | None:
     return descriptor if descriptor >= 0 else None
 
 
-def _chunk(descriptor: int, limit: int) -> int:
-    """Return the largest write that does not wait once the descriptor is writable."""
+def _mode(descriptor: int) -> int:
     try:
-        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return os.fstat(descriptor).st_mode
     except OSError:
-        regular = False
-    return limit if regular else select.PIPE_BUF
+        return 0
+
+
+def _is_in_memory(stream: object) -> bool:
+    """Whether writing to *stream*, which has no descriptor, goes nowhere that could make anybody wait."""
+    if getattr(stream, "closed", False) is True:
+        return True
+    try:
+        buffer = stream.buffer if isinstance(stream, io.TextIOWrapper) else stream
+    except ValueError:  # somebody took its buffer away: it fails at once
+        return True
+    return isinstance(buffer, io.StringIO | io.BytesIO | None)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -19,12 +17,11 @@ from pydantic import (
 
 from oneiric.core._candidates import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
 from oneiric.core._settings_export import OtlpSettings, PushSettings
+from oneiric.core._settings_logging import LoggingConfig, LogLimitsConfig, PathText
 from oneiric.core._settings_server import MetricsServerSettings
 from oneiric.core._settings_shared import SharedSettings
 
 DEFAULT_CACHE_DIR = ".oneiric_cache"
-DEFAULT_FILE_SIZE = 5 * 1024 * 1024
-"""Bytes a log file grows to before it is rotated."""
 MAX_SERIES_BUDGET = 1_000_000
 MAX_SECONDS = 366 * 86_400.0
 """Longest time any setting may name, in seconds."""
@@ -48,12 +45,6 @@ def _checked_address(address: str) -> str:
     return address
 
 
-def _path_text(value: object) -> object:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-PathText = Annotated[str, BeforeValidator(_path_text)]
-"""A path as text; a :class:`os.PathLike` is accepted too."""
 SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 """The stable label of a remote source."""
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
@@ -150,32 +141,6 @@ class RemoteSourceConfig(_Section):
     cache_high_ratio: float = Field(default=0.8, gt=0, le=1)
 
 
-class LoggingSinkConfig(_Section):
-    """Where log lines go; ``path`` is for a file, ``endpoint`` and ``method`` are for http."""
-
-    target: Literal["stdout", "stderr", "file", "http"] = "stderr"
-    level: str = "INFO"
-    path: PathText | None = None
-    max_bytes: int = Field(default=DEFAULT_FILE_SIZE, ge=0, le=1024 * _GIB)
-    backup_count: int = Field(default=5, ge=0, le=10_000)
-    endpoint: str | None = None
-    method: str = "POST"
-
-
-class LoggingConfig(_Section):
-    """How log lines look and where they go."""
-
-    level: str = "INFO"
-    emit_json: bool = True
-    service_name: str = "oneiric"
-    environment: str | None = None
-    release: str | None = None
-    timestamper_format: str = "iso"
-    extra_processors: list[str] = []
-    include_trace_context: bool = True
-    sinks: list[LoggingSinkConfig] = [LoggingSinkConfig()]
-
-
 class LifecycleConfig(_Section):
     """Limits of a swap: times in seconds, of which 0 means none, and numbers.
 
@@ -235,6 +200,7 @@ class ObservabilitySettings(_Section):
         server: What bounds and protects the server of the metrics.
         series_budget: Label sets one metric may have before further ones are folded together.
         log_rate_limit_seconds: At most one line per event name and this time, for rate-limited events.
+        log_limits: How often any log event is written.
         probe_interval: Seconds between health probes of active instances; None disables them.
     """
 
@@ -244,6 +210,7 @@ class ObservabilitySettings(_Section):
     server: MetricsServerSettings = MetricsServerSettings()
     series_budget: int = Field(default=2000, ge=1, le=MAX_SERIES_BUDGET)
     log_rate_limit_seconds: Seconds = 1.0
+    log_limits: LogLimitsConfig = LogLimitsConfig()
     tracing: bool = True
     otlp: OtlpSettings = OtlpSettings()
     push: PushSettings = PushSettings()

@@ -14,14 +14,18 @@ from pydantic import BaseModel, ValidationError
 from oneiric.core._settings_env import prefix_of, read_environment, variable_name
 from oneiric.core._settings_export import OtlpSettings, PushSettings
 from oneiric.core._settings_files import Layer, SettingsError, deep_merge, layer_paths, read_settings
+from oneiric.core._settings_logging import (
+    DEFAULT_FILE_SIZE,
+    LoggingConfig,
+    LoggingSinkConfig,
+    LogLimitsConfig,
+    LogQueueConfig,
+)
 from oneiric.core._settings_models import (
     DEFAULT_CACHE_DIR,
-    DEFAULT_FILE_SIZE,
     AppConfig,
     LayerSettings,
     LifecycleConfig,
-    LoggingConfig,
-    LoggingSinkConfig,
     ObservabilitySettings,
     OneiricMCPConfig,
     OneiricSettings,
@@ -61,6 +65,8 @@ __all__ = [
     "AppConfig",
     "LayerSettings",
     "LifecycleConfig",
+    "LogLimitsConfig",
+    "LogQueueConfig",
     "LoggingConfig",
     "LoggingSinkConfig",
     "MetricsServerSettings",

@@ -6,11 +6,11 @@ Importing this module configures nothing. Until somebody configures structlog, l
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import importlib
 import logging
+import sys
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,33 +18,35 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 
 from oneiric._version import __version__
-from oneiric.core._log_fields import COPIES, flatten_exception, interpolate, timestamp, trace_ids
+from oneiric.core import _log_ready
+from oneiric.core._log_exit import Ending
+from oneiric.core._log_fields import Completion, Stamp, interpolate
+from oneiric.core._log_handlers import FLUSH_TIMEOUT
+from oneiric.core._log_logger import LateLogger
+from oneiric.core._log_ready import EventFields, EventLine, ReadyLines
 from oneiric.core._log_render import MAX_EVENT_CHARS, render_console, render_json
-from oneiric.core._log_setup import (
-    CLOSE_TIMEOUT,
-    LoggingHandle,
-    close_installed,
-    install,
-    installed,
-    level_number,
-    sink_handlers,
-    total,
-)
+from oneiric.core._log_setup import LoggingHandle, install, installed, level_number, sink_handlers, total
 from oneiric.core._log_stream import LogFailures
-from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig
+from oneiric.core._log_stream import trouble as log_trouble
+from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig
 from oneiric.core.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from structlog.stdlib import BoundLogger
     from structlog.typing import EventDict, Processor, ProcessorReturnValue
 
+    from oneiric.core._log_handlers import SinkHandler
+
 __all__ = [
-    "CLOSE_TIMEOUT",
     "DEFAULT_FILE_SIZE",
     "DEFAULT_LOGGER_NAME",
+    "FLUSH_TIMEOUT",
+    "EventFields",
+    "EventLine",
     "LogFailures",
+    "LogQueueConfig",
     "LoggingConfig",
     "LoggingHandle",
     "LoggingSinkConfig",
@@ -57,10 +59,12 @@ __all__ = [
     "is_enabled",
     "json_logger",
     "log_failures",
+    "log_trouble",
     "scoped_log_context",
 ]
 
 DEFAULT_LOGGER_NAME = "oneiric"
+_ending = Ending()
 _LEVEL_NAMES = {"warn": "warning", "exception": "error", "fatal": "critical"}
 
 
@@ -87,6 +91,8 @@ def configure_logging(
     """
     config = config or LoggingConfig()
     if suppress_events:
+        _log_ready.latest.ready = None
+        _ending.take((), timeout=0.0, on_sigterm=False)
         install([logging.NullHandler()], level=logging.CRITICAL + 1)
         _configure_structlog([_drop])
         return LoggingHandle()
@@ -104,9 +110,10 @@ def configure_logging(
             ProcessorFormatter.wrap_for_formatter,
         ]
     )
-    atexit.unregister(close_installed)
-    atexit.register(close_installed)
-    return LoggingHandle(tuple(handlers))
+    _log_ready.latest.ready = _ready(line, handlers) if config.emit_json and not extra else None
+    queue = config.queue
+    _ending.take(handlers, timeout=queue.flush_seconds, on_sigterm=queue.flush_on_sigterm)
+    return LoggingHandle(tuple(handlers), timeout=queue.flush_seconds)
 
 
 def configure_early_logging(suppress_events: bool = False) -> LoggingHandle:  # noqa: FBT001, FBT002 - the published signature
@@ -119,7 +126,7 @@ def get_logger(name: str | None = None, **initial: object) -> BoundLogger:
 
     It takes the configuration of the moment in which it is used, so that it may be made before anything is configured.
     """
-    return cast("BoundLogger", _LateLogger(name or DEFAULT_LOGGER_NAME, initial))
+    return cast("BoundLogger", LateLogger(name or DEFAULT_LOGGER_NAME, initial, event_logger))
 
 
 def event_logger(name: str) -> BoundLogger:
@@ -140,7 +147,7 @@ def json_logger(logger: logging.Logger) -> BoundLogger:
 
 def is_enabled(logger: Any, level: int) -> bool:
     """Whether *logger*, of :mod:`logging` or structlog, would do anything with a line of *level*; True if unknown."""
-    if isinstance(logger, _LateLogger):
+    if isinstance(logger, LateLogger):
         logger = logger.current()
     bound = logger.bind() if isinstance(logger, structlog.typing.BindableLogger) else logger
     # Looked up on the class: on an instance, structlog's generic logger would take the name for a log method.
@@ -176,46 +183,6 @@ def scoped_log_context(**values: object) -> Iterator[None]:
         yield
 
 
-class _LateLogger:
-    """A logger that is bound anew each time it is used."""
-
-    __slots__ = ("_context", "_name")
-
-    def __init__(self, name: str, context: dict[str, object]) -> None:
-        self._name = name
-        self._context = context
-
-    def __repr__(self) -> str:
-        return f"<logger {self._name!r}>"
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self.current(), name)
-
-    def current(self) -> Any:
-        """Return the logger under the present configuration."""
-        return event_logger(self._name).bind(**self._context)
-
-    def bind(self, **values: object) -> _LateLogger:
-        """Return a logger that carries *values* too."""
-        return _LateLogger(self._name, {**self._context, **values})
-
-    def new(self, **values: object) -> _LateLogger:
-        """Return a logger that carries only *values*."""
-        return _LateLogger(self._name, values)
-
-    def unbind(self, *keys: str) -> _LateLogger:
-        """Return a logger without *keys*; KeyError if it does not carry one of them."""
-        for key in keys:
-            self._context[key]
-        return self.try_unbind(*keys)
-
-    def try_unbind(self, *keys: str) -> _LateLogger:
-        """Return a logger without *keys*."""
-        return _LateLogger(self._name, {key: value for key, value in self._context.items() if key not in keys})
-
-
 class _Line:
     """A processor that adds what every line carries; fields that the line already has stay."""
 
@@ -226,26 +193,20 @@ class _Line:
             "service.version": release,
             "deployment.environment": config.environment,
         }
-        self._service = {key: value for key, value in service.items() if value is not None}
-        self._traced = config.include_trace_context
-        self._stamp = _stamper(config.timestamper_format)
+        self.completion = Completion(
+            {key: value for key, value in service.items() if value is not None},
+            traced=config.include_trace_context,
+            stamp=Stamp(config.timestamper_format),
+        )
 
     def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
         record: logging.LogRecord | None = event.get("_record")
-        flatten_exception(event)
-        interpolate(event, event.pop("positional_args", ()))
-        event.setdefault("level", _LEVEL_NAMES.get(method, method))
-        event.setdefault("logger", getattr(record or logger, "name", DEFAULT_LOGGER_NAME))
-        if "timestamp" not in event:
-            event["timestamp"] = self._stamp(record.created if record else time.time())
-        for key, value in self._service.items():
-            event.setdefault(key, value)
-        if self._traced and "trace_id" not in event:
-            event.update(trace_ids())
-        for key, copy in COPIES.items():
-            if key in event:
-                event.setdefault(copy, event[key])
-        return event
+        return self.completion(
+            event,
+            getattr(record or logger, "name", DEFAULT_LOGGER_NAME),
+            _LEVEL_NAMES.get(method, method),
+            record.created if record else time.time(),
+        )
 
 
 @functools.cache
@@ -291,6 +252,15 @@ def _redacted_message(_logger: Any, _method: str, event: EventDict) -> EventDict
     return event
 
 
+def _ready(line: _Line, handlers: Sequence[SinkHandler]) -> ReadyLines | None:
+    """Return the fast way for a configuration; None if this structlog does not let the one in use be looked at fast."""
+    in_use = getattr(sys.modules.get("structlog._config"), "_CONFIG", None)
+    if not all(hasattr(in_use, name) for name in ("default_processors", "default_wrapper_class", "logger_factory")):
+        return None
+    bound = structlog.contextvars.get_contextvars
+    return ReadyLines(line.completion, handlers=handlers, in_use=in_use, bound=bound)
+
+
 def _configure_structlog(processors: list[Processor]) -> None:
     structlog.configure(
         processors=processors,
@@ -299,13 +269,6 @@ def _configure_structlog(processors: list[Processor]) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-
-
-def _stamper(form: str) -> Callable[[float], object]:
-    if form == "iso":
-        return timestamp
-    time.strftime(form, time.gmtime(0))  # a format that cannot be used raises here, not in every line
-    return lambda seconds: time.strftime(form, time.gmtime(seconds))
 
 
 def _imported(name: str) -> Processor:

@@ -4,6 +4,7 @@ from oneiric.observability._access import ServerSecurity
 from oneiric.observability._apps import asgi_app, wsgi_app
 from oneiric.observability._attach import Telemetry, attach
 from oneiric.observability._limits import ServerLimits
+from oneiric.observability._log_limits import LogLimits, LogRate
 from oneiric.observability._otlp_options import OtlpOptions
 from oneiric.observability._push import PushOptions, push, write_textfile
 from oneiric.observability._server import MetricsServer
@@ -12,6 +13,8 @@ from oneiric.observability.exposition import Exposition
 
 __all__ = [
     "Exposition",
+    "LogLimits",
+    "LogRate",
     "MetricsServer",
     "OtlpOptions",
     "PushOptions",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from oneiric.core.events import Event
+    from oneiric.observability._log_limits import LogLimits
     from oneiric.observability._otlp_options import OtlpOptions
     from oneiric.observability._push import PushOptions
 
@@ -45,6 +46,7 @@ def attach(  # noqa: PLR0913 - published
     registry: CollectorRegistry | None = None,
     series_budget: int = DEFAULT_SERIES_BUDGET,
     log_rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
+    log_limits: LogLimits | None = None,
     tracing: bool = True,
     tracer_provider: TracerProvider | None = None,
     otlp: OtlpOptions | None = None,
@@ -65,6 +67,7 @@ def attach(  # noqa: PLR0913 - published
             collector metrics on it. Names that it already has are a ValueError, and nothing is attached.
         series_budget: Label sets a metric may have; further ones are folded into ``_other``.
         log_rate_limit: Seconds in which a rate-limited log event is written at most once.
+        log_limits: How often any log event is written; None is the default, generous.
         tracing: Whether to open spans, once the application has imported OpenTelemetry.
         tracer_provider: Where spans go; None: to the collector that *otlp* names, or else to the global provider.
         otlp: Export with the OpenTelemetry protocol until detached: the registry's metrics, and spans unless they go to
@@ -93,7 +96,7 @@ def attach(  # noqa: PLR0913 - published
         shared=None if shared_dir is None else shared_directory(shared_dir),
         shared_interval=shared_interval,
     )
-    sinks: list[Sink] = [sink, LogSink(CATALOGUE, observers, rate_limit=log_rate_limit)]
+    sinks: list[Sink] = [sink, LogSink(CATALOGUE, observers, rate_limit=log_rate_limit, limits=log_limits)]
     collector = IsolatedCollector(sink, name=sink.name, observers=observers)
     registry = own_registry(observers) if registry is None else registry
     exporters = Exporters(
@@ -150,6 +153,7 @@ class Telemetry:
         self._sink = sink
         self._sinks = sinks
         self._removers: list[Callable[[], None]] = [self._unregister]
+        self._removers += [sink.close for sink in sinks if isinstance(sink, LogSink)]
         self._watched: list[tuple[object, Callable[[], None]]] = []
 
     def __enter__(self) -> Self:

@@ -75,7 +75,6 @@ class Connection:
     __slots__ = (
         "_discarded",
         "_events",
-        "_handshaking",
         "_keeper",
         "_max_header_bytes",
         "_received",
@@ -91,7 +90,6 @@ class Connection:
         self._socket = connected
         self._keeper = keeper
         self._max_header_bytes = max_header_bytes
-        self._handshaking = isinstance(connected, ssl.SSLSocket)
         self._received = bytearray()
         self._discarded = 0
         self._unread = False
@@ -107,8 +105,6 @@ class Connection:
         if self.stage is None:
             return
         try:
-            if self._handshaking:
-                self._shake_hands()
             if self.stage is Stage.RECEIVING:
                 self._receive()
             elif self.stage is Stage.SENDING:
@@ -127,7 +123,7 @@ class Connection:
 
     def expire(self) -> None:
         """Give up waiting: a client that began its request is told so, another one is cut off."""
-        if self.stage is Stage.RECEIVING and self._received and not self._handshaking:
+        if self.stage is Stage.RECEIVING and self._received:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         elif self.stage is Stage.ANSWERING and self._request is not None:
             self._respond(self._keeper.failed(self._request, TimeoutError("no answer in time")))
@@ -173,14 +169,9 @@ class Connection:
         else:
             loop.watch(self._socket, events, self.advance)
 
-    def _shake_hands(self) -> None:
-        if isinstance(self._socket, ssl.SSLSocket):
-            self._socket.do_handshake()
-        self._handshaking = False
-
     def _receive(self) -> None:
         while self.stage is Stage.RECEIVING:
-            chunk = self._socket.recv(_CHUNK_BYTES)
+            chunk = self._socket.recv(_CHUNK_BYTES)  # it makes the TLS handshake too
             if not chunk:
                 self.close()
                 return

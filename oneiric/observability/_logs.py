@@ -7,10 +7,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from oneiric.core._forks import renew_after_fork
 from oneiric.core.events import Event, Finished, HookFailed, Operation
-from oneiric.core.logging import event_logger, is_enabled, log_failures
+from oneiric.core.logging import EventLine, event_logger, is_enabled, log_failures, log_trouble
 from oneiric.observability import events as own
-from oneiric.observability._fields import Getter, getter, label_values
+from oneiric.observability._fields import label_values
+from oneiric.observability._log_limits import SUMMARY_SECONDS, Limiter, LogLimits, Summaries, Suppressed
+from oneiric.observability._log_values import log_values
 from oneiric.observability._model import ENDED, Catalogue, Log, Phase, Signal
 
 if TYPE_CHECKING:
@@ -19,9 +22,6 @@ if TYPE_CHECKING:
     from oneiric.core.observers import Observers, Receiver
 
 LOGGER_PREFIX = "oneiric."
-COMMON_FIELDS = ("domain", "key", "provider", "error_type", "error")
-"""Fields that every log event carries where its event has a value for them."""
-
 DEFAULT_RATE_LIMIT_SECONDS = 1.0
 """A rate-limited log event is written at most once in this time for each subject."""
 
@@ -35,28 +35,33 @@ Write: TypeAlias = "Callable[[Any], None]"
 
 
 class LogSink:
-    """Write the catalogue's log events through structlog.
+    """Write the catalogue's log events through structlog, or faster where the set-up of this package is in force.
 
     It uses the logging set-up that is in force when a line is written, and configures none. Which levels are enabled is
     looked up when the sink is added to a seam, and again by ``Observers.refresh``. Lines that the set-up of
     :mod:`oneiric.core.logging` could not write are reported as failures of this sink.
 
+    An event over its limit is counted and left out. The next line of that name says in its field ``suppressed`` how
+    many were; if none follows in time, the last one left out is written after all, and says so of all of them.
+
     Args:
         catalogue: What to write.
         observers: The seam through which the sink reports what it wrote and suppressed.
         rate_limit: Seconds in which a rate-limited event is written at most once for a subject; 0 writes all.
-        clock: Monotonic seconds; measures the rate limit.
+        limits: How often any event is written.
+        clock: Monotonic seconds; measures the limits.
         logger: Asked for the logger of a name each time a line is written; it has a method for each level.
     """
 
     name = "log"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it writes, and each bound and source
         self,
         catalogue: Catalogue,
         observers: Observers,
         *,
         rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
+        limits: LogLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         logger: Callable[[str], Any] = event_logger,
     ) -> None:
@@ -65,7 +70,9 @@ class LogSink:
         self._rate_limit = rate_limit
         self._clock = clock
         self._logger = logger
-        self._lost = _lost()
+        self._limiter = Limiter(limits or LogLimits(), clock)
+        self._summaries = Summaries()
+        self._trouble, self._lost = log_trouble.seen, _lost()
 
     def receiver(self, event_type: type[Event]) -> Receiver | None:
         """Return what writes the log events of *event_type*, or None where none is enabled."""
@@ -76,54 +83,82 @@ class LogSink:
         if not issubclass(event_type, Operation):
             return _sequence([self._writer(signal, log) for log in logs])
         phases: tuple[Phase, ...] = ("started", *ENDED)
+        writers = {log.name: self._writer(signal, log) for log in logs}
         return _OperationReceiver(
-            {phase: _sequence([self._writer(signal, log) for log in logs if phase in log.on]) for phase in phases}
+            {phase: _sequence([writers[log.name] for log in logs if phase in log.on]) for phase in phases}
         )
+
+    def close(self) -> None:
+        """Tell of what was left out and not told of yet; idempotent."""
+        self._summaries.close()
 
     def _enabled(self, signal: Signal, log: Log) -> bool:
         return is_enabled(self._logger(LOGGER_PREFIX + signal.area), _LEVELS[log.level])
 
     def _writer(self, signal: Signal, log: Log) -> Write:
-        write = self._write(signal, log)
-        return self._limited(signal, log, write) if log.limited and self._rate_limit > 0 else write
-
-    def _write(self, signal: Signal, log: Log) -> Write:
-        logger, logger_name, observers = self._logger, LOGGER_PREFIX + signal.area, self._observers
-        told = own.LogWritten(event=log.name, level=log.level)
-        common = _getters(signal, [name for name in COMMON_FIELDS if name in signal.fields])
-        further = _getters(signal, log.fields)
+        write_line = self._line(signal, log)
+        allow = self._limiter.allow(log.name, log.level)
+        is_due = self._schedule(signal) if log.limited and self._rate_limit > 0 else None
+        if allow is None and is_due is None:
+            return write_line
+        told, observers, summaries = own.LogSuppressed(event=log.name), self._observers, self._summaries
+        after = max(SUMMARY_SECONDS, self._rate_limit if is_due else 0.0)
+        suppressed = Suppressed(write_line, after=after)
 
         def write(event: Any) -> None:
-            fields = {name: value for name, get in common if (value := get(event)) != ""}
-            fields.update(log.const)
-            fields.update((name, get(event)) for name, get in further)
-            getattr(logger(logger_name), log.level)(log.name, **fields)
+            if (is_due is None or is_due(event)) and (allow is None or allow()):
+                if suppressed.count:
+                    write_line(event, suppressed.take())
+                else:
+                    write_line(event)
+                return
+            suppressed.add(event)
+            summaries.expect(suppressed)
             observers.notify(told)
 
-        def write_and_look(event: Any) -> None:
-            write(event)
-            self._tell_losses()
+        return write
 
-        return write if signal.event is HookFailed else write_and_look  # a loss is told in a line, which may be lost
+    def _line(self, signal: Signal, log: Log) -> Callable[..., None]:
+        fields, values, errors = log_values(signal, log)
+        logger, logger_name, observers = self._logger, LOGGER_PREFIX + signal.area, self._observers
+        told = own.LogWritten(event=log.name, level=log.level)
+        looks = signal.event is not HookFailed  # a loss is told in a line, which may be lost
+
+        def ordinary(fields: dict[str, Any]) -> None:
+            getattr(logger(logger_name), log.level)(log.name, **fields)
+
+        line = EventLine(logger_name, log.level, log.name, fields, ordinary, ready=logger is event_logger)
+
+        def write(event: Any, suppressed: int = 0) -> None:
+            if suppressed:
+                line.write(values(event), errors(event), suppressed=suppressed)
+            else:
+                line.write(values(event), errors(event))
+            observers.notify(told)
+            if looks and log_trouble.seen != self._trouble:
+                self._tell_losses()
+
+        return write
 
     def _tell_losses(self) -> None:
+        self._trouble = log_trouble.seen
         lost = _lost()
-        if lost > self._lost:
+        before, self._lost = self._lost, lost
+        if lost > before:
             failures = log_failures()
             text = f"{failures.dropped} lines dropped, {failures.failed} failures to write; {failures.last_error}"
             self._observers.hook_failed(self.name, OSError(text))
-        self._lost = lost
 
-    def _limited(self, signal: Signal, log: Log, write: Write) -> Write:
-        observers, clock, interval = self._observers, self._clock, self._rate_limit
-        told = own.LogSuppressed(event=log.name)
+    def _schedule(self, signal: Signal) -> Callable[[Any], bool]:
+        """Return what tells whether it is time to write of the subject of an event again."""
+        clock, interval = self._clock, self._rate_limit
         subject_of = label_values(signal.event, [name for name in SUBJECT_FIELDS if name in signal.fields], {})
         due: dict[tuple[str, ...], float] = {}
-        lock = threading.Lock()
+        lock = _Renewed()
 
         def is_due(event: Any) -> bool:
             now, subject = clock(), subject_of(event)
-            with lock:
+            with lock.held:
                 if subject not in due and len(due) >= MAX_LIMITED_SUBJECTS:
                     _forget(due, before=now)
                     subject = subject if len(due) < MAX_LIMITED_SUBJECTS else _ALL_OTHERS
@@ -132,13 +167,19 @@ class LogSink:
                 due[subject] = now + interval
                 return True
 
-        def write_at_times(event: Any) -> None:
-            if is_due(event):
-                write(event)
-            else:
-                observers.notify(told)
+        return is_due
 
-        return write_at_times
+
+class _Renewed:
+    """A lock that nobody holds in a forked child, and that the thread which holds it may take again."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_after_fork(self.renew)
+
+    def renew(self) -> None:
+        """Make the lock anew."""
+        self.held = threading.RLock()
 
 
 class _OperationReceiver:
@@ -175,10 +216,6 @@ def _forget(due: dict[tuple[str, ...], float], *, before: float) -> None:
 def _lost() -> int:
     failures = log_failures()
     return failures.dropped + failures.failed
-
-
-def _getters(signal: Signal, names: tuple[str, ...] | list[str]) -> list[tuple[str, Getter]]:
-    return [(name, getter(signal.event, name)) for name in names]
 
 
 def _sequence(writes: list[Write]) -> Write:

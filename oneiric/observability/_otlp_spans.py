@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -87,9 +88,11 @@ class SpanQueue(SpanProcessor):
             return waiting
 
     def _trim(self) -> int:
-        lost = max(0, len(self._spans) - self._limit)
-        for _ in range(lost):
-            self._spans.popleft()
+        lost = 0
+        with suppress(IndexError):  # a signal handler may have ended spans since the length was read
+            while len(self._spans) > self._limit:
+                self._spans.popleft()
+                lost += 1
         return lost
 
     def _renew(self) -> None:

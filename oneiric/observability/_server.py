@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import ipaddress
 import re
 import socket
@@ -54,7 +53,7 @@ class MetricsServer:
     A connection carries one request. Nothing is ever printed, and no failure reaches the host: a failed start is told
     as :class:`MetricsServerFailed`, a failure while serving as a failed hook. Whoever else may reach it, beyond the
     loopback, without TLS or without authentication, is told as :class:`MetricsServerExposed`. A forked child does not
-    serve, and may start it anew. It stops by itself at the end of the interpreter.
+    serve, and may start it anew.
 
     Args:
         exposition: What answers.
@@ -105,7 +104,6 @@ class MetricsServer:
                 MetricsServerFailed(address=self.address, port=self._port, error_type=error_type, error=text)
             )
             return False
-        atexit.register(self.stop)
         self.observers.notify(MetricsServerStarted(address=self.address, port=self.port))
         return True
 
@@ -114,7 +112,6 @@ class MetricsServer:
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
-            atexit.unregister(self.stop)
             running.reception.stop()
             running.thread.join(STOP_SECONDS)
 
@@ -133,7 +130,6 @@ class MetricsServer:
         self._lock = threading.Lock()
         running, self._running = self._running, None
         if running is not None:
-            atexit.unregister(self.stop)
             running.reception.abandon()
 
     def _listen(self) -> _Running:

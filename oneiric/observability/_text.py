@@ -32,7 +32,7 @@ T = TypeVar("T")
 CHUNK_LINES: Final = 256
 """Lines of text, about, that are made at once."""
 
-CHUNK_CHARS: Final = 131_072
+CHUNK_CHARS: Final = 49_152
 """Text that is made without letting other threads run, give or take a chunk."""
 
 PAUSE_SECONDS: Final = 0.00005

@@ -11,6 +11,7 @@ from oneiric.actions.bridge import ActionBridge
 from oneiric.adapters.bridge import AdapterBridge
 from oneiric.core.activity import DomainActivityStore
 from oneiric.core.config import (
+    LogLimitsConfig,
     OneiricSettings,
     SettingsError,
     domain_activity_path,
@@ -24,7 +25,7 @@ from oneiric.domains.events import EventBridge
 from oneiric.domains.services import ServiceBridge
 from oneiric.domains.tasks import TaskBridge
 from oneiric.domains.workflows import WorkflowBridge
-from oneiric.observability import MetricsServer, ServerLimits, ServerSecurity, Telemetry, attach
+from oneiric.observability import LogLimits, LogRate, MetricsServer, ServerLimits, ServerSecurity, Telemetry, attach
 from oneiric.runtime._exports import otlp_options, push_options
 from oneiric.runtime._health import HealthLoop
 from oneiric.runtime._sources import RemoteSources
@@ -203,6 +204,7 @@ class RuntimeOrchestrator:
                 self.resolver,
                 series_budget=options.series_budget,
                 log_rate_limit=options.log_rate_limit_seconds,
+                log_limits=_log_limits(options.log_limits),
                 tracing=options.tracing,
                 otlp=otlp_options(self.settings),
                 push=push_options(self.settings),
@@ -262,6 +264,15 @@ class RuntimeOrchestrator:
         if manifest_url is not None and main not in self.remotes:
             self.remotes.add(self.settings.remote)
         await self.remotes.start(main=main, manifest_url=manifest_url, interval=interval)
+
+
+def _log_limits(config: LogLimitsConfig) -> LogLimits:
+    return LogLimits(
+        each=LogRate(config.rate, config.burst),
+        total=LogRate(config.total_rate, config.total_burst),
+        errors=config.error_reserve,
+        events={name: LogRate(own.rate, own.burst) for name, own in config.events.items()},
+    )
 
 
 def _lifecycle(settings: OneiricSettings, resolver: Resolver) -> LifecycleManager:

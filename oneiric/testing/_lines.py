@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from oneiric.core.logging import json_logger
 from oneiric.core.observers import Observers
+from oneiric.observability._log_limits import UNLIMITED
 from oneiric.observability._logs import LogSink
 from oneiric.observability.catalogue import CATALOGUE
 
@@ -26,7 +27,7 @@ def capturing_sink(lines: Kept[LogLine]) -> LogSink:
 
     What it writes is not reported as written: the sink of the runtime does that for what it writes itself.
     """
-    return LogSink(CATALOGUE, Observers(), rate_limit=0.0, logger=partial(_logger, lines))
+    return LogSink(CATALOGUE, Observers(), rate_limit=0.0, limits=UNLIMITED, logger=partial(_logger, lines))
 
 
 def _logger(lines: Kept[LogLine], name: str) -> BoundLogger:

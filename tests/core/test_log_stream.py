@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from oneiric.core._log_stream import LineStream
+from oneiric.core._log_stream import LineStream, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,35 +62,33 @@ def pipe() -> Iterator[Pipe]:
 
 def test_a_line_reaches_a_pipe_with_its_newline(pipe: Pipe) -> None:
     """A written line is in the pipe when the call returns."""
-    LineStream(pipe.stream).write("one")
+    LineStream(pipe.stream).send([b"one"], 0.0)
     assert pipe.read() == b"one\n"
 
 
 def test_a_line_reaches_a_file(tmp_path: Path) -> None:
     """A regular file takes whole lines, longer than a pipe would take at once."""
-    lines = ["a" * 10_000, "b"]
+    lines = [b"a" * 10_000, b"b"]
     with (tmp_path / "log").open("a") as stream:
-        target = LineStream(stream)
-        for line in lines:
-            target.write(line)
-    assert (tmp_path / "log").read_text() == "\n".join([*lines, ""])
+        LineStream(stream).send(lines, 0.0)
+    assert (tmp_path / "log").read_bytes() == b"\n".join([*lines, b""])
 
 
 def test_a_full_pipe_does_not_hold_up_the_caller(pipe: Pipe) -> None:
     """Writing to a pipe that nobody reads returns, and the line waits."""
     pipe.fill()
     lines = LineStream(pipe.stream)
-    assert lines.write("waits") is None
-    assert (lines.pending, lines.dropped, lines.failed) == (6, 0, 0)
+    assert lines.send([b"waits"], 0.0) is None
+    assert (lines.waiting, lines.tally.dropped, lines.tally.failed) == (6, 0, 0)
 
 
 def test_waiting_lines_go_out_first(pipe: Pipe) -> None:
     """Once the pipe is read, the next line brings along those that waited, in order."""
     taken = pipe.fill()
     lines = LineStream(pipe.stream)
-    lines.write("first")
+    lines.send([b"first"], 0.0)
     assert len(pipe.read()) == taken
-    lines.write("second")
+    lines.send([b"second"], 0.0)
     assert pipe.read() == b"first\nsecond\n"
 
 
@@ -97,49 +96,34 @@ def test_flush_brings_out_what_waits(pipe: Pipe) -> None:
     """What waits can be written without a further line."""
     pipe.fill()
     lines = LineStream(pipe.stream)
-    lines.write("last words")
+    lines.send([b"last words"], 0.0)
     pipe.read()
-    lines.flush()
-    assert (pipe.read(), lines.pending) == (b"last words\n", 0)
+    lines.send([], 0.0)
+    assert (pipe.read(), lines.waiting) == (b"last words\n", 0)
 
 
 def test_flush_gives_up_at_its_deadline(pipe: Pipe) -> None:
     """Flushing into a pipe that nobody reads returns after its timeout and keeps the line."""
     pipe.fill()
     lines = LineStream(pipe.stream)
-    lines.write("waits")
-    lines.flush(timeout=0.01)
-    assert lines.pending == 6
-
-
-@pytest.mark.parametrize(("room", "dropped"), [(12, 0), (11, 1)])
-def test_the_new_line_is_dropped_where_the_bound_would_be_exceeded(pipe: Pipe, room: int, dropped: int) -> None:
-    """Two lines of six bytes wait where twelve may; with one byte less the second is counted as dropped."""
-    pipe.fill()
-    lines = LineStream(pipe.stream, pending_limit=room)
-    lines.write("first")
-    lines.write("other")
-    assert (lines.dropped, lines.pending) == (dropped, 12 - 6 * dropped)
+    lines.send([b"waits"], 0.0)
+    lines.send([], 0.01)
+    assert lines.waiting == 6
 
 
 def test_no_line_is_torn_by_a_reader_that_stops_and_goes_on(pipe: Pipe) -> None:
     """Lines longer than a pipe takes at once come out whole, in order, however the reader pauses."""
-    lines = LineStream(pipe.stream, pending_limit=100_000)
-    written = [f"{number:04}" + "z" * 9_000 for number in range(60)]
+    lines = LineStream(pipe.stream)
+    written = [f"{number:04}".encode() + b"z" * 9_000 for number in range(60)]
     read = b""
     for number, line in enumerate(written):
-        lines.write(line)
+        lines.send([line], 0.0)
         if number % 13 == 12:
             read += pipe.read()
-    while lines.pending:
+    while lines.waiting:
         read += pipe.read()
-        lines.flush()
-    read += pipe.read()
-    arrived = read.decode().split("\n")[:-1]
-    assert lines.dropped > 0
-    assert [line for line in arrived if line not in written] == []
-    assert len(arrived) == len(written) - lines.dropped
-    assert arrived == sorted(arrived)
+        lines.send([], 0.0)
+    assert (read + pipe.read()).split(b"\n")[:-1] == written
 
 
 def test_short_lines_reach_a_pipe_in_single_writes(pipe: Pipe) -> None:
@@ -147,7 +131,7 @@ def test_short_lines_reach_a_pipe_in_single_writes(pipe: Pipe) -> None:
     pipe.fill()
     lines = LineStream(pipe.stream)
     for _ in range(3):
-        lines.write("y" * 1_800)
+        lines.send([b"y" * 1_800], 0.0)
     assert lines._next() == (b"y" * 1_800 + b"\n") * 2
 
 
@@ -155,28 +139,19 @@ def test_a_full_disk_keeps_the_line() -> None:
     """An error that passes is counted and returned, and the line is tried again later."""
     with open("/dev/full", "w", buffering=1) as stream:  # noqa: PTH123 - a device
         lines = LineStream(stream)
-        error = lines.write("kept")
+        error = lines.send([b"kept"], 0.0)
     assert isinstance(error, OSError)
-    assert (lines.failed, lines.dropped, lines.pending) == (1, 0, 5)
+    assert (lines.tally.failed, lines.tally.dropped, lines.waiting) == (1, 0, 5)
     assert lines.tally.last_error == "OSError: [Errno 28] No space left on device"
-
-
-def test_the_bound_holds_on_a_full_disk() -> None:
-    """A disk that stays full costs new lines, not memory."""
-    with open("/dev/full", "w", buffering=1) as stream:  # noqa: PTH123 - a device
-        lines = LineStream(stream, pending_limit=10)
-        for _ in range(5):
-            lines.write("kept")
-        assert (lines.pending, lines.dropped) == (10, 3)
 
 
 def test_a_line_that_waited_for_the_disk_is_written_to_the_next_file(tmp_path: Path) -> None:
     """Redirecting writes what waits to the new stream."""
     with open("/dev/full", "w", buffering=1) as full, (tmp_path / "log").open("a") as stream:  # noqa: PTH123 - a device
         lines = LineStream(full)
-        lines.write("first")
+        lines.send([b"first"], 0.0)
         lines.redirect(stream)
-        lines.write("second")
+        lines.send([b"second"], 0.0)
     assert (tmp_path / "log").read_text() == "first\nsecond\n"
 
 
@@ -184,8 +159,8 @@ def test_a_reader_that_is_gone_costs_the_line(pipe: Pipe) -> None:
     """A broken pipe is counted and returned, and nothing waits for it."""
     os.close(pipe.reader)
     lines = LineStream(pipe.stream)
-    assert isinstance(lines.write("lost"), BrokenPipeError)
-    assert (lines.failed, lines.dropped, lines.pending) == (1, 1, 0)
+    assert isinstance(lines.send([b"lost"], 0.0), BrokenPipeError)
+    assert (lines.tally.failed, lines.tally.dropped, lines.waiting) == (1, 1, 0)
 
 
 def test_a_closed_stream_costs_the_line(pipe: Pipe) -> None:
@@ -195,10 +170,10 @@ def test_a_closed_stream_costs_the_line(pipe: Pipe) -> None:
     pipe.stream.close()
     reused = os.open(os.devnull, os.O_WRONLY)
     try:
-        assert (reused, str(lines.write("lost"))) == (descriptor, "the stream is closed")
+        assert (reused, str(lines.send([b"lost"], 0.0))) == (descriptor, "the stream is closed")
     finally:
         os.close(reused)
-    assert (lines.failed, lines.dropped) == (1, 1)
+    assert (lines.tally.failed, lines.tally.dropped) == (1, 1)
 
 
 def test_a_closed_descriptor_costs_the_line(pipe: Pipe) -> None:
@@ -207,14 +182,14 @@ def test_a_closed_descriptor_costs_the_line(pipe: Pipe) -> None:
     stream = open(writer, "w", closefd=False)  # noqa: SIM115 - a descriptor, closed below
     lines = LineStream(stream)
     os.close(writer)
-    assert isinstance(lines.write("lost"), OSError)
-    assert (lines.failed, lines.dropped) == (1, 1)
+    assert isinstance(lines.send([b"lost"], 0.0), OSError)
+    assert (lines.tally.failed, lines.tally.dropped) == (1, 1)
 
 
 def test_a_stream_without_a_descriptor_is_written_to() -> None:
     """A stream in memory takes lines as text."""
     stream = io.StringIO()
-    LineStream(stream).write("one")
+    LineStream(stream).send([b"one"], 0.0)
     assert stream.getvalue() == "one\n"
 
 
@@ -222,8 +197,8 @@ def test_a_stream_without_a_descriptor_is_written_to() -> None:
 def test_what_is_no_stream_costs_the_line(stream: Any) -> None:
     """Standard error can be None; that fails like a closed stream."""
     lines = LineStream(stream)
-    assert isinstance(lines.write("lost"), AttributeError)
-    assert (lines.failed, lines.dropped) == (1, 1)
+    assert isinstance(lines.send([b"lost"], 0.0), AttributeError)
+    assert (lines.tally.failed, lines.tally.dropped) == (1, 1)
 
 
 def test_a_closed_stream_in_memory_costs_the_line() -> None:
@@ -231,8 +206,8 @@ def test_a_closed_stream_in_memory_costs_the_line() -> None:
     stream = io.StringIO()
     lines = LineStream(stream)
     stream.close()
-    assert isinstance(lines.write("lost"), ValueError)
-    assert (lines.failed, lines.dropped) == (1, 1)
+    assert isinstance(lines.send([b"lost"], 0.0), ValueError)
+    assert (lines.tally.failed, lines.tally.dropped) == (1, 1)
 
 
 def test_a_non_blocking_descriptor_keeps_the_line(pipe: Pipe) -> None:
@@ -241,34 +216,73 @@ def test_a_non_blocking_descriptor_keeps_the_line(pipe: Pipe) -> None:
     pipe.fill()
     os.set_blocking(pipe.stream.fileno(), False)
     os.read(pipe.reader, 4096)
-    lines.write("w" * 4096 + "kept")
-    assert lines.failed == 0
+    lines.send([b"w" * 4096 + b"kept"], 0.0)
+    assert lines.tally.failed == 0
 
 
-def test_a_line_logged_by_a_signal_handler_waits_its_turn(pipe: Pipe) -> None:
-    """A line written in the middle of another one's write comes after it."""
-    lines = LineStream(pipe.stream)
-    lines._busy = True
-    lines.write("from the handler")
-    lines._busy = False
-    lines.write("next")
-    assert pipe.read() == b"from the handler\nnext\n"
-
-
-def test_a_forked_child_does_not_repeat_what_waits(pipe: Pipe) -> None:
-    """What waits belongs to the process that wrote it."""
+def test_what_waits_can_be_forgotten(pipe: Pipe) -> None:
+    """A forked child, whose parent writes what waited, begins with its own lines."""
     pipe.fill()
     lines = LineStream(pipe.stream)
-    lines.write("the parent's")
+    lines.send([b"the parent's"], 0.0)
     pipe.read()
-    lines._owner = -1
-    lines.write("the child's")
+    lines.forget()
+    lines.send([b"the child's"], 0.0)
     assert pipe.read() == b"the child's\n"
 
 
-def test_a_forked_child_writes_its_own_lines(pipe: Pipe) -> None:
-    """A stream made before the fork works after it."""
+def test_what_takes_lines_at_once_is_known(pipe: Pipe, tmp_path: Path) -> None:
+    """Pipes, the null device and what is in memory may be written to by whoever logs; files and terminals may not."""
+    main, terminal = os.openpty()
+    with (
+        (tmp_path / "log").open("a") as file,
+        open(os.devnull, "w") as null,  # noqa: PTH123 - a device
+        os.fdopen(main, "rb"),
+        os.fdopen(terminal, "w") as screen,
+    ):
+        prompt = [LineStream(stream).prompt for stream in (pipe.stream, null, io.StringIO(), None, file, screen)]
+        assert prompt == [True, True, True, True, False, False]
+        assert [LineStream(stream).in_memory for stream in (io.StringIO(), None, null, file)] == [
+            True,
+            True,
+            False,
+            False,
+        ]
+
+
+def test_where_a_write_cannot_be_told_not_to_wait_it_is_asked_first(pipe: Pipe) -> None:
+    """On a system without such writes the pipe is polled, and lines go the same way."""
     lines = LineStream(pipe.stream)
-    lines._owner = -1
-    lines.write("the child's")
-    assert pipe.read() == b"the child's\n"
+    lines._nowait = False
+    lines.send([b"one"], 0.0)
+    taken = pipe.fill()
+    lines.send([b"two"], 0.0)
+    assert (lines.waiting, len(pipe.read())) == (4, 4 + taken)
+    lines.send([], 0.0)
+    assert pipe.read() == b"two\n"
+
+
+def test_a_system_that_refuses_such_writes_is_found_out(tmp_path: Path) -> None:
+    """A descriptor that has no writes without waiting is written to in the other way, and nothing is lost."""
+    with (tmp_path / "log").open("a") as stream:
+        lines = LineStream(stream)
+        lines._nowait = True
+        lines.send([b"one"], 0.0)
+        assert (lines.tally.failed, lines.waiting) == (0, 0)
+    assert (tmp_path / "log").read_bytes() == b"one\n"
+
+
+def test_a_tally_is_exact_among_threads() -> None:
+    """Losses counted by several threads at once are all there."""
+    tally = Tally()
+
+    def lose() -> None:
+        for _ in range(2_000):
+            tally.lose(1)
+
+    threads = [threading.Thread(target=lose) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert tally.dropped == 8_000

@@ -94,6 +94,37 @@ def test_wsgi_negotiates(exposition: Exposition) -> None:
     assert (headers["Content-Type"], headers["Content-Encoding"]) == (OPENMETRICS_CONTENT_TYPE, "gzip")
 
 
+def test_wsgi_restricts_the_samples(exposition: Exposition) -> None:
+    """The WSGI app passes on which names are wanted."""
+    _, _, body = call_wsgi(wsgi_app(exposition), PATH_INFO="/metrics", QUERY_STRING="name[]=nothing")
+    assert body == b""
+
+
+async def test_asgi_restricts_the_samples(exposition: Exposition) -> None:
+    """The ASGI app passes on which names are wanted."""
+    sent = await call_asgi(exposition, http_scope("/metrics", query_string=b"name%5B%5D=nothing"))
+    assert sent[1]["body"] == b""
+
+
+async def test_asgi_answers_in_time() -> None:
+    """A rendering that hangs is given up, and nobody else is held up by it."""
+    gate = threading.Event()
+
+    class Hanging(CollectorRegistry):
+        def collect(self) -> Iterable[Any]:
+            gate.wait(10)
+            return []
+
+    exposition = Exposition(Hanging(), timeout=0.05)
+    page = await call_asgi(exposition, http_scope("/metrics"))
+    alive = await call_asgi(exposition, http_scope("/livez"))
+    gate.set()
+    assert [(sent[0]["status"], sent[1]["body"]) for sent in (page, alive)] == [
+        (200, b"# nothing could be collected\n"),
+        (200, b"ok\n"),
+    ]
+
+
 def test_wsgi_answers_head_without_a_body(exposition: Exposition) -> None:
     """The WSGI app sends no body for HEAD."""
     status, headers, body = call_wsgi(wsgi_app(exposition), PATH_INFO="/metrics", REQUEST_METHOD="HEAD")

@@ -106,7 +106,9 @@ def test_a_crowd_does_not_wait_for_the_next_value(clock: Clock) -> None:
     late = flights.ask("a").result(0)
     compute.gate.set()
     assert late == "a2"
-    assert compute.batches == [{"first"}, {"a"}, {"a"}]
+    assert flights.ask("b").result(PATIENCE) == "b4"
+    assert flights.ask("a").result(0) == "a3"
+    assert compute.batches == [{"first"}, {"a"}, {"a"}, {"b"}]
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit("no")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -197,3 +198,25 @@ def test_a_registry_of_our_own_isolates_what_anybody_registers(observers: Observ
     registry.unregister(bad)
     list(registry.collect())
     assert len(recorder.of(ScrapeFailed)) == 1
+
+
+@pytest.mark.slow
+def test_a_collector_that_hangs_costs_itself_only(observers: Observers, recorder: Recorder) -> None:
+    """After 2 s a scrape goes on without a hanging collector, which is reported; the next one does not wait for it."""
+    registry, gate = own_registry(observers), threading.Event()
+
+    class Hanging(Collector):
+        def describe(self) -> Iterable[Metric]:
+            return []
+
+        def collect(self) -> Iterable[Metric]:
+            gate.wait(60)
+            return [good()]
+
+    registry.register(Hanging())
+    Gauge("healthy", "Healthy.", registry=registry).set(1)
+    for _ in range(2):
+        assert "healthy" in {family.name for family in registry.collect()}
+    failed = [(event.collector, event.error_type) for event in recorder.of(ScrapeFailed)]
+    assert failed == [("Hanging", "TimeoutError")] * 2
+    gate.set()

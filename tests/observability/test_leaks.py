@@ -23,6 +23,7 @@ from oneiric.core.config import OneiricSettings
 from oneiric.core.events import CacheState, State
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import MetricsServer, Telemetry, attach
+from oneiric.observability._prometheus import PrometheusSink
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 ROUNDS = 10
@@ -95,22 +96,27 @@ def scrape(server: MetricsServer | None) -> str:
 
 
 def test_attaching_twice_and_detaching_leaves_nothing(process: Process) -> None:
-    """However often telemetry is attached, attached again and detached, nothing of it is left in the process."""
+    """However often telemetry is attached, attached again and detached, nothing of it is left in the process.
+
+    What was resolved meanwhile, another key in each round, holds nothing of it either.
+    """
     resolver, registry = Resolver(), CollectorRegistry()
-    resolver.register(candidate())
-    before = alive(Telemetry)
-    for _ in range(ROUNDS):
-        _attach_twice(resolver, registry)
+    kinds = (Telemetry, PrometheusSink)
+    before = [alive(kind) for kind in kinds]
+    for number in range(ROUNDS):
+        resolver.register(candidate(f"key-{number}"))
+        _attach_twice(resolver, registry, key=f"key-{number}")
     assert resolver.observers.attached == ()
     assert list(registry.collect()) == []
-    assert alive(Telemetry) == before
+    assert [alive(kind) for kind in kinds] == before
     process.assert_nothing_left()
 
 
-def _attach_twice(resolver: Resolver, registry: CollectorRegistry) -> None:
+def _attach_twice(resolver: Resolver, registry: CollectorRegistry, *, key: str) -> None:
     telemetry = attach(resolver, registry=registry)
     assert attach(resolver, registry=registry) is telemetry
-    resolver.resolve("adapter", "cache")
+    for _ in range(3):
+        resolver.resolve("adapter", key)
     telemetry.detach()
     telemetry.detach()
 
@@ -273,7 +279,9 @@ def test_the_interpreter_can_shut_down_during_a_scrape(wait: float, end: str) ->
     script = textwrap.dedent(INTERRUPTED.format(wait=wait, end=end))
     started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert told in ([], ["observability-hook-error"])  # the collector that hangs may be given up before the end
     assert time.monotonic() - started < 30  # far from the minute for which the collector hangs
     with socket.create_server(("127.0.0.1", json.loads(done.stdout))):
         pass

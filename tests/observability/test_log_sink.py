@@ -266,7 +266,8 @@ def test_lines_that_cannot_be_written_are_told(
         observers.notify(PAUSED)
     finally:
         handle.close()
-        root.handlers[:], root.level = handlers, level
+        root.handlers[:] = handlers
+        root.setLevel(level)
         structlog.reset_defaults()
         with contextlib.suppress(OSError):
             stream.close()

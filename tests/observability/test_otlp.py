@@ -15,10 +15,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client.core import GaugeMetricFamily
 
 from oneiric.core import events
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import OtlpOptions, attach
+from oneiric.observability._deadline import Deadline
+from oneiric.observability._otlp import OtlpExporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from collectors import Answer, Received
 
+    from oneiric.core.observers import Observers
     from oneiric.observability import Telemetry
 
 SWAP = events.Swap(domain="adapter", key="cache", provider="redis")
@@ -147,7 +151,8 @@ def test_a_full_batch_does_not_wait_for_the_interval(resolver: Resolver) -> None
     """As many spans as fit into a request are exported at once."""
     with http_collector() as received:
         chosen = options(received, max_batch_spans=10)
-        with attach(resolver, otlp=chosen):
+        with attach(resolver, otlp=chosen) as telemetry:
+            assert telemetry.flush()  # from now on the thread waits
             for _ in range(10):
                 swap(resolver)
             assert len(received.wait_for_spans(10)) == 10
@@ -314,3 +319,32 @@ def test_it_speaks_tls_to_whom_it_trusts_only(protocol: str, resolver: Resolver,
         with attach(resolver, otlp=chosen) as telemetry:
             assert telemetry.flush()
         assert received.metrics != []
+
+
+def failing(exporter: OtlpExporter, *, times: int = 1) -> float:
+    """Let *exporter* fail so often in this thread, and return in how many seconds it wants to try again."""
+    for _ in range(times):
+        assert not exporter.do(everything=True, deadline=Deadline(5.0))
+    return exporter.due_in()
+
+
+def test_it_leaves_a_collector_alone_as_long_as_that_asks(observers: Observers) -> None:
+    """Retry-After decides when it is tried again, if that is within reason."""
+    hour: Answer = (429, {"Retry-After": "3600"}, b"")
+    minute: Answer = (503, {"Retry-After": "60"}, b"")
+    with http_collector(minute, hour) as received:
+        exporter = OtlpExporter(options(received, traces=False), lambda: [GaugeMetricFamily("a", "", 1)], observers)
+        assert 55.0 < failing(exporter) <= 60.0
+        assert 295.0 < failing(exporter) <= 300.0
+        exporter.join()
+
+
+def test_it_tries_less_and_less_often(observers: Observers) -> None:
+    """The time to the next attempt doubles, by chance up to half of it shorter, and is half a minute at most."""
+    exporter = OtlpExporter(
+        OtlpOptions(endpoint="http://127.0.0.1:1", traces=False), lambda: [GaugeMetricFamily("a", "", 1)], observers
+    )
+    assert 0.4 < failing(exporter) <= 1.0
+    assert 1.9 < failing(exporter, times=2) <= 4.0
+    assert 14.9 < failing(exporter, times=20) <= 30.0
+    exporter.join()

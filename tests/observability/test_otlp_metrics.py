@@ -180,6 +180,18 @@ def test_an_export_that_was_not_finished_changes_no_start() -> None:
     assert set(starts(producing).values()) == {1000}
 
 
+def test_what_an_unfinished_export_sent_counts() -> None:
+    """A series that fell back from what an interrupted export had sent starts anew."""
+    kinds = [str(number) for number in range(MAX_POINTS + 1)]
+    producing = Producing([counter(1, *kinds)])
+    producing.now = 1500
+    producing.requests()
+    producing.families = [counter(7, *kinds[:MAX_POINTS]), counter(7, kinds[-1])]
+    producing.abandon()
+    producing.now, producing.families = 2000, [counter(6, "0")]
+    assert starts(producing) == {"0": 1500}
+
+
 def test_exemplars_keep_their_trace() -> None:
     """An exemplar's trace and span become its identifiers, what is none of those an attribute."""
     registry = CollectorRegistry()

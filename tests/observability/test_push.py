@@ -13,6 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from oneiric.core import events
 from oneiric.observability import PushOptions, attach, push, write_textfile
+from oneiric.observability._deadline import Deadline
+from oneiric.observability._post import parse_url, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,11 +72,15 @@ def test_any_group_can_be_named(gateway: Pushgateway, telemetry: Telemetry) -> N
 
 
 def test_a_push_replaces_the_group(gateway: Pushgateway, telemetry: Telemetry, observers: Observers) -> None:
-    """A later push of the same group replaces the former."""
+    """A push replaces all that the group had before, whatever it was."""
+    other = parse_url(f"{gateway.url}/metrics/job/again", what="url")
+    request("PUT", other, b"other 1\n", headers={}, deadline=Deadline(5.0))
+    assert 'other{instance="",job="again"} 1' in gateway.metrics()
     push(telemetry, gateway.url, job="again")
     observers.notify(PAUSED)
     push(telemetry, gateway.url, job="again")
     assert pauses(gateway.metrics(), job="again") == [2.0]
+    assert "other{" not in gateway.metrics()
 
 
 def test_the_process_is_left_out(gateway: Pushgateway, telemetry: Telemetry, tmp_path: Path) -> None:

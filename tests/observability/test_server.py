@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from attackers import MALFORMED
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from oneiric.core.events import HookFailed
 from oneiric.observability import MetricsServer, ServerLimits
+from oneiric.observability._http import BadRequestError, parse_head
 from oneiric.observability._server import DEFAULT_ADDRESS, parse_address
 from oneiric.observability.events import MetricsServerFailed, MetricsServerStarted
 from oneiric.observability.exposition import OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, Exposition
@@ -36,6 +39,20 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1:0"
 PATIENCE = 10.0  # seconds after which a test that waits has failed
+PIECES = [
+    *(b"GET ", b"/metrics", b"?name[]=", b" HTTP/1.1", b" HTTP/1.0", b"\r\n", b"Host: x", b"\xff", b"\0", b" ", b":"),
+    *(
+        b"Content-Length: 1",
+        b"Content-Length: x",
+        b"Transfer-Encoding: chunked",
+        b"http://x",
+        b"*",
+        b"\n",
+        b"\t",
+        b"Accept: ",
+    ),
+]
+LINES = [b"Host: x", b"Content-Length: 1", b"Content-Length: x", b"Transfer-Encoding: chunked", b"A: \xff", b" b"]
 PROMETHEUS_2_42 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -246,8 +263,65 @@ def test_a_client_that_does_not_read_is_timed_out(observers: Observers, serve: S
         assert eventually(lambda: is_reset(connection))
 
 
+def test_clients_that_do_not_read_hold_few_pages(observers: Observers, serve: Serve) -> None:
+    """Of those that hold different large pages the newest is let be, and the others are cut off before their time."""
+    registry = CollectorRegistry()
+    Gauge("large", "x" * 5_000_000, registry=registry)
+    server = serve(Exposition(registry, observers=observers), write_timeout=1000.0)
+    with ExitStack() as stack:
+        clients = []
+        for _ in range(4):
+            clients.append(stack.enter_context(connect(server)))
+            clients[-1].sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            assert clients[-1].recv(1) == b"H"
+        reset: set[int] = set()
+
+        def look() -> bool:
+            reset.update(number for number, client in enumerate(clients) if is_reset(client))
+            return reset == {0, 1, 2}
+
+        assert eventually(look)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /marker HTTP/1.1\r\nHost: marker\r\n\r\n",
+        b"marker /metrics?marker HTTP/1.1\r\nHost: marker\r\nAccept: marker\r\n\r\n",
+        b"GET /metrics?name[]=marker HTTP/1.1\r\nHost: marker\r\nmarker: marker\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: marker\r\nmarker : marker\r\n\r\n",
+        b"GET http://marker/ HTTP/1.1\r\nHost: marker\r\nContent-Length: marker\r\n\r\n",
+        b"marker" * 10_000,
+    ],
+)
+def test_nothing_of_a_request_is_reflected(serve: Serve, request_bytes: bytes) -> None:
+    """Whatever is answered, neither headers nor body repeat anything."""
+    answer = exchange(serve(), request_bytes)
+    assert answer.startswith(b"HTTP/1.1 ")
+    assert b"marker" not in answer
+
+
+@settings(deadline=None, max_examples=1000)
+@given(
+    head=st.one_of(
+        st.binary(),
+        st.lists(st.sampled_from(PIECES)).map(b"".join),
+        st.sets(st.sampled_from(LINES)).map(lambda lines: b"\r\n".join([b"GET / HTTP/1.1", *lines])),
+    )
+)
+def test_any_head_is_understood_or_refused(head: bytes) -> None:
+    """No bytes make the parser raise anything but a refusal, which is a client's error."""
+    status, path = 0, ""
+    try:
+        path = parse_head(head).path
+    except BadRequestError as error:
+        status = error.status
+    assert status in {0, 400, 431}
+    assert path.startswith("/") or path in {"", "*"}
+
+
 def is_reset(connection: socket.socket) -> bool:
-    """Whether the other side has thrown *connection* away."""
+    """Whether the other side has thrown *connection* away since this was last asked."""
     return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
 
 

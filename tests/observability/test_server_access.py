@@ -7,6 +7,8 @@ import http.client
 import os
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -233,6 +235,31 @@ def test_a_wrong_file_is_told_at_the_start(  # noqa: PLR0917 - a case is three v
     assert f"{name} (file {str(path)!r})" in failed.error
     assert message.removeprefix("a private key ") in failed.error
     assert "geheim" not in failed.error
+
+
+ON_A_TERMINAL = """
+import sys
+from prometheus_client import CollectorRegistry
+from oneiric.observability import Exposition, MetricsServer, ServerSecurity
+security = ServerSecurity(tls_cert_file=sys.argv[1], tls_key_file=sys.argv[1])
+print("started", MetricsServer(Exposition(CollectorRegistry()), address="127.0.0.1:0", security=security).start())
+"""
+
+
+def test_nobody_is_asked_for_a_passphrase(tmp_path: Path) -> None:
+    """A key with a passphrase does not make a process with a terminal wait for somebody to type it."""
+    path = tmp_path / "both.pem"
+    make_identity(passphrase="x").write(path, path)
+    command = [sys.executable, "-c", ON_A_TERMINAL, str(path)]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"import pty; pty.spawn({command!r})"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stdout.strip() == "started False"
 
 
 def test_what_is_no_file_is_not_opened(observers: Observers, recorder: Recorder, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from operator import le
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -331,7 +332,7 @@ async def test_a_runtime_shares_what_it_counts(tmp_path: Path) -> None:
 
 
 def test_attaching_and_detaching_leaks_nothing(tmp_path: Path) -> None:
-    """After 20 times there are as many descriptors and threads as before, and few files; no count is lost."""
+    """After 20 times there are no more descriptors and threads than before, and few files; no count is lost."""
     resolver = Resolver()
     resolver.register(Candidate(domain="adapter", key="cache", provider="redis", factory=dict))
 
@@ -347,5 +348,6 @@ def test_attaching_and_detaching_leaks_nothing(tmp_path: Path) -> None:
     before = held()
     totals = [once() for _ in range(20)]
     assert totals == [[number + 2.0] for number in range(20)]
-    eventually(lambda: held() == before, what="descriptors and threads are as before")
+    # what other tests left behind may end meanwhile
+    eventually(lambda: all(map(le, held(), before)), what="no more descriptors and threads than before")
     assert len(list(tmp_path.iterdir())) < MAX_ENDED + 5

@@ -178,8 +178,10 @@ assert work() is None
 assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 """
 LATER = """
-from opentelemetry import trace
-assert work() is None  # there is the interface, and nobody who records
+from opentelemetry import context, trace
+with observers.operation(events.Swap(domain="adapter", key="cache")):
+    assert not context.get_current()  # there is the interface, and nobody who records
+assert work() is None
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter

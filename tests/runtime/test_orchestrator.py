@@ -23,12 +23,14 @@ from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach
 from oneiric.observability import events as own
 from oneiric.runtime.orchestrator import RuntimeOrchestrator, orchestrated_runtime
+from oneiric.testing import event, metric, span
 
 if TYPE_CHECKING:
     from support import Recorder
 
     from oneiric.core.observers import Observers
     from oneiric.observability import Telemetry
+    from oneiric.testing import TelemetryCapture
 
 
 class Component:
@@ -173,17 +175,18 @@ async def test_a_stopped_runtime_cannot_start_again(settings: OneiricSettings) -
         await runtime.start()
 
 
-async def test_a_taken_port_is_reported_and_counted(tmp_path: Path, observers: Observers, recorder: Recorder) -> None:
+async def test_a_taken_port_is_reported_and_counted(tmp_path: Path, oneiric_telemetry: TelemetryCapture) -> None:
     """The runtime starts without its metrics server; the failure is told and counted."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        settings = make_settings(tmp_path, metrics_address=address)
-        async with RuntimeOrchestrator(settings, observers=observers) as runtime:
-            assert (runtime.ready, runtime.metrics_server) == (True, None)
-            name = "oneiric_observability_hook_errors_total"
-            assert value(runtime.telemetry, name, sink="metrics_server") == 1.0
-    (failed,) = recorder.of(own.MetricsServerFailed)
-    assert f"{failed.address}:{failed.port}" == address
+        port = taken.getsockname()[1]
+        settings = make_settings(tmp_path, metrics_address=f"127.0.0.1:{port}")
+        with oneiric_telemetry.expect(
+            metric("oneiric_observability_hook_errors_total", sink="metrics_server"),
+            1,
+            event("metrics-server-failed", address="127.0.0.1", port=port),
+        ):
+            async with RuntimeOrchestrator(settings, observers=oneiric_telemetry.observers) as runtime:
+                assert (runtime.ready, runtime.metrics_server) == (True, None)
 
 
 async def test_starting_twice_at_once_starts_once(settings: OneiricSettings) -> None:
@@ -302,12 +305,19 @@ async def test_the_first_synchronisation_is_awaited(settings: OneiricSettings, t
     assert handle.provider == "remote"
 
 
-async def test_a_source_that_fails_does_not_stop_the_start(settings: OneiricSettings, tmp_path: Path) -> None:
-    """A manifest that is not there is counted as a failure, and the runtime is ready."""
+async def test_a_source_that_fails_does_not_stop_the_start(
+    settings: OneiricSettings, tmp_path: Path, oneiric_telemetry: TelemetryCapture
+) -> None:
+    """A manifest that is not there is counted, logged and traced as a failure, and the runtime is ready."""
     settings.remote = RemoteSourceConfig.model_validate(source(tmp_path, str(tmp_path / "absent.json")))
-    async with RuntimeOrchestrator(settings) as runtime:
-        assert runtime.ready
-        assert value(runtime.telemetry, "oneiric_remote_sync_total", source="remote", outcome="failed") == 1.0
+    with oneiric_telemetry.expect(
+        metric("oneiric_remote_sync_total", source="remote", outcome="failed"),
+        1,
+        event("remote-sync-error", source="remote"),
+        span("oneiric.remote.sync", status="ERROR"),
+    ):
+        async with RuntimeOrchestrator(settings, observers=oneiric_telemetry.observers) as runtime:
+            assert runtime.ready
 
 
 async def test_a_slow_source_does_not_hold_up_the_start(settings: OneiricSettings) -> None:
@@ -406,13 +416,14 @@ async def test_the_health_file_says_what_is_so(settings: OneiricSettings, tmp_pa
 
 
 async def test_a_health_file_that_cannot_be_written_is_reported(
-    settings: OneiricSettings, tmp_path: Path, observers: Observers, recorder: Recorder
+    settings: OneiricSettings, tmp_path: Path, oneiric_telemetry: TelemetryCapture
 ) -> None:
     """The runtime starts all the same, and the failure is told."""
-    (tmp_path / "file").touch()
-    async with RuntimeOrchestrator(settings, health_path=tmp_path / "file" / "health.json", observers=observers):
-        pass
-    assert {event.sink for event in recorder.of(events.HookFailed)} == {"runtime_health"}
+    path = tmp_path / "file" / "health.json"
+    path.parent.touch()
+    with oneiric_telemetry.expect(event("observability-hook-error", sink="runtime_health")):
+        async with RuntimeOrchestrator(settings, health_path=path, observers=oneiric_telemetry.observers):
+            pass
 
 
 async def test_telemetry_can_be_switched_off(tmp_path: Path) -> None:
@@ -424,12 +435,11 @@ async def test_telemetry_can_be_switched_off(tmp_path: Path) -> None:
 
 
 async def test_problems_of_the_settings_are_reported(
-    tmp_path: Path, observers: Observers, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, oneiric_telemetry: TelemetryCapture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was left out while the settings were loaded is told once somebody listens."""
     settings = make_settings(tmp_path)
     monkeypatch.setattr(settings, "_problems", ("settings/local.yaml: not read",))
-    RuntimeOrchestrator(settings, observers=observers)
-    assert [(event.sink, event.error) for event in recorder.of(events.HookFailed)] == [
-        ("settings", "settings/local.yaml: not read")
-    ]
+    told = event("observability-hook-error", sink="settings", error="settings/local.yaml: not read")
+    with oneiric_telemetry.expect(told, 1):
+        RuntimeOrchestrator(settings, observers=oneiric_telemetry.observers)

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oneiric.core.events import Event, Operation, Outcome
@@ -46,6 +46,7 @@ def records(record: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(record, **fields)
 
 
+@settings(deadline=None)
 @given(events=st.lists(st.sampled_from(NOTIFIED).flatmap(records), max_size=5))
 def test_lines_are_those_that_production_writes(events: list[Event]) -> None:
     """For any events the lines captured are, but for the instant, those that a handler of the logging module writes."""
@@ -60,6 +61,7 @@ def test_lines_are_those_that_production_writes(events: list[Event]) -> None:
     assert [_timeless(line) | {"logger": None} for line in kept.since(0)[0]] == written
 
 
+@settings(deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize("operation", SPANNED, ids=lambda operation: operation.__name__)
 def test_spans_are_the_same_without_opentelemetry(operation: type[Operation], data: st.DataObject) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextvars
 import gc
+import json
 import logging
 import os
 import signal
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import prometheus_client
 import pytest
@@ -20,11 +21,15 @@ from oneiric.core import events
 from oneiric.core._forks import _renewals
 from oneiric.core.config import OneiricSettings
 from oneiric.core.lifecycle import LifecycleManager, LifecycleSafetyOptions
+from oneiric.core.logging import LoggingConfig, LoggingSinkConfig, configure_logging
 from oneiric.core.observers import Observers
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 from oneiric.testing import TelemetryCapture, equals, event, metric, span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PAUSED = events.Paused(domain="adapter", key="cache")
 PAUSES = metric("oneiric_activity_pause_events_total")
@@ -162,6 +167,38 @@ def test_lines_are_captured_whatever_the_logging_configuration(oneiric_telemetry
                 oneiric_telemetry.observers.notify(blocked)
     finally:
         logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Iterator[Callable[[], list[str]]]:
+    """The names of the lines that the process wrote to a file, by its own logging set-up, as an application does."""
+    root, path = logging.getLogger(), tmp_path / "lines.jsonl"
+    handlers, level = root.handlers[:], root.level
+    handle = configure_logging(LoggingConfig(level="DEBUG", sinks=[LoggingSinkConfig(target="file", path=str(path))]))
+
+    def read() -> list[str]:
+        handle.close()
+        return [json.loads(line)["event"] for line in path.read_text(encoding="utf-8").splitlines()]
+
+    yield read
+    configure_logging(suppress_events=True)
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_lines_are_captured_and_written_under_our_own_logging_setup(written: Callable[[], list[str]]) -> None:
+    """Where the set-up of Oneiric writes the lines, each is captured once and in the file once."""
+    with TelemetryCapture() as telemetry, telemetry.expect(event("domain-paused", key="cache"), 1):
+        telemetry.observers.notify(PAUSED)
+    assert written().count("domain-paused") == 1
+
+
+def test_however_many_lines_there_are_all_are_captured(oneiric_telemetry: TelemetryCapture) -> None:
+    """No limit of how often an event is written applies to what is captured."""
+    with oneiric_telemetry.expect(event("manifest-unsigned"), 2000):
+        for _ in range(2000):
+            oneiric_telemetry.observers.notify(events.ManifestUnsigned(source="main"))
 
 
 def test_lines_go_where_they_always_go(oneiric_telemetry: TelemetryCapture, caplog: pytest.LogCaptureFixture) -> None:

@@ -73,10 +73,10 @@ event swap-complete{key="queue", error="refused", provider="memory"}
     actual    0
     log events that came:
         swap-complete      >> key="cache" (not "queue") <<  >> error is missing (not "refused") <<  provider="memory"\
-  domain="adapter"  previous_provider="none"  duration_ms=?  forced=False
+  domain="adapter"  previous_provider="none"  forced=False  duration_ms=?
         swap-started       domain="adapter"  key="cache"  provider="none"  previous_provider="none"
-        resolver-decision  domain="adapter"  key="cache"  provider="memory"  decision="resolved"  candidates=1\
-  shadowed=0  duration_ms=?"""
+        resolver-decision  domain="adapter"  key="cache"  provider="memory"  candidates=1  shadowed=0\
+  decision="resolved"  duration_ms=?"""
     )
 
 

@@ -1,0 +1,285 @@
+"""Make log lines without structlog's processors and logging's records, as long as the set-up in force is our own.
+
+What a line says is the same either way. A line is made here where nothing of it has to be cut, redacted or replaced,
+and in the ordinary way otherwise.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from contextvars import copy_context
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from oneiric.core._log_fields import COPIES, trace_ids
+from oneiric.core._log_render import MAX_EVENT_CHARS, is_plain_name, render_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from oneiric.core._log_fields import Completion
+    from oneiric.core._log_handlers import SinkHandler
+
+MAX_SHAPES = 256
+"""Sets of field names that lines are prepared for; lines of any other are made in the ordinary way."""
+
+_FIRST = ("event", "level", "logger", "timestamp")
+_MAX_SHAPE_FIELDS = 64
+_INT_LIMIT = 1 << 63
+_USUAL_BYTES = 448  # saves growing while it is filled
+_DELETE, _SLASH = 0x7F, 0x2F
+
+_NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
+_SCALARS = frozenset({str, bool, float, type(None)})
+_SPECIAL = frozenset(
+    {
+        *_FIRST,
+        "exc_info",
+        "stack_info",
+        "positional_args",
+        *("service.name", "service.version"),
+        "deployment.environment",
+    }
+)
+
+_encode = msgspec.json.Encoder().encode_into
+_Logger = logging.Logger
+_call_handlers = _Logger.callHandlers
+_handle = _Logger.handle
+_is_original = _call_handlers.__code__.co_filename == _handle.__code__.co_filename == logging.__file__
+
+
+_Shape: TypeAlias = "tuple[Callable[..., object] | None, Callable[[Any], tuple[Any, ...]] | None]"
+"""What makes lines that have the same fields: the object to encode, and the values that stand in it twice."""
+
+_ORDINARY: _Shape = (None, None)
+
+
+class ReadyLines:
+    """The fast way, for one configuration.
+
+    Args:
+        completion: What each line says besides what its caller said.
+        handlers: The handlers of the root logger, all of them.
+        in_use: structlog's configuration, as it is from moment to moment, and now as it has to be.
+        bound: Returns what is bound to the present context.
+
+    Attributes:
+        altered: Whether somebody gave one of the handlers a filter, or another formatter.
+    """
+
+    def __init__(
+        self,
+        completion: Completion,
+        *,
+        handlers: Sequence[SinkHandler],
+        in_use: Any,
+        bound: Callable[[], Mapping[str, object]],
+    ) -> None:
+        self.completion = completion
+        self._handlers = list(handlers)
+        self._sinks = [(handler, handler.queue.put) for handler in handlers]
+        self.altered = False
+        for handler in handlers:
+            handler.on_change = self._alter
+        self._in_use, self._bound = in_use, bound
+        self._processors = list(in_use.default_processors)
+        self._wrapper, self._factory = in_use.default_wrapper_class, in_use.logger_factory
+        self._root = logging.getLogger()
+        self._now = completion.stamp.now
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
+        # Where the current span is not kept in a context variable, an empty context does not mean that there is none.
+        self._looks_for_span = os.environ.get("OTEL_PYTHON_CONTEXT", "contextvars_context") != "contextvars_context"
+
+    def write(  # noqa: C901, PLR0912 - in one piece: a call costs as much as what it would name
+        self,
+        logger: logging.Logger,
+        level: str,
+        event: Any,
+        names: tuple[str, ...],
+        values: tuple[Any, ...],
+    ) -> bool:
+        """Hand a line of *logger* at *level* to the handlers whose own level lets it through.
+
+        Return False, and do nothing, unless nobody but the handlers given would see the line, in the form in which they
+        write it.
+        """
+        config, root = self._in_use, self._root
+        if (
+            config.default_processors != self._processors
+            or config.default_wrapper_class is not self._wrapper
+            or config.logger_factory is not self._factory
+            or _Logger.callHandlers is not _call_handlers  # replaced by libraries that listen to every line
+            or logger.filters
+            or logger.handlers
+            or logger.disabled
+            or not logger.propagate
+            or root.handlers != self._handlers
+            or self.altered
+        ):
+            return False
+        above = logger.parent
+        while above is not root:
+            if above is None or above.handlers or not above.propagate:
+                return False
+            above = above.parent
+        number = _NUMBERS[level]
+        if not logger.isEnabledFor(number):
+            return True
+        if copy_context() or self._looks_for_span:
+            names, values = self._with_context(names, values)
+        try:
+            make, copied = self._shapes[names]
+        except KeyError:
+            make, copied = self._learn(names)
+        line: bytes | bytearray | None = None
+        if make is not None:
+            for value in values:
+                kind = type(value)
+                if kind is not str and kind not in _SCALARS and not (kind is int and -_INT_LIMIT < value < _INT_LIMIT):
+                    break
+            else:
+                try:
+                    if copied is None:
+                        whole = make(event, level, logger.name, self._now(), *values)
+                    else:
+                        whole = make(event, level, logger.name, self._now(), *values, *copied(values))
+                    _encode(whole, encoded := bytearray(_USUAL_BYTES))
+                    line = encoded
+                except (TypeError, ValueError):  # the event is no text, or there is a lone surrogate
+                    pass
+        if (
+            line is None
+            or len(line) > MAX_EVENT_CHARS
+            or not line.isascii()
+            or _DELETE in line
+            or (_SLASH in line and b"//" in line)
+        ):
+            line = self._ordinary(logger.name, level, event, names, values)
+        for handler, put in self._sinks:
+            if handler.level <= number:
+                if handler.telling:
+                    handler.send(line)
+                else:
+                    put(line)
+        return True
+
+    def _alter(self) -> None:
+        self.altered = True
+
+    def _with_context(self, names: tuple[str, ...], values: tuple[Any, ...]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        fields = {**self._bound(), **dict(zip(names, values, strict=True))}
+        if self.completion.traced and "trace_id" not in fields:
+            fields.update(trace_ids())
+        return tuple(fields), tuple(fields.values())
+
+    def _ordinary(
+        self, logger: str, level: str, event: object, names: tuple[str, ...], values: tuple[Any, ...]
+    ) -> bytes:
+        fields = {**dict(zip(names, values, strict=True)), "event": event}
+        return render_json(self.completion(fields, logger, level, time.time())).encode("ascii")
+
+    def _learn(self, names: tuple[str, ...]) -> _Shape:
+        if len(self._shapes) >= MAX_SHAPES:
+            return _ORDINARY
+        self._shapes[names] = _shape(names, self.completion.service) if _are_plain(names) else _ORDINARY
+        return self._shapes[names]
+
+
+@dataclass(frozen=True)
+class EventFields:
+    """The fields of a log event.
+
+    Attributes:
+        names: Their names.
+        errors: Further ones, which are left out where they are "", as they are as a rule.
+        optional: How many of *names*, counted from the first, are left out where they are "".
+    """
+
+    names: tuple[str, ...]
+    errors: tuple[str, ...] = ()
+    optional: int = 0
+
+
+class EventLine:
+    """One log event, of which only the values of its fields change.
+
+    Args:
+        logger: Name of its logger.
+        level: Its level, in lower case.
+        event: Its name.
+        fields: Its fields.
+        ordinary: Writes a line with the fields it is given, in the ordinary way.
+        ready: Whether the fast way may be taken where it is in force.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a line is made of, and how it is written
+        self,
+        logger: str,
+        level: str,
+        event: str,
+        fields: EventFields,
+        ordinary: Callable[[dict[str, Any]], object],
+        *,
+        ready: bool = True,
+    ) -> None:
+        self._logger = logging.getLogger(logger)
+        self._level, self._event = level, event
+        self._fields, self._names, self._optional = fields, fields.names, fields.optional
+        self._blanks = ("",) * len(fields.errors)
+        self._ordinary = ordinary
+        self._ready = ready
+
+    def write(self, values: tuple[Any, ...], errors: tuple[Any, ...] = (), **more: object) -> None:
+        """Write a line with *values*, one for each name, *errors* and *more*."""
+        names = self._names
+        if more or errors != self._blanks or "" in values[: self._optional]:
+            fields = {**self._shown(values, errors), **more}
+            names, values = tuple(fields), tuple(fields.values())
+        ready = latest.ready if self._ready else None
+        if ready is None or not ready.write(self._logger, self._level, self._event, names, values):
+            self._ordinary(dict(zip(names, values, strict=True)))
+
+    def _shown(self, values: tuple[Any, ...], errors: tuple[Any, ...]) -> dict[str, Any]:
+        pairs = enumerate(zip((*self._names, *self._fields.errors), (*values, *errors), strict=True))
+        always = range(self._optional, len(self._names))
+        return {name: value for at, (name, value) in pairs if at in always or value != ""}
+
+
+def _shape(names: Sequence[str], service: Mapping[str, str]) -> _Shape:
+    copies = [(names.index(name), copy) for name, copy in COPIES.items() if name in names and copy not in names]
+    shown = (*_FIRST, *names, *(copy for _, copy in copies))
+    fields = [(f"f{number}", Any, msgspec.field(name=name)) for number, name in enumerate(shown)]
+    fixed = [
+        (f"s{number}", Any, msgspec.field(name=name, default=service[name])) for number, name in enumerate(service)
+    ]
+    make = msgspec.defstruct("Line", [*fields, *fixed], frozen=True, gc=False)
+    return make, _picker([index for index, _ in copies])
+
+
+def _picker(positions: Sequence[int]) -> Callable[[tuple[object, ...]], tuple[object, ...]] | None:
+    if not positions:
+        return None
+    return itemgetter(*positions) if len(positions) > 1 else itemgetter(slice(positions[0], positions[0] + 1))
+
+
+class Latest:
+    """The latest configuration of this process.
+
+    Attributes:
+        ready: Its fast way, which may not be in force any more; None where it has none.
+    """
+
+    ready: ReadyLines | None = None
+
+
+latest = Latest()
+
+
+def _are_plain(names: tuple[str, ...]) -> bool:
+    return len(names) <= _MAX_SHAPE_FIELDS and not set(names) & _SPECIAL and all(map(is_plain_name, names))

@@ -1,0 +1,96 @@
+"""The settings of logging: how lines look, where they go, and what waits for a slow reader."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+DEFAULT_FILE_SIZE = 5 * 1024 * 1024
+"""Bytes a log file grows to before it is rotated."""
+MIN_QUEUE_BYTES = 65_536
+"""Least that may wait for a sink; a few lines of the greatest length."""
+
+_GIB = 1024**3
+_MAX_FLUSH_SECONDS = 300.0
+
+
+def _path_text(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+PathText = Annotated[str, BeforeValidator(_path_text)]
+"""A path as text; a :class:`os.PathLike` is accepted too."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class LoggingSinkConfig(_Section):
+    """Where log lines go; ``path`` is for a file, ``endpoint`` and ``method`` are for http."""
+
+    target: Literal["stdout", "stderr", "file", "http"] = "stderr"
+    level: str = "INFO"
+    path: PathText | None = None
+    max_bytes: int = Field(default=DEFAULT_FILE_SIZE, ge=0, le=1024 * _GIB)
+    backup_count: int = Field(default=5, ge=0, le=10_000)
+    endpoint: str | None = None
+    method: str = "POST"
+
+
+class LogQueueConfig(_Section):
+    """What waits for a sink that is slow, each sink having a queue of its own, and how long the end waits for it.
+
+    Attributes:
+        max_lines: Lines that wait.
+        max_bytes: Bytes that wait.
+        drop: Which line is lost when one more comes: the oldest that waits, or the newest, which comes.
+        flush_seconds: Longest that closing, the end of the process and SIGTERM wait for the sinks.
+        flush_on_sigterm: Whether SIGTERM, where nobody handles it, ends the process only after its lines are written.
+    """
+
+    max_lines: int = Field(default=20_000, ge=1, le=10_000_000)
+    max_bytes: int = Field(default=8 * 1024 * 1024, ge=MIN_QUEUE_BYTES, le=_GIB)
+    drop: Literal["oldest", "newest"] = "oldest"
+    flush_seconds: float = Field(default=2.0, ge=0, le=_MAX_FLUSH_SECONDS)
+    flush_on_sigterm: bool = True
+
+
+class LoggingConfig(_Section):
+    """How log lines look and where they go."""
+
+    level: str = "INFO"
+    emit_json: bool = True
+    service_name: str = "oneiric"
+    environment: str | None = None
+    release: str | None = None
+    timestamper_format: str = "iso"
+    extra_processors: list[str] = []
+    include_trace_context: bool = True
+    sinks: list[LoggingSinkConfig] = [LoggingSinkConfig()]
+    queue: LogQueueConfig = LogQueueConfig()
+
+
+class LogRateConfig(_Section):
+    """How often one log event is written: *rate* a second, and *burst* at once; a rate of 0 limits nothing."""
+
+    rate: float = Field(default=200.0, ge=0, le=1e9)
+    burst: int = Field(default=5_000, ge=1, le=100_000_000)
+
+
+class LogLimitsConfig(LogRateConfig):
+    """How often log events are written; what goes beyond is counted and summarised.
+
+    Attributes:
+        events: Rates of certain event names, instead of the common one.
+        total_rate: Events of all names together a second; 0 limits nothing.
+        total_burst: Events of all names together at once.
+        error_reserve: Events of level error that are written when the burst of all together is used up.
+    """
+
+    events: dict[str, LogRateConfig] = {}
+    total_rate: float = Field(default=1_000.0, ge=0, le=1e9)
+    total_burst: int = Field(default=20_000, ge=1, le=100_000_000)
+    error_reserve: int = Field(default=2_000, ge=0, le=100_000_000)

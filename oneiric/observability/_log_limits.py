@@ -1,0 +1,253 @@
+"""Limit how often a log event is written, and account for what is left out."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import threading
+import time
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from oneiric.core._forks import renew_after_fork
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+SUMMARY_SECONDS = 1.0
+"""How soon, once something was left out and no further line of the event tells of it, a line of its own does."""
+
+
+@dataclass(frozen=True)
+class LogRate:
+    """So many a second on average, and *burst* at once after a quiet time; a rate of 0 limits nothing."""
+
+    rate: float
+    burst: int
+
+
+@dataclass(frozen=True)
+class LogLimits:
+    """How often log events are written.
+
+    Attributes:
+        each: Of one event name.
+        total: Of all events together.
+        errors: How many events of level error are written after the burst of all together is used up.
+        events: Of certain event names, instead of *each*.
+    """
+
+    each: LogRate = LogRate(200.0, 5_000)
+    total: LogRate = LogRate(1_000.0, 20_000)
+    errors: int = 2_000
+    events: Mapping[str, LogRate] = field(default_factory=dict)
+
+
+UNLIMITED = LogLimits(each=LogRate(0.0, 0), total=LogRate(0.0, 0))
+"""Write everything."""
+
+
+class Bucket:
+    """Gives out tokens: *burst* at once, and then *rate* a second. Thread-safe, and takes no lock while it has some.
+
+    What it gets back while it still has tokens counts when they are used up: over any time it gives out at most twice
+    its burst and what its rate allows.
+    """
+
+    def __init__(self, rate: LogRate, clock: Callable[[], float]) -> None:
+        self._rate, self._clock = rate, clock
+        self._lock = threading.RLock()
+        self._filled = clock()
+        self._tokens: Iterator[int] = iter(range(rate.burst))
+        renew_after_fork(self.renew)
+
+    def take(self) -> bool:
+        """Take a token; return whether there was one."""
+        for _ in self._tokens:
+            return True
+        return self._take_refilled()
+
+    def renew(self) -> None:
+        """Be usable in a forked child, whoever held the lock."""
+        self._lock = threading.RLock()
+
+    def _take_refilled(self) -> bool:
+        with self._lock:
+            for _ in self._tokens:  # another thread refilled it
+                return True
+            now = self._clock()
+            due = int((now - self._filled) * self._rate.rate)
+            if due < 1:
+                return False
+            if due >= self._rate.burst:
+                due, self._filled = self._rate.burst, now
+            else:
+                self._filled += due / self._rate.rate
+            self._tokens = iter(range(due - 1))
+            return True
+
+
+Allow: TypeAlias = "Callable[[], bool]"
+
+
+class Limiter:
+    """Decides which log events are written.
+
+    Args:
+        limits: How often.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, limits: LogLimits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits, self._clock = limits, clock
+        self._each: dict[str, Bucket | None] = {}
+        self._total = self._bucket(limits.total)
+        self._errors = self._bucket(LogRate(limits.total.rate, limits.errors))
+
+    def allow(self, event: str, level: str) -> Allow | None:
+        """Return what decides, each time, whether *event* is written; None if it always is."""
+        if event not in self._each:
+            self._each[event] = self._bucket(self._limits.events.get(event, self._limits.each))
+        own, total = self._each[event], self._total
+        if total is None:
+            return own.take if own is not None else None
+        all_together = _either(total.take, self._errors.take) if level == "error" and self._errors else total.take
+        return _both(own.take, all_together) if own is not None else all_together
+
+    def _bucket(self, rate: LogRate) -> Bucket | None:
+        return Bucket(rate, self._clock) if rate.rate > 0 and rate.burst > 0 else None
+
+
+def _both(first: Allow, second: Allow) -> Allow:
+    return lambda: first() and second()
+
+
+def _either(first: Allow, second: Allow) -> Allow:
+    return lambda: first() or second()
+
+
+class Suppressed:
+    """What was left out of one log event since a line told of it. Thread-safe.
+
+    Args:
+        write: Writes a line of an event, with the number of those left out.
+        after: Seconds after which a line of its own tells of them.
+
+    Attributes:
+        count: How many were left out.
+    """
+
+    def __init__(self, write: Callable[[Any, int], None], *, after: float) -> None:
+        self.after = after
+        self.count = 0
+        self._write = write
+        self._last: tuple[Context, Any] | None = None
+        self.renew()
+        renew_after_fork(self.renew)
+
+    def add(self, event: Any) -> None:
+        """Count *event*, and remember it with the context that it was told in."""
+        context = copy_context()
+        with self._lock:
+            self.count += 1
+            self._last = context, event
+
+    def take(self) -> int:
+        """Return how many were left out, for a line that tells of them."""
+        with self._lock:
+            count, self.count, self._last = self.count, 0, None
+        return count
+
+    def tell(self) -> None:
+        """Write the last one left out, if there is one, as a line that tells of all."""
+        with self._lock:
+            last = self._last
+            count = self.take()
+        if last is not None:
+            context, event = last
+            context.run(self._write, event, count)
+
+    def renew(self) -> None:
+        """Begin at nothing, in a forked child: the parent tells of its own."""
+        self._lock = threading.RLock()
+        self.count, self._last = 0, None
+
+
+class Summaries:
+    """Tells of what was left out where no further line does, from a thread that runs only while there is something.
+
+    Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._due: dict[int, tuple[float, Suppressed]] = {}
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Lock()
+        renew_after_fork(self.renew)
+
+    def expect(self, suppressed: Suppressed) -> None:
+        """See to it that *suppressed* is told of in time."""
+        due = time.monotonic() + suppressed.after
+        with self._lock:
+            self._due.setdefault(id(suppressed), (due, suppressed))
+            if self._thread is not None:
+                return
+            self._stop = threading.Lock()
+            self._stop.acquire()
+            thread = self._thread = threading.Thread(
+                target=self._run, args=(self._stop,), name="log-summary", daemon=True
+            )
+        atexit.register(self.close)
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads, or the interpreter ends: told with the next line, or at the end
+            self._thread = None
+
+    def close(self) -> None:
+        """Tell of everything now, and end the thread; idempotent."""
+        atexit.unregister(self.close)
+        with self._lock:
+            thread, due = self._thread, self._due
+            self._thread, self._due = None, {}
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+            with contextlib.suppress(RuntimeError):
+                self._stop.release()
+            thread.join(SUMMARY_SECONDS)
+        for _, suppressed in due.values():
+            _tell(suppressed)
+
+    def renew(self) -> None:
+        """Begin anew, in a forked child."""
+        self._lock = threading.RLock()
+        self._due = {}
+        self._thread = None
+        self._stop = threading.Lock()
+
+    def _run(self, stop: threading.Lock) -> None:
+        while (wait := self._next()) is not None and not stop.acquire(timeout=wait):
+            for suppressed in self._now_due():
+                _tell(suppressed)
+
+    def _next(self) -> float | None:
+        """Return the seconds until something is due; None, and end the thread, if nothing will be."""
+        with self._lock:
+            if not self._due:
+                if self._thread is threading.current_thread():
+                    self._thread = None
+                return None
+            return max(0.0, min(due for due, _ in self._due.values()) - time.monotonic())
+
+    def _now_due(self) -> list[Suppressed]:
+        with self._lock:
+            now = time.monotonic()
+            done = [(key, suppressed) for key, (due, suppressed) in self._due.items() if due <= now]
+            for key, _ in done:
+                del self._due[key]
+        return [suppressed for _, suppressed in done]
+
+
+def _tell(suppressed: Suppressed) -> None:
+    with contextlib.suppress(Exception):  # a broken log set-up is told of where lines are written
+        suppressed.tell()
