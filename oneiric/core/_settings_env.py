@@ -21,6 +21,7 @@ ALIASES = {
     "CACHE_DIR": ("cache_dir",),
     "LOG_LEVEL": ("logging", "level"),
     "METRICS_ADDRESS": ("observability", "metrics_address"),
+    "METRICS_DIR": ("observability", "shared", "directory"),
     "OTLP_ENDPOINT": ("observability", "otlp", "endpoint"),
     "PROFILE": ("profile", "name"),
     "PUSHGATEWAY": ("observability", "push", "pushgateway"),

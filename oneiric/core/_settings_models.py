@@ -19,6 +19,7 @@ from oneiric.core._candidates import KeyName, ProviderName  # noqa: TC001 - pyda
 from oneiric.core._settings_export import OtlpSettings, PushSettings
 from oneiric.core._settings_logging import LoggingConfig, LogLimitsConfig, PathText
 from oneiric.core._settings_server import MetricsServerSettings
+from oneiric.core._settings_shared import SharedSettings
 
 DEFAULT_CACHE_DIR = ".oneiric_cache"
 MAX_SERIES_BUDGET = 1_000_000
@@ -213,6 +214,7 @@ class ObservabilitySettings(_Section):
     tracing: bool = True
     otlp: OtlpSettings = OtlpSettings()
     push: PushSettings = PushSettings()
+    shared: SharedSettings = SharedSettings()
     probe_interval: PositiveSeconds | None = 30.0
 
 

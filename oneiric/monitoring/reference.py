@@ -54,6 +54,7 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "labels": {label.name: {"values": list(label.values), "open": label.open} for label in metric.labels},
         "buckets": list(metric.buckets),
         "fold": metric.fold,
+        "merge": metric.merge,
     }
 
 

@@ -8,6 +8,7 @@ from oneiric.observability._log_limits import LogLimits, LogRate
 from oneiric.observability._otlp_options import OtlpOptions
 from oneiric.observability._push import PushOptions, push, write_textfile
 from oneiric.observability._server import MetricsServer
+from oneiric.observability._shared_directory import clear_shared_directory
 from oneiric.observability.exposition import Exposition
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Telemetry",
     "asgi_app",
     "attach",
+    "clear_shared_directory",
     "push",
     "write_textfile",
     "wsgi_app",

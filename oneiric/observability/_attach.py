@@ -12,6 +12,8 @@ from oneiric.observability._exporting import Exporters
 from oneiric.observability._isolation import IsolatedCollector, own_registry
 from oneiric.observability._logs import DEFAULT_RATE_LIMIT_SECONDS, LogSink
 from oneiric.observability._prometheus import DEFAULT_SERIES_BUDGET, PrometheusSink
+from oneiric.observability._shared_directory import shared_directory
+from oneiric.observability._sharing import DEFAULT_INTERVAL
 from oneiric.observability._tracing import TracingSink, recording_trace
 from oneiric.observability._worker import STOP_SECONDS
 from oneiric.observability.catalogue import CATALOGUE
@@ -19,6 +21,7 @@ from oneiric.observability.exposition import DEFAULT_REUSE_SECONDS, DEFAULT_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from os import PathLike
     from types import TracebackType
 
     from opentelemetry.trace import TracerProvider
@@ -48,6 +51,8 @@ def attach(  # noqa: PLR0913 - published
     tracer_provider: TracerProvider | None = None,
     otlp: OtlpOptions | None = None,
     push: PushOptions | None = None,
+    shared_dir: str | PathLike[str] | None = None,
+    shared_interval: float = DEFAULT_INTERVAL,
 ) -> Telemetry:
     """Attach metrics, logs and traces to *targets* and return what detaches them.
 
@@ -70,6 +75,9 @@ def attach(  # noqa: PLR0913 - published
             an ImportError.
         push: Leave the metrics on a Pushgateway or in a file, at the latest when detached; wrong options raise
             ValueError.
+        shared_dir: Where all processes of a service keep their counts, so that a scrape of any shows the totals of all,
+            those that ended included; made where it is missing, and a ValueError where it cannot be used.
+        shared_interval: Seconds between publications of the gauges of this process to the others.
     """
     seams = _seams(targets)
     if not seams:
@@ -79,7 +87,15 @@ def attach(  # noqa: PLR0913 - published
         known.add(*targets)
         return known
     observers = seams[0]
-    sink = PrometheusSink(CATALOGUE, observers, version=__version__, series_budget=series_budget, trace=recording_trace)
+    sink = PrometheusSink(
+        CATALOGUE,
+        observers,
+        version=__version__,
+        series_budget=series_budget,
+        trace=recording_trace,
+        shared=None if shared_dir is None else shared_directory(shared_dir),
+        shared_interval=shared_interval,
+    )
     sinks: list[Sink] = [sink, LogSink(CATALOGUE, observers, rate_limit=log_rate_limit, limits=log_limits)]
     collector = IsolatedCollector(sink, name=sink.name, observers=observers)
     registry = own_registry(observers) if registry is None else registry

@@ -28,14 +28,11 @@ class Backlog:
     Args:
         count: Counts one record; called by one thread at a time, for each record in the order of recording.
         settle: Called after records were counted, when others may count again.
-        at_once: Count each record before :meth:`record` returns.
     """
 
-    def __init__(self, count: Callable[[Any], None], *, settle: Callable[[], None], at_once: bool = False) -> None:
+    def __init__(self, count: Callable[[Any], None], *, settle: Callable[[], None]) -> None:
         self._count = count
         self._settle = settle
-        self._many = 1 if at_once else BATCH_SIZE
-        self._most = 1 if at_once else MAX_UNCOUNTED
         self._records: deque[Any] = deque()
         self._counting = False
         self.lock = threading.RLock()
@@ -49,8 +46,8 @@ class Backlog:
         """Let *record* be counted soon, in the thread that makes the batch full."""
         records = self._records
         records.append(record)
-        if len(records) >= self._many:
-            self.count(wait=len(records) >= self._most)
+        if len(records) >= BATCH_SIZE:
+            self.count(wait=len(records) >= MAX_UNCOUNTED)
 
     def count(self, *, wait: bool) -> None:
         """Count what waits; without *wait*, leave it to whoever counts already."""
@@ -87,3 +84,25 @@ class Backlog:
         self.lock = threading.RLock()
         self._counting = False
         self._records.clear()
+
+
+class PromptBacklog(Backlog):
+    """Counts each record before :meth:`record` returns, or, where that interrupts the counting, when that goes on."""
+
+    def record(self, record: object) -> None:
+        """Count *record*."""
+        records = self._records
+        records.append(record)
+        with self.lock:
+            if self._counting:
+                return
+            self._counting = True
+            try:
+                count = self._count
+                for _ in range(BATCH_SIZE):
+                    if not records:
+                        break
+                    count(records.popleft())
+            finally:
+                self._counting = False
+        self._settle()

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from itertools import product
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 from oneiric.observability._labels import LabelSet, fit_labels
 from oneiric.observability._model import OTHER, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from oneiric.observability._shared_cells import SharedCounterCell, SharedHistogramCell
 
 
 class Exemplar(NamedTuple):
@@ -90,7 +92,9 @@ class HistogramCell:
         self.sum += total
 
 
-CellT = TypeVar("CellT", CounterCell, HistogramCell)
+CounterLike: TypeAlias = "CounterCell | SharedCounterCell"
+HistogramLike: TypeAlias = "HistogramCell | SharedHistogramCell"
+CellT = TypeVar("CellT", bound="CounterLike | HistogramLike")
 
 
 class Family(Generic[CellT]):
@@ -98,16 +102,30 @@ class Family(Generic[CellT]):
 
     A new label set over the budget is folded into the one whose open values are ``_other``, and ``folded`` is called
     with the metric's name; the folded sets are as many as domains and enumerated values allow.
+
+    Args:
+        metric: Its metric.
+        cell: Makes a cell for a label set.
+        budget: Label sets with a cell of their own.
+        folded: Told of each sample that has none.
+        dropped: Told of each cell that is removed.
     """
 
     def __init__(
-        self, metric: Metric, cell: Callable[[Metric], CellT], *, budget: int, folded: Callable[[str], None]
+        self,
+        metric: Metric,
+        cell: Callable[[Metric, LabelSet], CellT],
+        *,
+        budget: int,
+        folded: Callable[[str], None],
+        dropped: Callable[[CellT], None] | None = None,
     ) -> None:
         self.metric = metric
         self.cells: dict[LabelSet, CellT] = {}
-        self._cell: Callable[[Metric], CellT] = cell
+        self._cell: Callable[[Metric, LabelSet], CellT] = cell
         self._budget = budget
         self._folded = folded
+        self._dropped = dropped
         self._open = tuple(label.open for label in metric.labels)
         self._folds = 0
 
@@ -120,7 +138,7 @@ class Family(Generic[CellT]):
         """Return the cell of *labels*, made if need be, or None where they have no cell of their own."""
         cell = self._known(labels)
         if cell is None and labels == fit_labels(labels) and self._has_room():
-            cell = self.cells.setdefault(labels, self._cell(self.metric))
+            cell = self._made(labels)
         return cell
 
     def determined_by(self, known: frozenset[str]) -> bool:
@@ -133,7 +151,7 @@ class Family(Generic[CellT]):
         axes = [(known[label.name],) if label.name in known else label.values for label in self.metric.labels]
         for labels in map(fit_labels, product(*axes)):
             if labels not in self.cells and self._has_room():
-                self.cells[labels] = self._cell(self.metric)
+                self._made(labels)
 
     def forget(self, gone: Mapping[str, str]) -> None:
         """Remove every cell whose labels have all the values of *gone*."""
@@ -141,7 +159,13 @@ class Family(Generic[CellT]):
         wanted = [(names.index(name), value) for name, value in gone.items()]
         for labels in list(self.cells):
             if all(labels[index] == value for index, value in wanted):
-                self.cells.pop(labels, None)
+                cell = self.cells.pop(labels, None)
+                if cell is not None and self._dropped is not None:
+                    self._dropped(cell)
+
+    def fold_further(self) -> None:
+        """Fold every label set that has no cell yet."""
+        self._budget = 0
 
     def _has_room(self) -> bool:
         return len(self.cells) - self._folds < self._budget or not self.metric.foldable
@@ -158,4 +182,8 @@ class Family(Generic[CellT]):
             self._folded(self.metric.name)
             labels = tuple(OTHER if is_open else value for value, is_open in zip(labels, self._open, strict=True))
             self._folds += labels not in self.cells
-        return self.cells.setdefault(labels, self._cell(self.metric))
+        return self.cells.get(labels) or self._made(labels)
+
+    def _made(self, labels: LabelSet) -> CellT:
+        cell = self.cells[labels] = self._cell(self.metric, labels)
+        return cell

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from oneiric.observability._cells import CounterCell, HistogramCell
+    from oneiric.observability._cells import CounterLike, HistogramLike
 
 
 class Durations:
@@ -28,8 +28,8 @@ class Durations:
     def __init__(
         self,
         labels: Mapping[str, str],
-        counters: Sequence[CounterCell],
-        histograms: Sequence[tuple[HistogramCell, float]],
+        counters: Sequence[CounterLike],
+        histograms: Sequence[tuple[HistogramLike, float]],
         count: Callable[[Durations], None],
     ) -> None:
         self.labels = labels
@@ -77,6 +77,53 @@ class Durations:
         """Forget what waits; in a child of a fork, whose parent counts it."""
         if self.durations is not None:
             self.durations = []
+
+
+class PromptDurations(Durations):
+    """Durations that are counted one by one: nothing ever waits.
+
+    Args:
+        labels: Of the event, by field.
+        counters: Cells to add 1 to for each.
+        histograms: Cells to put them into, each with the factor from seconds to its unit.
+        record: Takes this batch and a duration, and calls :meth:`observe` under the lock.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        labels: Mapping[str, str],
+        counters: Sequence[CounterLike],
+        histograms: Sequence[tuple[HistogramLike, float]],
+        record: Callable[[tuple[PromptDurations, float]], None],
+    ) -> None:
+        super().__init__(labels, counters, histograms, _ignore)
+        self.durations = _Recorded(self, record)
+
+    def observe(self, duration: float) -> None:
+        """Count *duration*; under the lock."""
+        for counter in self._counters:
+            counter.add(1.0)
+        for histogram, scale in self._histograms:
+            histogram.observe(duration * scale)
+
+    def forget(self) -> None:
+        """Do nothing: nothing waits."""
+
+
+class _Recorded(list[float]):
+    """What is appended is recorded, and not kept."""
+
+    __slots__ = ("_batch", "_record")
+
+    def __init__(self, batch: PromptDurations, record: Callable[[tuple[PromptDurations, float]], None]) -> None:
+        super().__init__()
+        self._batch = batch
+        self._record = record
+
+    def append(self, duration: float, /) -> None:
+        self._record((self._batch, duration))
 
 
 def _ignore(_: Durations) -> None:

@@ -52,6 +52,8 @@ class Metric:
         buckets: Upper bounds of a histogram's buckets in the metric's unit, +Inf left out.
         stability: ``plan``: name, type and labels are frozen for good; ``beta`` otherwise.
         fold: How gauge values over the series budget combine: their sum or the smallest.
+        merge: How gauge values of several processes combine: their sum, the largest, the smallest, the smallest but 0
+            (``oldest``), or not at all: each process shows its own.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Metric:
     buckets: tuple[float, ...] = ()
     stability: Stability = "beta"
     fold: Literal["sum", "min"] = "sum"
+    merge: Literal["sum", "max", "min", "oldest", "own"] = "sum"
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -14,20 +14,27 @@ from oneiric.core._forks import renew_after_fork
 from oneiric.core.events import Event, Finished, Operation
 from oneiric.core.redaction import describe
 from oneiric.observability import events as own
-from oneiric.observability._backlog import Backlog
+from oneiric.observability._backlog import Backlog, PromptBacklog
 from oneiric.observability._breaks import Breaks
-from oneiric.observability._cells import CounterCell, Exemplar, Family, HistogramCell
+from oneiric.observability._cells import (
+    CounterLike,
+    Exemplar,
+    HistogramLike,
+)
 from oneiric.observability._departed import Departed
-from oneiric.observability._durations import Durations
+from oneiric.observability._durations import Durations, PromptDurations
 from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily
 from oneiric.observability._fields import label_values
 from oneiric.observability._gauges import Gauges, compile_reads
 from oneiric.observability._model import ENDED, Catalogue, Count, Observe, Phase, Read, Signal
 from oneiric.observability._patience import Patience
+from oneiric.observability._shared_format import CorruptFileError
+from oneiric.observability._sharing import COLLECTOR, DEFAULT_INTERVAL, Budgeted, Sharing
 from oneiric.observability._writes import AnyFamily, Write, counting, observing, preparing, removing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from prometheus_client.metrics_core import Metric as MetricFamily
 
@@ -62,6 +69,9 @@ class PrometheusSink(Collector):
         series_budget: Label sets of a metric beyond which further ones are folded into ``_other``.
         clock: Monotonic seconds; measures the scrape.
         trace: Returns trace and span id where a span records now; they become exemplars.
+        shared: A directory for the counts of all processes of a service, which every one of them then shows; each
+            record is counted, and in the directory, before recording it returns.
+        shared_interval: Seconds between publications of this process' gauges there.
     """
 
     name = "prometheus"
@@ -75,6 +85,8 @@ class PrometheusSink(Collector):
         series_budget: int = DEFAULT_SERIES_BUDGET,
         clock: Callable[[], float] = time.perf_counter,
         trace: Callable[[], tuple[str, str] | None] | None = None,
+        shared: Path | None = None,
+        shared_interval: float = DEFAULT_INTERVAL,
     ) -> None:
         if series_budget < 1:
             raise ValueError(f"series_budget must be at least 1, got {series_budget}")
@@ -83,7 +95,11 @@ class PrometheusSink(Collector):
         self._budget = series_budget
         self._clock = clock
         self._trace = trace
-        self._backlog = Backlog(self._count, settle=self._settle)
+        self._backlog = (
+            Backlog(self._count, settle=self._settle)
+            if shared is None
+            else PromptBacklog(self._count_prompt, settle=self._settle)
+        )
         self._patience: Patience[tuple[str, int], list[State]] = Patience()
         self._sources: tuple[tuple[str, Stateful], ...] = ()
         self._reads = compile_reads(catalogue)
@@ -99,8 +115,10 @@ class PrometheusSink(Collector):
         self._build = own.BuildState(
             version=version, python=platform.python_version(), implementation=platform.python_implementation()
         )
-        self._counters = {m.name: self._family(m, CounterCell) for m in catalogue.metrics if m.type == "counter"}
-        self._histograms = {m.name: self._family(m, HistogramCell) for m in catalogue.metrics if m.type == "histogram"}
+        self._sharing = None if shared is None else self._share(shared, shared_interval)
+        options = Budgeted(self._sharing, budget=series_budget, folded=self._fold)
+        self._counters = {m.name: options.counters(m) for m in catalogue.metrics if m.type == "counter"}
+        self._histograms = {m.name: options.histograms(m) for m in catalogue.metrics if m.type == "histogram"}
         for family in self._families():
             family.prepare({})
         renew_after_fork(self._renew)
@@ -143,6 +161,8 @@ class PrometheusSink(Collector):
         """Count what waits, and let go of the runtimes that reported; they may be attached again."""
         self._backlog.count(wait=True)
         self._backlog.alone(partial(self._drop_batches, {}), wait=True)
+        if self._sharing is not None:
+            self._sharing.close()
 
     def collect(self) -> Iterator[MetricFamily]:
         """Yield every family of the catalogue; a source that raises is reported and left out."""
@@ -156,6 +176,10 @@ class PrometheusSink(Collector):
         self._count_everything()  # what came up while reading too
         with self._backlog.lock:
             snapshots = [self._snapshot(metric, gauges) for metric in self._catalogue.metrics]
+        if self._sharing is not None:
+            snapshots, problems = self._sharing.merged(snapshots)
+            for name, error in problems:
+                self._tell_failed(COLLECTOR, CorruptFileError(f"{name}: {error}"))
         self._scrape_duration = self._clock() - started
         return snapshots
 
@@ -163,8 +187,21 @@ class PrometheusSink(Collector):
         """Yield every family without samples, so that a registry can refuse a name that it already has."""
         return (SnapshotFamily(Snapshot(metric, (), ())) for metric in self._catalogue.metrics)
 
-    def _family(self, metric: Any, cell: Any) -> Any:
-        return Family(metric, cell, budget=self._budget, folded=self._fold)
+    def _share(self, directory: Path, interval: float) -> Sharing:
+        return Sharing(
+            directory,
+            {metric.name: metric for metric in self._catalogue.metrics},
+            budget=self._budget,
+            interval=interval,
+            alone=partial(self._backlog.alone, wait=True),
+            gauges=lambda: self._read_gauges().values,
+            full=self._fold_further,
+            failed=self._broken.append,
+        )
+
+    def _fold_further(self) -> None:
+        for family in self._families():
+            family.fold_further()
 
     def _families(self) -> Iterable[AnyFamily]:
         yield from self._counters.values()
@@ -207,24 +244,33 @@ class PrometheusSink(Collector):
         with self._backlog.lock:
             batch = self._batches.get(key)
             if batch is None and (cells := self._cells(signal, event)) is not None:
-                batch = Durations(dict(zip(names, values, strict=True)), *cells, self._count_batch)
+                labels = dict(zip(names, values, strict=True))
+                if self._sharing is None:
+                    batch = Durations(labels, *cells, self._count_batch)
+                else:
+                    batch = PromptDurations(labels, *cells, self._backlog.record)
                 self._batches[key] = batch
         return batch
 
     def _cells(
         self, signal: Signal, event: Event
-    ) -> tuple[list[CounterCell], list[tuple[HistogramCell, float]]] | None:
-        counters, histograms = [], []
+    ) -> tuple[list[CounterLike], list[tuple[HistogramLike, float]]] | None:
+        counters: list[CounterLike] = []
+        histograms: list[tuple[HistogramLike, float]] = []
         for binding in signal.metrics:
             labels = label_values(signal.event, binding.metric.label_names, binding.const)(event)
             if isinstance(binding, Count) and not binding.amount:
-                counters.append(self._counters[binding.metric.name].own(labels))
+                counter = self._counters[binding.metric.name].own(labels)
+                if counter is None:
+                    return None
+                counters.append(counter)
             elif isinstance(binding, Observe):
-                histograms.append((self._histograms[binding.metric.name].own(labels), binding.scale))
+                histogram = self._histograms[binding.metric.name].own(labels)
+                if histogram is None:
+                    return None
+                histograms.append((histogram, binding.scale))
             else:
                 return None
-        if None in counters or any(cell is None for cell, _ in histograms):
-            return None
         return counters, histograms
 
     def _drop_batches(self, gone: Mapping[str, str]) -> None:
@@ -253,6 +299,12 @@ class PrometheusSink(Collector):
                 write(event, exemplar)
             except Exception as error:  # noqa: BLE001 - isolation is the job: the other metrics are still counted
                 self._broken.append(error)
+
+    def _count_prompt(self, record: Any) -> None:
+        if type(record) is tuple and type(record[0]) is PromptDurations:
+            record[0].observe(record[1])
+        else:
+            self._count(record)
 
     def _fold(self, name: str) -> None:
         self._folded[name] = self._folded.get(name, 0) + 1
@@ -342,6 +394,8 @@ class PrometheusSink(Collector):
         self._folded.clear()
         self._gauges_folded.clear()
         self._settling = False
+        if self._sharing is not None:
+            self._sharing.renew()
 
 
 class _EndingReceiver:
@@ -368,7 +422,7 @@ class _BatchingReceiver:
         self._record(event)
 
 
-def _distribution(cell: HistogramCell) -> Distribution:
+def _distribution(cell: HistogramLike) -> Distribution:
     return Distribution(cell.counts, cell.sum, None if cell.exemplars is None else cell.exemplars[:])
 
 

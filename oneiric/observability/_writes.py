@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from oneiric.core.events import Event
-    from oneiric.observability._cells import CounterCell, Exemplar, Family, HistogramCell
+    from oneiric.observability._cells import CounterLike, Exemplar, Family, HistogramLike
     from oneiric.observability._departed import Departed
     from oneiric.observability._model import Count, Gone, Observe, Signal
 
 Write: TypeAlias = "Callable[[Any, Exemplar | None], None]"
-AnyFamily: TypeAlias = "Family[CounterCell] | Family[HistogramCell]"
+AnyFamily: TypeAlias = "Family[CounterLike] | Family[HistogramLike]"
 
 
-def counting(signal: Signal, binding: Count, family: Family[CounterCell]) -> Write:
+def counting(signal: Signal, binding: Count, family: Family[CounterLike]) -> Write:
     """Return what adds to the counter of *binding*."""
     labels_of = label_values(signal.event, binding.metric.label_names, binding.const)
     at = family.at
@@ -29,7 +29,7 @@ def counting(signal: Signal, binding: Count, family: Family[CounterCell]) -> Wri
     return lambda event, _: at(labels_of(event)).add(float(amount_of(event)))
 
 
-def observing(signal: Signal, binding: Observe, family: Family[HistogramCell]) -> Write:
+def observing(signal: Signal, binding: Observe, family: Family[HistogramLike]) -> Write:
     """Return what puts a duration into the histogram of *binding*."""
     labels_of = label_values(signal.event, binding.metric.label_names, binding.const)
     at, scale = family.at, binding.scale

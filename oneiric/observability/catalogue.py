@@ -93,6 +93,7 @@ CANDIDATES = Metric(
     "gauge",
     "Registered candidates, active (winning their key) or shadowed.",
     (DOMAIN, Label("state", ("active", "shadowed"))),
+    merge="max",
 )
 REGISTRATIONS = Metric(
     "oneiric_resolver_registrations_total",
@@ -161,10 +162,7 @@ HEALTH_CHECKS = Metric(
     (DOMAIN, KEY, Label("phase", ("swap", "probe"))),
 )
 HEALTH_STATUS = Metric(
-    "oneiric_lifecycle_health_status",
-    "gauge",
-    "Whether the last health check passed.",
-    (DOMAIN, KEY),
+    "oneiric_lifecycle_health_status", "gauge", "Whether the last health check passed.", (DOMAIN, KEY), merge="min"
 )
 LAST_HEALTH_CHECK = Metric(
     "oneiric_lifecycle_last_health_check_timestamp_seconds",
@@ -172,6 +170,7 @@ LAST_HEALTH_CHECK = Metric(
     "When the last health check ended.",
     (DOMAIN, KEY),
     fold="min",
+    merge="max",
 )
 COMPONENTS = Metric(
     "oneiric_lifecycle_components",
@@ -185,6 +184,7 @@ ACTIVE = Metric(
     "gauge",
     "The provider that serves now; always 1.",
     (DOMAIN, KEY, PROVIDER),
+    merge="max",
 )
 CLEANUP_FAILURES = Metric(
     "oneiric_lifecycle_cleanup_failures_total",
@@ -207,13 +207,18 @@ DRAINS = Metric(
     (DOMAIN, Label("state", ("draining", "cleared"))),
     stability="plan",
 )
-PAUSED_COMPONENTS = Metric("oneiric_activity_paused_components", "gauge", "Components paused now.", (DOMAIN,))
-DRAINING_COMPONENTS = Metric("oneiric_activity_draining_components", "gauge", "Components draining now.", (DOMAIN,))
+PAUSED_COMPONENTS = Metric(
+    "oneiric_activity_paused_components", "gauge", "Components paused now.", (DOMAIN,), merge="max"
+)
+DRAINING_COMPONENTS = Metric(
+    "oneiric_activity_draining_components", "gauge", "Components draining now.", (DOMAIN,), merge="max"
+)
 OLDEST_PAUSE = Metric(
     "oneiric_activity_oldest_pause_timestamp_seconds",
     "gauge",
     "When the pause that lasts longest began; 0 when nothing is paused.",
     (DOMAIN,),
+    merge="oldest",
 )
 BLOCKED = Metric(
     "oneiric_activity_blocked_total",
@@ -248,6 +253,7 @@ CONSECUTIVE_FAILURES = Metric(
     "gauge",
     "Synchronisations that failed since the last success.",
     (SOURCE,),
+    merge="max",
 )
 LAST_SUCCESS = Metric(
     "oneiric_remote_sync_last_success_timestamp_seconds",
@@ -255,6 +261,7 @@ LAST_SUCCESS = Metric(
     "When the source was last synchronised, restarts included.",
     (SOURCE,),
     fold="min",
+    merge="max",
 )
 LAST_ATTEMPT = Metric(
     "oneiric_remote_sync_last_attempt_timestamp_seconds",
@@ -262,6 +269,7 @@ LAST_ATTEMPT = Metric(
     "When a synchronisation with the source last began.",
     (SOURCE,),
     fold="min",
+    merge="max",
 )
 SYNC_INTERVAL = Metric(
     "oneiric_remote_sync_interval_seconds",
@@ -269,12 +277,14 @@ SYNC_INTERVAL = Metric(
     "Time between synchronisations; 0 when the source is not refreshed.",
     (SOURCE,),
     fold="min",
+    merge="max",
 )
 LOOP_RUNNING = Metric(
     "oneiric_remote_sync_loop_running",
     "gauge",
     "Whether the loop that refreshes the source lives.",
     (SOURCE,),
+    merge="max",
 )
 SIGNATURES = Metric(
     "oneiric_remote_signature_verifications_total",
@@ -288,12 +298,14 @@ MANIFEST_EXPIRY = Metric(
     "When the manifest in force expires.",
     (SOURCE,),
     fold="min",
+    merge="min",
 )
 MANIFEST_ENTRIES = Metric(
     "oneiric_remote_manifest_entries",
     "gauge",
     "Entries of the manifest in force, registered or skipped.",
     (SOURCE, Label("state", ("registered", "skipped"))),
+    merge="max",
 )
 DIGEST_CHECKS = Metric(
     "oneiric_remote_digest_checks_total",
@@ -320,10 +332,7 @@ DOWNLOAD_BYTES = Metric(
     (SOURCE,),
 )
 CIRCUIT_OPEN = Metric(
-    "oneiric_remote_circuit_open",
-    "gauge",
-    "Whether the source's circuit breaker is open.",
-    (SOURCE,),
+    "oneiric_remote_circuit_open", "gauge", "Whether the source's circuit breaker is open.", (SOURCE,), merge="max"
 )
 RETRIES = Metric(
     "oneiric_remote_retries_total",
@@ -332,20 +341,19 @@ RETRIES = Metric(
     (SOURCE, Label("operation", ("manifest", "artifact"))),
 )
 
-CACHE_SIZE = Metric("oneiric_cache_size_bytes", "gauge", "Size of the artifact cache at its last scan.")
-CACHE_LIMIT = Metric("oneiric_cache_limit_bytes", "gauge", "Size over which artifacts are evicted.")
-CACHE_ARTIFACTS = Metric("oneiric_cache_artifacts", "gauge", "Artifacts in the cache at its last scan.")
+CACHE_SIZE = Metric("oneiric_cache_size_bytes", "gauge", "Size of the artifact cache at its last scan.", merge="max")
+CACHE_LIMIT = Metric("oneiric_cache_limit_bytes", "gauge", "Size over which artifacts are evicted.", merge="max")
+CACHE_ARTIFACTS = Metric("oneiric_cache_artifacts", "gauge", "Artifacts in the cache at its last scan.", merge="max")
 CACHE_FILESYSTEM_SIZE = Metric(
-    "oneiric_cache_filesystem_size_bytes",
-    "gauge",
-    "Size of the file system that holds the cache.",
+    "oneiric_cache_filesystem_size_bytes", "gauge", "Size of the file system that holds the cache.", merge="max"
 )
 CACHE_FILESYSTEM_AVAIL = Metric(
     "oneiric_cache_filesystem_avail_bytes",
     "gauge",
     "Space available on the file system that holds the cache.",
+    merge="min",
 )
-CACHE_SCAN = Metric("oneiric_cache_scan_timestamp_seconds", "gauge", "When the cache was last scanned.")
+CACHE_SCAN = Metric("oneiric_cache_scan_timestamp_seconds", "gauge", "When the cache was last scanned.", merge="max")
 CACHE_EVICTIONS = Metric(
     "oneiric_cache_evictions_total",
     "counter",
@@ -358,6 +366,7 @@ BUILD = Metric(
     "gauge",
     "What runs here; always 1.",
     (Label("version"), Label("python"), Label("implementation")),
+    merge="max",
 )
 LOG_EVENTS = Metric(
     "oneiric_log_events_total",
@@ -378,9 +387,7 @@ HOOK_ERRORS = Metric(
     (SINK,),
 )
 SCRAPE_DURATION = Metric(
-    "oneiric_observability_scrape_duration_seconds",
-    "gauge",
-    "Time the last scrape took to collect.",
+    "oneiric_observability_scrape_duration_seconds", "gauge", "Time the last scrape took to collect.", merge="own"
 )
 SCRAPE_ERRORS = Metric(
     "oneiric_observability_scrape_errors_total",
@@ -388,7 +395,7 @@ SCRAPE_ERRORS = Metric(
     "Collectors that failed in a scrape.",
     (Label("collector"),),
 )
-SERIES = Metric("oneiric_observability_series", "gauge", "Label sets of a metric.", (METRIC,))
+SERIES = Metric("oneiric_observability_series", "gauge", "Label sets of a metric.", (METRIC,), merge="max")
 SERIES_DROPPED = Metric(
     "oneiric_observability_series_dropped_total",
     "counter",

@@ -208,6 +208,8 @@ class RuntimeOrchestrator:
                 tracing=options.tracing,
                 otlp=otlp_options(self.settings),
                 push=push_options(self.settings),
+                shared_dir=options.shared.directory,
+                shared_interval=options.shared.publish_interval,
             )
         except (ImportError, OSError, ValueError) as error:
             raise SettingsError(f"observability: {error}") from error

@@ -1,0 +1,35 @@
+"""The settings of what the processes of one service share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+_MAX_SECONDS = 86_400.0
+
+
+def _checked_directory(path: Path) -> Path:
+    try:
+        usable = not path.exists() or (path.is_dir() and os.access(path, os.R_OK | os.W_OK | os.X_OK))
+    except (OSError, ValueError):
+        usable = False
+    if not usable:
+        raise ValueError("must be a directory that can be read and written, or be missing, and is made then")
+    return path
+
+
+class SharedSettings(BaseModel):
+    """Counts of several processes of one service, shown by a scrape of any.
+
+    Attributes:
+        directory: Where the processes keep their counts, on a local file system; None: each shows its own.
+        publish_interval: Seconds between publications of the gauges of a process to the others.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    directory: Annotated[Path, AfterValidator(_checked_directory)] | None = None
+    publish_interval: Annotated[float, Field(ge=0.1, le=_MAX_SECONDS)] = 5.0
