@@ -8,13 +8,13 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from oneiric.observability._breaks import Breaks
 from oneiric.observability._cells import CounterCell, Family, HistogramCell
 from oneiric.observability._shared_cells import SharedCounterCell, SharedGaugeCell, SharedHistogramCell
 from oneiric.observability._shared_directory import Problem, archive_ended, read_directory, read_file
 from oneiric.observability._shared_file import SharedFile
 from oneiric.observability._shared_format import GAUGE, CorruptFileError
 from oneiric.observability._shared_merge import Texts, Totals, merged_records, merged_snapshot, series_in, series_of
-from oneiric.observability._text import breathe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,10 +107,10 @@ class Sharing:
         shares = [(found.name, self._series(found, problems)) for found in reading.files]
         shares.append((own or _LAST, [series for snapshot in snapshots for series in series_in(snapshot)]))
         shares.sort(key=itemgetter(0))  # which label sets are folded must not depend on who is scraped
-        totals = Totals(budget=self._budget)
+        totals, pause = Totals(budget=self._budget), Breaks()
         for _, series in shares:
             totals.add(series)
-            breathe()
+            pause()
         self._tidy(reading, problems)
         return [merged_snapshot(snapshot, totals, self._texts) for snapshot in snapshots], problems
 
