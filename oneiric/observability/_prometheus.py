@@ -15,7 +15,6 @@ from oneiric.core.events import Event, Finished, Operation
 from oneiric.core.redaction import describe
 from oneiric.observability import events as own
 from oneiric.observability._backlog import Backlog, PromptBacklog
-from oneiric.observability._breaks import Breaks
 from oneiric.observability._cells import (
     CounterLike,
     Exemplar,
@@ -25,9 +24,9 @@ from oneiric.observability._departed import Departed
 from oneiric.observability._durations import Durations, PromptDurations
 from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily
 from oneiric.observability._fields import label_values
-from oneiric.observability._gauges import Gauges, compile_reads
+from oneiric.observability._gauge_sources import GaugeSources
+from oneiric.observability._gauges import compile_reads
 from oneiric.observability._model import ENDED, Catalogue, Count, Observe, Phase, Read, Signal
-from oneiric.observability._patience import Patience
 from oneiric.observability._shared_format import CorruptFileError
 from oneiric.observability._sharing import COLLECTOR, DEFAULT_INTERVAL, Budgeted, Sharing
 from oneiric.observability._writes import AnyFamily, Write, counting, observing, preparing, removing
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from oneiric.core._batches import Batch
     from oneiric.core.events import State
     from oneiric.core.observers import Observers, Receiver, Stateful
+    from oneiric.observability._gauges import Gauges
     from oneiric.observability._model import Metric
 
 MAX_DURATIONS = 16_384
@@ -49,7 +49,6 @@ MAX_DURATIONS = 16_384
 DEFAULT_SERIES_BUDGET = 2000
 """Label sets a metric may have before further ones are folded."""
 
-_STATES_AT_ONCE = 128  # read without letting other threads run
 _MAX_BROKEN = 16  # errors that wait to be told; they come one a record, and all alike
 
 _Key = type[Event] | tuple[type[Event], Phase]
@@ -100,9 +99,6 @@ class PrometheusSink(Collector):
             if shared is None
             else PromptBacklog(self._count_prompt, settle=self._settle)
         )
-        self._patience: Patience[tuple[str, int], list[State]] = Patience()
-        self._sources: tuple[tuple[str, Stateful], ...] = ()
-        self._reads = compile_reads(catalogue)
         self._writes: dict[_Key, tuple[Write, ...]] = {}
         self._batches: dict[tuple[str, ...], Durations] = {}
         self._scrape_duration: float | None = None
@@ -110,8 +106,14 @@ class PrometheusSink(Collector):
         self._folded: dict[str, int] = {}
         self._full: set[str] = set()
         self._settling = False
-        self._gauges_folded: dict[str, int] = {}
         self._departed = Departed()
+        self._gauge_sources = GaugeSources(
+            compile_reads(catalogue),
+            budget=series_budget,
+            is_gone=self._departed.has,
+            failed=self._tell_failed,
+            folded=self._tell_folded,
+        )
         self._build = own.BuildState(
             version=version, python=platform.python_version(), implementation=platform.python_implementation()
         )
@@ -147,15 +149,7 @@ class PrometheusSink(Collector):
 
     def add_source(self, source: Stateful) -> Callable[[], None]:
         """Read *source* in every scrape from now on and return what ends that; both are idempotent."""
-        with self._backlog.lock:
-            if not any(known is source for _, known in self._sources):
-                self._sources = (*self._sources, (type(source).__name__, source))
-
-        def remove() -> None:
-            with self._backlog.lock:
-                self._sources = tuple(pair for pair in self._sources if pair[1] is not source)
-
-        return remove
+        return self._gauge_sources.add(source)
 
     def close(self) -> None:
         """Count what waits, and let go of the runtimes that reported; they may be attached again."""
@@ -327,48 +321,25 @@ class PrometheusSink(Collector):
             self._settling = False
 
     def _tell_folded(self, name: str, samples: int) -> None:
-        if samples <= 0:
-            return
         self._observers.notify(own.SeriesFolded(metric=name, samples=samples))
         if name not in self._full:
             self._full.add(name)
             self._observers.notify(own.SeriesLimitReached(metric=name))
 
     def _read_gauges(self) -> Gauges:
-        gauges = Gauges(self._reads, budget=self._budget, is_gone=self._departed.has)
-        calls = [((name, id(source)), partial(_states, source)) for name, source in self._sources]
-        for (name, _), states in self._patience.call(calls):
-            self._read(name, states, gauges)
-        self._read(type(self).__name__, list(self._own_states(gauges)), gauges)
-        for name, count in gauges.folded.items():
-            self._tell_folded(name, count - self._gauges_folded.get(name, 0))
-            self._gauges_folded[name] = max(count, self._gauges_folded.get(name, 0))
-        return gauges
-
-    def _read(self, name: str, states: list[State] | BaseException, gauges: Gauges) -> None:
-        if isinstance(states, BaseException):
-            self._tell_failed(name, states)
-            return
-        pause = Breaks()
-        try:
-            for place, state in enumerate(states):
-                if place % _STATES_AT_ONCE == _STATES_AT_ONCE - 1:
-                    pause()
-                gauges.read(state)
-        except Exception as error:  # noqa: BLE001 - one bad source never empties a scrape
-            self._tell_failed(name, error)
+        return self._gauge_sources.read(type(self).__name__, self._own_states)
 
     def _tell_failed(self, name: str, error: BaseException) -> None:
         error_type, text = describe(error)
         self._observers.notify(own.ScrapeFailed(collector=name, error_type=error_type, error=text))
 
-    def _own_states(self, gauges: Gauges) -> Iterator[State]:
-        yield self._build
-        yield own.ScrapeState(duration=self._scrape_duration)
-        for family in self._families():
-            yield own.SeriesCount(metric=family.metric.name, count=len(family.cells))
-        for name, values in gauges.values.items():
-            yield own.SeriesCount(metric=name, count=len(values))
+    def _own_states(self, gauges: Gauges) -> list[State]:
+        return [
+            self._build,
+            own.ScrapeState(duration=self._scrape_duration),
+            *(own.SeriesCount(metric=family.metric.name, count=len(family.cells)) for family in self._families()),
+            *(own.SeriesCount(metric=name, count=len(values)) for name, values in gauges.values.items()),
+        ]
 
     def _snapshot(self, metric: Metric, gauges: Gauges) -> Snapshot:
         if metric.type == "counter":
@@ -392,7 +363,6 @@ class PrometheusSink(Collector):
             batch.forget()
         self._broken.clear()
         self._folded.clear()
-        self._gauges_folded.clear()
         self._settling = False
         if self._sharing is not None:
             self._sharing.renew()
@@ -424,7 +394,3 @@ class _BatchingReceiver:
 
 def _distribution(cell: HistogramLike) -> Distribution:
     return Distribution(cell.counts, cell.sum, None if cell.exemplars is None else cell.exemplars[:])
-
-
-def _states(source: Stateful) -> list[State]:
-    return list(source.states())
