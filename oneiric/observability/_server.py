@@ -46,6 +46,11 @@ class _Running(NamedTuple):
     thread: threading.Thread
     port: int
 
+    def end(self) -> None:
+        """Stop, and wait for the end, but not for ever."""
+        self.reception.stop()
+        self.thread.join(STOP_SECONDS)
+
 
 class MetricsServer:
     """Serve *exposition* at *address* from a daemon thread; thread-safe, and can be started again once stopped.
@@ -81,8 +86,9 @@ class MetricsServer:
         self._limits = ServerLimits() if limits is None else limits
         self._security = ServerSecurity() if security is None else security
         self._telling = Background("oneiric-metrics-telling")
-        self._lock = threading.Lock()
         self._running: _Running | None = None
+        self._stops = 0
+        self._renew()
         renew_after_fork(self._renew)
 
     @property
@@ -93,27 +99,30 @@ class MetricsServer:
 
     def start(self) -> bool:
         """Listen, and return whether the server now runs; to start a running one changes nothing."""
-        try:
-            with self._lock:
-                if self._running is not None:
-                    return True
-                self._running = self._listen()
-        except Exception as error:  # noqa: BLE001 - isolation is the job: the host goes on without metrics
-            error_type, text = describe(error)
-            self.observers.notify(
-                MetricsServerFailed(address=self.address, port=self._port, error_type=error_type, error=text)
-            )
-            return False
-        self.observers.notify(MetricsServerStarted(address=self.address, port=self.port))
+        with self._starting:
+            stops = self._stops
+            if self._running is not None:
+                return True
+            try:
+                opened = self._listen()
+            except Exception as error:  # noqa: BLE001 - isolation is the job: the host goes on without metrics
+                self._tell_failed(error)
+                return False
+            if not self._publish(opened, stops):
+                return self._running is not None
+        self.observers.notify(MetricsServerStarted(address=self.address, port=opened.port))
         return True
 
     def stop(self) -> None:
-        """Stop listening and cut off every connection, within seconds; idempotent."""
+        """Stop listening and cut off every connection, within seconds; idempotent, and callable in a signal handler.
+
+        A start that is under way comes to nothing, and is not waited for.
+        """
         with self._lock:
+            self._stops += 1
             running, self._running = self._running, None
         if running is not None:
-            running.reception.stop()
-            running.thread.join(STOP_SECONDS)
+            running.end()
 
     def __enter__(self) -> Self:
         """Start; whether that succeeded was told to the observers."""
@@ -127,7 +136,8 @@ class MetricsServer:
         self.stop()
 
     def _renew(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant, as a signal handler may stop, or start, what the interrupted thread is starting or stopping.
+        self._starting, self._lock = threading.RLock(), threading.RLock()
         running, self._running = self._running, None
         if running is not None:
             running.reception.abandon()
@@ -158,6 +168,25 @@ class MetricsServer:
             listener.close()
             raise
         return _Running(reception, thread, port)
+
+    def _publish(self, opened: _Running, stops: int) -> bool:
+        """Run *opened*, or close it and return False where a signal handler started another or stopped this one."""
+        with self._lock:
+            if self._running is None:
+                self._running = opened  # before it is looked whether this was stopped: who stops it now finds it
+            is_running = self._running is opened
+            if is_running and self._stops == stops:
+                return True
+            if is_running:
+                self._running = None
+        opened.end()
+        return False
+
+    def _tell_failed(self, error: Exception) -> None:
+        error_type, text = describe(error)
+        self.observers.notify(
+            MetricsServerFailed(address=self.address, port=self._port, error_type=error_type, error=text)
+        )
 
     def _report(self, error: BaseException) -> None:
         # Elsewhere, as whoever is told may wait for a full pipe or a slow disk.

@@ -163,3 +163,14 @@ def test_imports_bring_no_more_than_they_need(code: str, absent: str) -> None:
     """Importing a part does not import the vendors that it has no use for."""
     check = f"import sys\n{code}\nassert not sys.modules.keys() & set({absent.split()!r})"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_what_was_told_is_not_counted_again_when_its_teller_is_attached() -> None:
+    """A resolver that reports through a seam with telemetry brings no registration that was counted already."""
+    observers = Observers()
+    with attach(observers) as telemetry:
+        resolver = Resolver(observers=observers)
+        for number in range(3):
+            resolver.register(candidate(f"key-{number}"))
+        assert attach(resolver) is telemetry
+        assert sum(value for _, value in telemetry.samples()["oneiric_resolver_registrations_total"]) == 3.0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar, Sample
 
 from oneiric.observability._isolation import IsolatedCollector, own_registry
 from oneiric.observability.events import ScrapeFailed
@@ -17,7 +21,6 @@ from oneiric.observability.exposition import Exposition
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from prometheus_client import Metric
     from support import Recorder
 
     from oneiric.core.observers import Observers
@@ -220,3 +223,50 @@ def test_a_collector_that_hangs_costs_itself_only(observers: Observers, recorder
     failed = [(event.collector, event.error_type) for event in recorder.of(ScrapeFailed)]
     assert failed == [("Hanging", "TimeoutError")] * 2
     gate.set()
+
+
+def odd(kind: str, **extra: Any) -> Metric:
+    """Return a family called odd with one sample that has something *extra*."""
+    family = Metric("odd", "Odd.", kind)
+    family.samples = [Sample("odd_total" if kind == "counter" else "odd", {}, 1.0, **extra)]
+    return family
+
+
+def misnamed(attribute: str) -> Metric:
+    """Return a family whose *attribute* cannot be encoded."""
+    family = odd("gauge")
+    setattr(family, attribute, "\ud800")
+    return family
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        odd("gauge", timestamp="yesterday"),
+        odd("gauge", exemplar=Exemplar({"trace_id": "a"}, 1.0)),
+        odd("counter", exemplar=Exemplar({"trace_id": "\ud800"}, 1.0)),
+        misnamed("unit"),
+        misnamed("type"),
+    ],
+    ids=["timestamp", "exemplar of a gauge", "text of an exemplar", "unit", "type"],
+)
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
+def test_rubbish_beside_the_value_costs_its_own_family(observers: Observers, family: Metric, accept: str) -> None:
+    """A family that one of the formats cannot express is left out, whatever makes it so."""
+    registry = own_registry(observers)
+    registry.register(Yielding(good(), family))
+    body = Exposition(registry, observers=observers).respond(method="GET", path="/metrics", accept=accept).body
+    assert (b"good 1.0" in body, b"odd" in body, b"python_info" in body) == (True, False, True)
+
+
+def test_a_forked_child_can_scrape_while_a_collector_is_described(observers: Observers) -> None:
+    """A registry that was locked at the fork is not locked in the child."""
+    registry = own_registry(observers)
+    with registry._lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            list(registry.collect())
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

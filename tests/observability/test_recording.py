@@ -320,11 +320,162 @@ def test_who_records_waits_when_too_much_does(
             else:
                 resolver.observers.notify(events.RetryScheduled(source="main", operation="manifest"))
 
-    with telemetry._sink._backlog.lock:
-        (thread,) = in_threads(record, threads=1)
-        eventually(lambda: waiting(telemetry._sink) >= most, what="as much waits as may")
-        thread.join(0.2)
-        assert (thread.is_alive(), waiting(telemetry._sink)) == (True, most)
-    thread.join(30)
+    counting, over = threading.Event(), threading.Event()
+
+    def count_for_long() -> None:
+        counting.set()
+        over.wait(30)
+
+    (holder,) = in_threads(lambda: telemetry._sink._backlog.alone(count_for_long, wait=True), threads=1)
+    counting.wait(30)
+    (thread,) = in_threads(record, threads=1)
+    eventually(lambda: waiting(telemetry._sink) >= most, what="as much waits as may")
+    thread.join(0.2)
+    assert (thread.is_alive(), waiting(telemetry._sink)) == (True, most)
+    over.set()
+    for waited in (holder, thread):
+        waited.join(30)
     assert total(telemetry, "oneiric_resolution_total") == 1 + (most + 100) * (most == MAX_DURATIONS)
     assert total(telemetry, "oneiric_remote_retries_total") == (most + 100) * (most == MAX_UNCOUNTED)
+
+
+def test_a_handler_may_resolve_what_is_resolved_for_the_first_time() -> None:
+    """A handler that interrupts the first resolutions of a key, which prepare for the next ones, loses none of them."""
+    ended = run_script(
+        SET_UP
+        + """
+    resolved = 0
+
+    def resolve():
+        global resolved
+        resolver.resolve("adapter", key)
+        resolved += 1
+
+    signal.signal(signal.SIGALRM, lambda *_: [resolve() for _ in range(5)])
+    mine = 0
+    for number in range(1_900):
+        key = f"key-{number}"
+        resolver.register(Candidate(domain="adapter", key=key, provider="redis", factory=dict))
+        signal.setitimer(signal.ITIMER_REAL, 0.00002 + number % 40 / 400_000)
+        for _ in range(3):
+            resolver.resolve("adapter", key)
+            mine += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    assert resolved > 100, resolved
+    assert value("oneiric_resolution_total") == mine + resolved, (value("oneiric_resolution_total"), mine, resolved)
+    assert value("oneiric_resolution_duration_seconds_count") == mine + resolved
+    """
+    )
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr[-2000:]
+
+
+def test_a_handler_may_raise() -> None:
+    """A handler that raises, as a timeout does, wherever it interrupts counting or telling, leaves no lock held."""
+    ended = run_script(
+        SET_UP
+        + """
+    class Timeout(Exception): pass
+
+    def handle(*_):
+        global raised
+        raised += 1
+        raise Timeout
+
+    signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0007)
+    raised = number = 0
+    while raised < 500:
+        try:
+            while raised < 500:
+                number += 1
+                for _ in range(300):
+                    resolver.resolve("adapter", "cache")
+                    retried()
+                resolver.register(Candidate(domain="task", key="t", provider=f"p{number % 3}", factory=dict))
+                resolver.unregister("task", "t")
+        except Exception:  # a Timeout, or what the runtime makes of one
+            pass
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    done = threading.Event()
+
+    def look():
+        telemetry.samples()
+        resolver.register(Candidate(domain="service", key="s", provider="p", factory=dict))
+        samples = telemetry.samples()["oneiric_resolver_registrations_total"]
+        done.told = any(labels["domain"] == "service" and value == 1 for labels, value in samples)
+        done.set()
+
+    threading.Thread(target=look, daemon=True).start()
+    print(done.wait(20) and done.told)
+    """
+    )
+    assert (ended.returncode, ended.stdout) == (0, "True\n"), ended.stderr[-2000:]
+
+
+def test_a_resolution_under_way_does_not_bring_a_component_back(resolver: Resolver, telemetry: Telemetry) -> None:
+    """What is told of a provider after it is gone makes no series of its own, and counts where others still do."""
+    resolver.register(Candidate(domain="adapter", key="cache", provider="memory", factory=dict))
+    resolver.unregister("adapter", "cache", "redis")
+    late = events.Resolved(domain="adapter", key="cache", provider="redis", duration=0.001, candidates=2, shadowed=1)
+    resolver.observers.notify(late)
+    samples = telemetry.samples()
+    assert {labels["provider"] for labels, _ in samples["oneiric_resolution_total"]} == {"memory"}
+    assert [value for _, value in samples["oneiric_resolution_duration_seconds_count"]] == [1]
+    resolver.register(Candidate(domain="adapter", key="cache", provider="redis", factory=dict))
+    resolver.resolve("adapter", "cache", "redis")
+    series = {labels["provider"]: value for labels, value in telemetry.samples()["oneiric_resolution_total"]}
+    assert series == {"memory": 0, "redis": 1}
+
+
+def test_durations_that_come_late_are_counted(resolver: Resolver, telemetry: Telemetry) -> None:
+    """A duration that is put where its provider's were, after that has gone, is counted for the key."""
+    resolver.register(Candidate(domain="adapter", key="cache", provider="memory", factory=dict))
+    resolver.resolve("adapter", "cache", "redis")
+    resolver.resolve("adapter", "cache", "redis")
+    (batch,) = telemetry._sink._batches.values()
+    durations = batch.durations
+    assert durations is not None
+    resolver.unregister("adapter", "cache", "redis")
+    durations.append(0.001)
+    assert [value for _, value in telemetry.samples()["oneiric_resolution_duration_seconds_count"]] == [3]
+
+
+def test_an_observer_that_cannot_say_when_is_reported(resolver: Resolver, telemetry: Telemetry) -> None:
+    """An observer that raises when it is asked whether it has use for a resolution does not reach who resolves."""
+
+    class Undecided:
+        def receiver(self, event_type: type[events.Event]) -> Undecided | None:
+            return self if event_type is events.Resolved else None
+
+        def when(self) -> object:
+            raise RuntimeError("vendor")
+
+        def __call__(self, _: events.Event) -> None:
+            pass
+
+    resolver.observers.add(Undecided())
+    for _ in range(3):
+        assert resolver.resolve("adapter", "cache") is not None
+    assert total(telemetry, "oneiric_resolution_total") == 3
+    assert total(telemetry, "oneiric_observability_hook_errors_total") >= 1
+
+
+def test_who_interrupts_the_making_of_a_batch_is_counted(
+    resolver: Resolver, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resolutions of the same key in the middle of preparing its batch, as a handler may make them, are all counted."""
+    find: Callable[..., Any] = telemetry._sink._cells
+    interrupted = 0
+
+    def interrupt(*arguments: Any) -> Any:
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = 100
+            for _ in range(interrupted):
+                resolver.resolve("adapter", "cache")
+        return find(*arguments)
+
+    monkeypatch.setattr(telemetry._sink, "_cells", interrupt)
+    for _ in range(10):
+        resolver.resolve("adapter", "cache")
+    assert total(telemetry, "oneiric_resolution_total") == 110
