@@ -17,13 +17,16 @@ from oneiric.core._resolution_events import INVALID_KEY, OTHER, Attempt, registe
 from oneiric.core._telling import InOrder
 from oneiric.core.events import CandidateCount, ResolutionFailed, Resolved
 from oneiric.core.names import DOMAINS, validate_name
-from oneiric.core.observers import Observers
+from oneiric.core.observers import SEAM, Observers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from oneiric.core._ranking import Miss
     from oneiric.core.events import Event
+
+MAX_GONE_REPORTED = 10_000
+"""So many keys that have no candidate any more are still reported by their names."""
 
 MAX_UNREGISTERED_REPORTED = 100
 """So many keys that were asked for and never registered are reported by their names."""
@@ -64,7 +67,7 @@ class CandidateRegistry:
         self._changes = InOrder()
         self._domains: dict[str, dict[str, Ranking]] = {domain: {} for domain in DOMAINS}
         self._totals: defaultdict[str, int] = defaultdict(int)
-        self._seen: set[tuple[str, str]] = set()
+        self._gone: dict[tuple[str, str], None] = {}
         self._unregistered: set[tuple[str, str]] = set()
         self._sequence = 0
         self._selections = _flatten(self.settings)
@@ -164,15 +167,18 @@ class CandidateRegistry:
         if observers.silent:
             return chosen.candidate
         teller = chosen.teller
-        if (
-            teller.audience is observers.audience
-            and (durations := teller.batch.durations) is not None
-            and (teller.when is None or not teller.when())
-        ):
-            durations.append(observers.clock() - started)
-            if len(durations) >= BATCH_SIZE:
-                teller.batch.full()
-            return chosen.candidate
+        try:
+            if (
+                teller.audience is observers.audience
+                and (durations := teller.batch.durations) is not None
+                and (teller.when is None or not teller.when())
+            ):
+                durations.append(observers.clock() - started)
+                if len(durations) >= BATCH_SIZE:
+                    teller.batch.full()
+                return chosen.candidate
+        except Exception as error:  # noqa: BLE001 - isolation is the job: an observer was asked
+            observers.hook_failed(SEAM, error)
         self._tell(chosen, len(ranking.entries), observers.clock() - started)
         return chosen.candidate
 
@@ -202,7 +208,11 @@ class CandidateRegistry:
         known = domain if isinstance(domain, str) and domain in self._domains else OTHER
         if not isinstance(key, str):
             return known, INVALID_KEY
-        if isinstance(domain, str) and ((domain, key) in self._seen or (domain, key) in self._selections):
+        if isinstance(domain, str) and (
+            key in self._domains.get(domain, _NO_KEYS)
+            or (domain, key) in self._gone
+            or (domain, key) in self._selections
+        ):
             return known, key
         if not _PLAIN_KEY.fullmatch(key):
             return known, INVALID_KEY
@@ -261,8 +271,12 @@ class CandidateRegistry:
     def _publish(self, domain: str, key: str, ranking: Ranking) -> None:
         keys = self._domains.setdefault(domain, {})
         if ranking.entries:
-            self._seen.add((domain, key))
+            self._gone.pop((domain, key), None)
             self._unregistered.discard((domain, key))
+        elif key in keys:
+            self._gone[domain, key] = None
+            if len(self._gone) > MAX_GONE_REPORTED:
+                del self._gone[next(iter(self._gone))]
         self._totals[domain] += len(ranking.entries) - len(keys.get(key, _EMPTY).entries)
         if ranking.entries:
             keys[key] = ranking  # one assignment: a reader sees all of the change or nothing of it

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oneiric.core._forks import renew_after_fork
 
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
 
     from oneiric.core.events import Event
     from oneiric.core.observers import Observers
+
+_TURN: Final = "turn"
 
 
 class InOrder:
@@ -23,7 +24,7 @@ class InOrder:
 
     def __init__(self) -> None:
         self._untold: deque[Event] = deque()
-        self._telling = threading.Lock()
+        self._turn = {_TURN: None}
         renew_after_fork(self._renew)
 
     def put(self, events: Iterable[Event]) -> None:
@@ -32,13 +33,18 @@ class InOrder:
 
     def tell(self, observers: Observers) -> None:
         """Tell what there is; where another thread, or a caller of this one, is telling already, it tells that too."""
-        while self._untold and self._telling.acquire(blocking=False):
+        untold, turn = self._untold, self._turn
+        while untold:
             try:
-                while self._untold:
-                    observers.notify(self._untold.popleft())
+                del turn[_TURN]  # no call, after which a signal handler could raise before the turn can be given back
+            except KeyError:
+                return
+            try:
+                while untold:
+                    observers.notify(untold.popleft())
             finally:
-                self._telling.release()
+                turn[_TURN] = None
 
     def _renew(self) -> None:
         self._untold.clear()  # the parent tells it
-        self._telling = threading.Lock()
+        self._turn = {_TURN: None}

@@ -176,12 +176,12 @@ class Telemetry:
         """
         if not self._removers:
             return
-        for seam in _seams(targets):
-            if _attached([seam]) is None:
-                self._add_seam(seam)
+        fresh = [seam for seam in _seams(targets) if _attached([seam]) is None]
+        for seam in fresh:
+            self._add_seam(seam)
         for target in targets:
             if not any(known is target for known, _ in self._watched):
-                self._watched.append((target, self._watch(target)))
+                self._watched.append((target, self._watch(target, fresh)))
 
     def remove(self, target: object) -> None:
         """Read *target* no more; the seam that it reports through stays attached."""
@@ -251,10 +251,13 @@ class Telemetry:
         for sink in self._sinks:
             seam.notify(own.Attached(sink=sink.name))
 
-    def _watch(self, target: object) -> Callable[[], None]:
+    def _watch(self, target: object, fresh: list[Observers]) -> Callable[[], None]:
         if isinstance(target, Replayable):
+            # What was told through a seam that was attached already has been counted.
+            missed = not isinstance(target, Observable) or target.observers in fresh
+            tell = self._sink.catch_up if missed else self._sink.make_known
             for event in target.replay():
-                self._sink.catch_up(event)
+                tell(event)
         return self._sink.add_source(target) if isinstance(target, Stateful) else _nothing
 
 

@@ -59,9 +59,9 @@ class Backlog:
 
         It is not where this thread counts already, and is interrupted by whoever asks; without *wait*, where any does.
         """
-        if not self.lock.acquire(blocking=wait):
+        if self._counting and not wait:
             return False
-        try:
+        with self.lock:  # a handler that raises cannot come between taking and releasing it, as it could in a call
             if self._counting:
                 return False
             self._counting = True
@@ -69,8 +69,6 @@ class Backlog:
                 work()
             finally:
                 self._counting = False
-        finally:
-            self.lock.release()
         return True
 
     def _count_all(self) -> None:

@@ -34,6 +34,10 @@ class Departed:
             if labels.keys() >= set(names):
                 values.pop(tuple(labels[name] for name in names), None)
 
+    def contains(self, names: Names, values: Names) -> bool:
+        """Whether what has *values* of the labels *names* is over."""
+        return values in self._values.get(names, ())
+
     def has(self, metric: Metric, labels: Names) -> bool:
         """Whether a series of *metric* with *labels* belongs to what departed."""
         for names, values in self._values.copy().items():

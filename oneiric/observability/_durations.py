@@ -23,7 +23,7 @@ class Durations:
         count: Calls :meth:`take` of this batch under the lock, or leaves it to whoever has the lock.
     """
 
-    __slots__ = ("_count", "_counters", "_histograms", "durations", "labels")
+    __slots__ = ("_count", "_counters", "_histograms", "_late", "durations", "labels")
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class Durations:
     ) -> None:
         self.labels = labels
         self.durations: list[float] | None = []
+        self._late: list[float] | None = None
         self._counters = counters
         self._histograms = histograms
         self._count = count
@@ -49,9 +50,27 @@ class Durations:
 
     def take(self) -> None:
         """Count what is there; under the lock."""
-        durations = self.durations
-        if not durations:
-            return
+        if self.durations:
+            self._take(self.durations)
+
+    def end(self) -> None:
+        """Count what is there, and take nothing from whoever looks from now on; under the lock."""
+        self.take()
+        self._late, self.durations = self.durations, None
+
+    def finish(self) -> None:
+        """Count what those appended who had looked before the end, and let go of everything; under the lock."""
+        if self._late:
+            self._take(self._late)
+        self._late = None
+        self._counters, self._histograms, self._count = (), (), _ignore
+
+    def forget(self) -> None:
+        """Forget what waits; in a child of a fork, whose parent counts it."""
+        if self.durations is not None:
+            self.durations = []
+
+    def _take(self, durations: list[float]) -> None:
         taken = durations[:]
         count = len(taken)
         taken.sort()
@@ -66,17 +85,6 @@ class Durations:
                     histogram.observe(value)
             else:
                 histogram.observe_sorted(values, total)
-
-    def end(self) -> None:
-        """Count what is there, take nothing any more, and let go of everything; under the lock."""
-        self.take()
-        self.durations = None
-        self._counters, self._histograms, self._count = (), (), _ignore
-
-    def forget(self) -> None:
-        """Forget what waits; in a child of a fork, whose parent counts it."""
-        if self.durations is not None:
-            self.durations = []
 
 
 class PromptDurations(Durations):
@@ -102,11 +110,17 @@ class PromptDurations(Durations):
         self.durations = _Recorded(self, record)
 
     def observe(self, duration: float) -> None:
-        """Count *duration*; under the lock."""
+        """Count *duration*, unless this has ended; under the lock."""
+        if self.durations is None:
+            return
         for counter in self._counters:
             counter.add(1.0)
         for histogram, scale in self._histograms:
             histogram.observe(duration * scale)
+
+    def end(self) -> None:
+        """Take nothing any more."""
+        self.durations = None
 
     def forget(self) -> None:
         """Do nothing: nothing waits."""
@@ -124,6 +138,13 @@ class _Recorded(list[float]):
 
     def append(self, duration: float, /) -> None:
         self._record((self._batch, duration))
+
+
+def ended() -> Durations:
+    """Return a batch that takes nothing, to be replaced by one that does as soon as there can be one."""
+    batch = Durations({}, (), (), _ignore)
+    batch.end()
+    return batch
 
 
 def _ignore(_: Durations) -> None:

@@ -74,8 +74,9 @@ class GaugeSources:
             self._take(known, states, gauges)
         self._take(name, own_states(gauges), gauges)
         for metric, count in gauges.folded.items():
-            told = self._folded.get(metric, 0)
-            self._folded[metric] = max(count, told)
+            with self._lock:
+                told = self._folded.get(metric, 0)
+                self._folded[metric] = max(count, told)
             if count > told:
                 self._tell_folded(metric, count - told)
         return gauges

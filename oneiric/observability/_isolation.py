@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, GCCollector, Metric, PlatformCollector, ProcessCollector
 from prometheus_client.registry import Collector
 
+from oneiric.core._forks import renew_after_fork
 from oneiric.core.redaction import describe
 from oneiric.observability._families import SnapshotFamily
 from oneiric.observability._patience import Patience
+from oneiric.observability._text import text_of
 from oneiric.observability.events import ScrapeFailed
 
 if TYPE_CHECKING:
@@ -84,7 +87,19 @@ class IsolatedCollector(Collector):
         return []
 
 
-class OwnRegistry(CollectorRegistry):
+class RenewedRegistry(CollectorRegistry):
+    """A registry whose lock nobody holds in a forked child."""
+
+    def __init__(self) -> None:
+        super().__init__(auto_describe=False)
+        self._lock: Any = threading.RLock()
+        renew_after_fork(self._renew)
+
+    def _renew(self) -> None:
+        self._lock = threading.RLock()
+
+
+class OwnRegistry(RenewedRegistry):
     """A registry in which every collector is isolated, whoever registers it.
 
     Args:
@@ -92,7 +107,7 @@ class OwnRegistry(CollectorRegistry):
     """
 
     def __init__(self, observers: Observers) -> None:
-        super().__init__(auto_describe=False)
+        super().__init__()
         self._observers = observers
         self._isolated: dict[int, IsolatedCollector] = {}
 
@@ -118,7 +133,7 @@ def own_registry(observers: Observers) -> OwnRegistry:
     registry = OwnRegistry(observers)
     for name, collector_type in (("process", ProcessCollector), ("platform", PlatformCollector), ("gc", GCCollector)):
         # A registry is a collector itself, and the one place that holds nothing where an interpreter has no such data.
-        alone = CollectorRegistry(auto_describe=False)
+        alone = RenewedRegistry()
         collector_type(registry=alone)
         registry.register(IsolatedCollector(alone, name=name, observers=observers))
     return registry
@@ -129,14 +144,21 @@ def _check(family: Metric) -> None:
         return  # ours: every label was made fit when it was first seen
     if not isinstance(family, Metric):
         raise TypeError(f"a collector yields prometheus_client Metric objects, not {type(family).__name__}")
-    _check_text(family.name, family.documentation)
+    _check_text(family.name, family.documentation, family.type, family.unit)
     for sample in family.samples:
         _check_sample(sample)
+    if any(map(_is_special, family.samples)):
+        for openmetrics in (False, True):
+            text_of([family], openmetrics=openmetrics, pause=int)
 
 
 def _check_sample(sample: Sample) -> None:
     _check_text(sample.name, *sample.labels, *sample.labels.values())
     float(sample.value)
+
+
+def _is_special(sample: Sample) -> bool:
+    return any(extra is not None for extra in (sample.timestamp, sample.exemplar, sample.native_histogram))
 
 
 def _check_text(*texts: str) -> None:

@@ -153,6 +153,7 @@ class Signal:
         span: The name of an operation's span, or of the event on the current span.
         known: Labels whose values the event makes known: metrics with no other open label start at 0.
         gone: Series that go away.
+        within: Labels of what the event is told of: once that is gone, no series is made anew for it.
     """
 
     event: type[Event | State]
@@ -162,6 +163,7 @@ class Signal:
     span: str = ""
     known: tuple[str, ...] = ()
     gone: tuple[Gone, ...] = ()
+    within: tuple[str, ...] = ()
 
     @property
     def fields(self) -> frozenset[str]:
@@ -230,6 +232,7 @@ def _check(signal: Signal) -> None:
     for gone in signal.gone:
         _need(signal, "gone", {*gone.labels, gone.when} - {""}, fields)
     _need(signal, "known", {*signal.known}, fields)
+    _need(signal, "within", {*signal.within}, fields)
 
 
 def _value_field(binding: Count | Observe | Read) -> set[str]:

@@ -21,7 +21,7 @@ from oneiric.observability._cells import (
     HistogramLike,
 )
 from oneiric.observability._departed import Departed
-from oneiric.observability._durations import Durations, PromptDurations
+from oneiric.observability._durations import Durations, PromptDurations, ended
 from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily
 from oneiric.observability._fields import label_values
 from oneiric.observability._gauge_sources import GaugeSources
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from oneiric.core._batches import Batch
     from oneiric.core.events import State
     from oneiric.core.observers import Observers, Receiver, Stateful
+    from oneiric.observability._fields import Getter
     from oneiric.observability._gauges import Gauges
     from oneiric.observability._model import Metric
 
@@ -99,7 +100,10 @@ class PrometheusSink(Collector):
             if shared is None
             else PromptBacklog(self._count_prompt, settle=self._settle)
         )
-        self._writes: dict[_Key, tuple[Write, ...]] = {}
+        self._writes: dict[_Key, list[Write]] = {}
+        self._late: dict[type[Event], tuple[tuple[str, ...], Getter, list[Write]]] = {}
+        self._over = Departed()
+        self._ended: list[Durations] = []
         self._batches: dict[tuple[str, ...], Durations] = {}
         self._scrape_duration: float | None = None
         self._broken: deque[Exception] = deque(maxlen=_MAX_BROKEN)
@@ -135,6 +139,9 @@ class PrometheusSink(Collector):
                 self._writes[event_type, phase] = self._compile(signal, phase)
             return _EndingReceiver(self._recorder(signal))
         self._writes[event_type] = self._compile(signal, None)
+        if signal.within:
+            values_of = label_values(signal.event, signal.within, {})
+            self._late[event_type] = signal.within, values_of, self._bindings(signal, None, existing=True)
         if signal.gone:
             return self._record_and_count
         if any(isinstance(binding, Observe) for binding in signal.metrics):
@@ -147,6 +154,13 @@ class PrometheusSink(Collector):
         if receiver is not None:
             receiver(event)
 
+    def make_known(self, event: Event) -> None:
+        """Start at 0 what *event* makes known, without counting it: it was told, or will be."""
+        signal = self._catalogue.signal(type(event))
+        if signal is not None and signal.known:
+            prepare = preparing(signal, self._families(), self._known_again)
+            self._backlog.alone(partial(prepare, event, None), wait=True)
+
     def add_source(self, source: Stateful) -> Callable[[], None]:
         """Read *source* in every scrape from now on and return what ends that; both are idempotent."""
         return self._gauge_sources.add(source)
@@ -154,7 +168,8 @@ class PrometheusSink(Collector):
     def close(self) -> None:
         """Count what waits, and let go of the runtimes that reported; they may be attached again."""
         self._backlog.count(wait=True)
-        self._backlog.alone(partial(self._drop_batches, {}), wait=True)
+        self._backlog.alone(partial(self._end_batches, {}), wait=True)
+        self._backlog.alone(self._take_batches, wait=True)
         if self._sharing is not None:
             self._sharing.close()
 
@@ -168,8 +183,9 @@ class PrometheusSink(Collector):
         self._count_everything()
         gauges = self._read_gauges()
         self._count_everything()  # what came up while reading too
-        with self._backlog.lock:
-            snapshots = [self._snapshot(metric, gauges) for metric in self._catalogue.metrics]
+        snapshots: list[Snapshot] = []
+        if not self._backlog.alone(lambda: snapshots.extend(self._copies(gauges)), wait=True):
+            snapshots.extend(self._copies(gauges))  # scraped by a handler in the middle of counting
         if self._sharing is not None:
             snapshots, problems = self._sharing.merged(snapshots)
             for name, error in problems:
@@ -216,34 +232,45 @@ class PrometheusSink(Collector):
         self._backlog.record(event)
         self._backlog.count(wait=True)
 
-    def _compile(self, signal: Signal, phase: Phase | None) -> tuple[Write, ...]:
+    def _compile(self, signal: Signal, phase: Phase | None) -> list[Write]:
+        writes = self._bindings(signal, phase, existing=False)
+        if signal.known:
+            writes.append(preparing(signal, self._families(), self._known_again))
+        writes.extend(removing(gone, self._families(), self._departed, self._drop) for gone in signal.gone)
+        return writes
+
+    def _bindings(self, signal: Signal, phase: Phase | None, *, existing: bool) -> list[Write]:
         writes: list[Write] = []
         for binding in signal.metrics:
             if isinstance(binding, Read) or (phase is not None and phase not in binding.on):
                 continue
             if isinstance(binding, Count):
-                writes.append(counting(signal, binding, self._counters[binding.metric.name]))
+                counters = self._counters[binding.metric.name]
+                writes.append(counting(signal, binding, counters.cells.get if existing else counters.at))
             else:
-                writes.append(observing(signal, binding, self._histograms[binding.metric.name]))
-        if signal.known:
-            writes.append(preparing(signal, self._families(), self._departed))
-        writes.extend(removing(gone, self._families(), self._departed, self._drop_batches) for gone in signal.gone)
-        return tuple(writes)
+                histograms = self._histograms[binding.metric.name]
+                writes.append(observing(signal, binding, histograms.cells.get if existing else histograms.at))
+        return writes
 
     def _batch(self, signal: Signal, event: Event) -> Batch | None:
         """Return the batch of *event*, or None where a label set of it has no series of its own."""
+        made: list[Batch | None] = []
+        if self._backlog.alone(lambda: made.append(self._find_batch(signal, event)), wait=True):
+            return made[0]
+        return ended()  # asked in the middle of counting, by a handler: another time
+
+    def _find_batch(self, signal: Signal, event: Event) -> Batch | None:
         names = tuple(dict.fromkeys(name for binding in signal.metrics for name in binding.metric.label_names))
         values = label_values(signal.event, names, {})(event)
         key = (type(event).__name__, *values)
-        with self._backlog.lock:
-            batch = self._batches.get(key)
-            if batch is None and (cells := self._cells(signal, event)) is not None:
-                labels = dict(zip(names, values, strict=True))
-                if self._sharing is None:
-                    batch = Durations(labels, *cells, self._count_batch)
-                else:
-                    batch = PromptDurations(labels, *cells, self._backlog.record)
-                self._batches[key] = batch
+        batch = self._batches.get(key)
+        if batch is None and (cells := self._cells(signal, event)) is not None:
+            labels = dict(zip(names, values, strict=True))
+            if self._sharing is None:
+                batch = Durations(labels, *cells, self._count_batch)
+            else:
+                batch = PromptDurations(labels, *cells, self._backlog.record)
+            self._batches[key] = batch
         return batch
 
     def _cells(
@@ -267,10 +294,19 @@ class PrometheusSink(Collector):
                 return None
         return counters, histograms
 
-    def _drop_batches(self, gone: Mapping[str, str]) -> None:
+    def _known_again(self, known: Mapping[str, str]) -> None:
+        self._departed.remove(known)
+        self._over.remove(known)
+
+    def _drop(self, gone: Mapping[str, str]) -> None:
+        self._over.add(gone)
+        self._end_batches(gone)
+
+    def _end_batches(self, gone: Mapping[str, str]) -> None:
         for key, batch in list(self._batches.items()):
             if all(batch.labels.get(name) == value for name, value in gone.items()):
                 batch.end()
+                self._ended.append(batch)
                 del self._batches[key]
 
     def _count_batch(self, batch: Durations) -> None:
@@ -283,16 +319,26 @@ class PrometheusSink(Collector):
     def _take_batches(self) -> None:
         for batch in list(self._batches.values()):
             batch.take()
+        while self._ended:
+            self._ended.pop().finish()
 
     def _count(self, record: Any) -> None:
         """Count one record; under the lock."""
         event, exemplar = record if type(record) is tuple else (record, None)
         key = (type(event.operation), event.outcome) if type(event) is Finished else type(event)
-        for write in self._writes.get(key, ()):
+        for write in self._writes_for(key, event):
             try:
                 write(event, exemplar)
             except Exception as error:  # noqa: BLE001 - isolation is the job: the other metrics are still counted
                 self._broken.append(error)
+
+    def _writes_for(self, key: _Key, event: Event) -> Iterable[Write]:
+        late = self._late.get(type(event))
+        if late is not None:
+            names, values_of, writes = late
+            if self._over.contains(names, values_of(event)):
+                return writes
+        return self._writes.get(key, ())
 
     def _count_prompt(self, record: Any) -> None:
         if type(record) is tuple and type(record[0]) is PromptDurations:
@@ -341,6 +387,9 @@ class PrometheusSink(Collector):
             *(own.SeriesCount(metric=name, count=len(values)) for name, values in gauges.values.items()),
         ]
 
+    def _copies(self, gauges: Gauges) -> list[Snapshot]:
+        return [self._snapshot(metric, gauges) for metric in self._catalogue.metrics]
+
     def _snapshot(self, metric: Metric, gauges: Gauges) -> Snapshot:
         if metric.type == "counter":
             counters = self._counters[metric.name].cells.copy()
@@ -361,6 +410,7 @@ class PrometheusSink(Collector):
                 cell.clear()
         for batch in self._batches.values():
             batch.forget()
+        self._ended.clear()
         self._broken.clear()
         self._folded.clear()
         self._settling = False

@@ -13,37 +13,47 @@ if TYPE_CHECKING:
     from oneiric.core.events import Event
     from oneiric.observability._cells import CounterLike, Exemplar, Family, HistogramLike
     from oneiric.observability._departed import Departed
+    from oneiric.observability._labels import LabelSet
     from oneiric.observability._model import Count, Gone, Observe, Signal
 
 Write: TypeAlias = "Callable[[Any, Exemplar | None], None]"
 AnyFamily: TypeAlias = "Family[CounterLike] | Family[HistogramLike]"
 
 
-def counting(signal: Signal, binding: Count, family: Family[CounterLike]) -> Write:
-    """Return what adds to the counter of *binding*."""
+def counting(signal: Signal, binding: Count, at: Callable[[LabelSet], CounterLike | None]) -> Write:
+    """Return what adds to the counter of *binding*, in the cell that *at* has for its labels, if any."""
     labels_of = label_values(signal.event, binding.metric.label_names, binding.const)
-    at = family.at
-    if not binding.amount:
-        return lambda event, _: at(labels_of(event)).add(1.0)
-    amount_of = getter(signal.event, binding.amount)
-    return lambda event, _: at(labels_of(event)).add(float(amount_of(event)))
+    amount_of = getter(signal.event, binding.amount) if binding.amount else _one
+
+    def count(event: Any, _: Exemplar | None) -> None:
+        cell = at(labels_of(event))
+        if cell is not None:
+            cell.add(float(amount_of(event)))
+
+    return count
 
 
-def observing(signal: Signal, binding: Observe, family: Family[HistogramLike]) -> Write:
-    """Return what puts a duration into the histogram of *binding*."""
+def observing(signal: Signal, binding: Observe, at: Callable[[LabelSet], HistogramLike | None]) -> Write:
+    """Return what puts a duration into the histogram of *binding*, in the cell that *at* has for its labels, if any."""
     labels_of = label_values(signal.event, binding.metric.label_names, binding.const)
-    at, scale = family.at, binding.scale
-    return lambda event, exemplar: at(labels_of(event)).observe(event.duration * scale, exemplar)
+    scale = binding.scale
+
+    def observe(event: Any, exemplar: Exemplar | None) -> None:
+        cell = at(labels_of(event))
+        if cell is not None:
+            cell.observe(event.duration * scale, exemplar)
+
+    return observe
 
 
-def preparing(signal: Signal, families: Iterable[AnyFamily], departed: Departed) -> Write:
-    """Return what starts at 0 the series that an event of *signal* makes known."""
+def preparing(signal: Signal, families: Iterable[AnyFamily], known_again: Callable[[dict[str, str]], None]) -> Write:
+    """Return what starts at 0 the series that an event of *signal* makes known; *known_again* is told their labels."""
     names = signal.known
     known_families = [family for family in families if family.determined_by(frozenset(names))]
 
     def prepare(event: Event, _: Exemplar | None) -> None:
         known = {name: getattr(event, name) for name in names}
-        departed.remove(known)
+        known_again(known)
         for family in known_families:
             family.prepare(known)
 
@@ -68,3 +78,7 @@ def removing(
             family.forget(labels)
 
     return remove
+
+
+def _one(_: Any) -> float:
+    return 1.0

@@ -485,6 +485,7 @@ CATALOGUE = Catalogue(
                 ),
             ),
             span="oneiric.resolver.decision",
+            within=COMPONENT,
         ),
         Signal(
             events.ResolutionFailed,
