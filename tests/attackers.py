@@ -260,6 +260,7 @@ ODD_NAMES = [
         b"&&=&name[]&name[]=%",
     )
 ]
+DISTINCT_NAMES = [b"GET /metrics?name[]=swaps_total&name[]=n%d HTTP/1.1\r\nHost: x\r\n\r\n" % n for n in range(1200)]
 SLOW_BODY = b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
 
 ATTACKS: dict[str, Callable[[int], Attack]] = {
@@ -279,6 +280,7 @@ ATTACKS: dict[str, Callable[[int], Attack]] = {
     "connects": lambda port: Attack(port, 500, turn=lambda _: False, interval=0.01, most=5000),
     "odd_headers": lambda port: Attack(port, 20, request=odd(ODD_HEADERS), most=500),
     "odd_names": lambda port: Attack(port, 20, request=odd(ODD_NAMES), most=300),
+    "distinct_names": lambda port: Attack(port, 400, request=odd(DISTINCT_NAMES), most=1200),
 }
 """Every attack, by its name."""
 

@@ -42,13 +42,19 @@ class Snapshot(NamedTuple):
 class SnapshotFamily(MetricFamily):
     """A metric family that makes its samples when somebody asks for them: our own exposition does not.
 
+    Args:
+        snapshot: What it is made from.
+        names: The names of those samples that it has; None: of all.
+
     Attributes:
-        snapshot: What it was made from.
+        snapshot: As above.
+        names: As above.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, *, names: frozenset[str] | None = None) -> None:
         metric = snapshot.metric
         self.snapshot = snapshot
+        self.names = names
         self._made: list[Sample] | None = None
         super().__init__(metric.name.removesuffix("_total"), metric.help, metric.type)
 
@@ -56,12 +62,34 @@ class SnapshotFamily(MetricFamily):
     def samples(self) -> list[Sample]:
         """Its samples."""
         if self._made is None:
-            self._made = client_family(self.snapshot).samples
+            samples = client_family(self.snapshot).samples
+            self._made = [sample for sample in samples if self.names is None or sample.name in self.names]
         return self._made
 
     @samples.setter
     def samples(self, samples: list[Sample]) -> None:
         self._made = samples or None
+
+
+def sample_names(family: MetricFamily) -> frozenset[str]:
+    """Return the names of the samples that *family* has, without making any."""
+    if not isinstance(family, SnapshotFamily):
+        return frozenset([sample.name for sample in family.samples])
+    metric = family.snapshot.metric
+    if not family.snapshot.labels:
+        return frozenset()
+    parts = ("_bucket", "_count", "_sum") if metric.type == "histogram" else ("",)
+    names = frozenset([f"{metric.name}{part}" for part in parts])
+    return names if family.names is None else names & family.names
+
+
+def restricted(family: MetricFamily, names: frozenset[str]) -> MetricFamily:
+    """Return *family* with only the samples whose names are in *names*."""
+    if isinstance(family, SnapshotFamily):
+        return SnapshotFamily(family.snapshot, names=None if sample_names(family) <= names else names)
+    some = MetricFamily(family.name, family.documentation, family.type)
+    some.samples = [sample for sample in family.samples if sample.name in names]
+    return some
 
 
 def client_family(snapshot: Snapshot) -> MetricFamily:

@@ -19,6 +19,9 @@ T = TypeVar("T")
 CROWD: Final = 8
 """How many must wait for a value for it to be given to those too who ask only after its computation began."""
 
+MAX_WAITING: Final = 512
+"""Different keys that may wait; whoever asks for another one is told at once."""
+
 _MAX_PAUSE_SECONDS: Final = 0.1
 _MAX_KEPT: Final = 4
 
@@ -31,9 +34,11 @@ class Flights(Generic[K, T]):
     takes at most half of the time. Thread-safe; in a forked child nothing is waited for and nothing is kept.
 
     Args:
-        compute: Returns the values of some keys; what it raises is raised by the future of each.
+        compute: Returns the values of some keys; what it raises is raised by the future of each. A key that it leaves
+            out is computed first the next time, for as long as somebody waits for it.
         name: Of the thread.
-        timeout: Seconds after which a computation counts as hanging, and nobody waits for its end any more.
+        timeout: Seconds after which a computation counts as hanging, and nobody waits for its end, or for his key's
+            turn, any more.
         reuse: Seconds for which a value that :data:`CROWD` or more waited for is given to others too, twice that while
             the next one is computed; 0: never.
         clock: Seconds that pass.
@@ -58,19 +63,20 @@ class Flights(Generic[K, T]):
         renew_after_fork(self._renew)
 
     def ask(self, key: K) -> Future[T]:
-        """Return what will have the value of *key*; TimeoutError in it, at once, while a computation hangs."""
-        future: Future[T] = Future()
-        future.set_running_or_notify_cancel()  # others share the computation, so that nobody can cancel it
+        """Return what will have the value of *key*; TimeoutError in it, at once, where there is no use in waiting."""
         with self._lock:
             now, flight = self._clock(), self._current
+            future: _Asked[T] = _Asked(now)
             kept = self._kept.get(key)
             if kept is not None and now < kept.until + (self._reuse if self._is_renewing(key) else 0.0):
                 future.set_result(kept.value)
                 self._use(key, kept, now)
             elif flight is not None and now - flight.began > self.timeout:
-                future.set_exception(TimeoutError(f"no end after {self.timeout:g} s"))
+                future.set_exception(self._late())
             elif flight is not None and key in flight.crowded:
                 flight.waiting[key].append(future)
+            elif len(self._waiting) >= MAX_WAITING and key not in self._waiting:
+                future.set_exception(TimeoutError(f"{MAX_WAITING} others wait for something else"))
             else:
                 self._waiting.setdefault(key, []).append(future)
                 self._ensure_thread()
@@ -78,10 +84,13 @@ class Flights(Generic[K, T]):
 
     def _renew(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[K, list[Future[T]]] = {}
+        self._waiting: dict[K, list[_Asked[T]]] = {}
         self._kept: dict[K, _Kept[T]] = {}
         self._running = False
         self._current: _Flight[K, T] | None = None
+
+    def _late(self) -> TimeoutError:
+        return TimeoutError(f"no end after {self.timeout:g} s")
 
     def _is_renewing(self, key: K) -> bool:
         return self._current is not None and key in self._current.waiting
@@ -110,16 +119,30 @@ class Flights(Generic[K, T]):
         while (flight := self._take()) is not None:
             try:
                 values = self._compute(tuple(flight.waiting))
-                results = {key: values[key] for key in flight.waiting}
             except BaseException as error:  # noqa: BLE001 - it belongs to those who asked; this thread goes on
-                self._land({})
+                self._land(flight, {})
                 for future in (future for futures in flight.waiting.values() for future in futures):
                     future.set_exception(error)
             else:
-                self._land({key: results[key] for key in flight.crowded})
-                for key, futures in flight.waiting.items():
-                    for future in futures:
-                        future.set_result(results[key])
+                self._land(flight, {key: values[key] for key in flight.crowded if key in values})
+                late = self._put_back({key: flight.waiting[key] for key in flight.waiting if key not in values})
+                for future in late:
+                    future.set_exception(self._late())
+                for key, value in values.items():
+                    for future in flight.waiting[key]:
+                        future.set_result(value)
+
+    def _put_back(self, left: Mapping[K, list[_Asked[T]]]) -> list[_Asked[T]]:
+        """Have what was *left* out wait before everything else; return the futures that waited long enough."""
+        if not left:
+            return []
+        with self._lock:
+            due = self._clock() - self.timeout
+            waiting = {key: kept for key in left if (kept := [asked for asked in left[key] if asked.since > due])}
+            for key, futures in self._waiting.items():
+                waiting.setdefault(key, []).extend(futures)
+            self._waiting = waiting
+        return [asked for futures in left.values() for asked in futures if asked.since <= due]
 
     def _take(self) -> _Flight[K, T] | None:
         with self._lock:
@@ -135,17 +158,24 @@ class Flights(Generic[K, T]):
             self._current = _Flight(waiting, crowded if self._reuse > 0 else frozenset(), self._clock())
             return self._current
 
-    def _land(self, crowded: Mapping[K, T]) -> None:
+    def _land(self, flight: _Flight[K, T], crowded: Mapping[K, T]) -> None:
         with self._lock:
-            now, flight, self._current = self._clock(), self._current, None
-            duration = 0.0
-            if flight is not None:
-                duration = now - flight.began
-                self._next = now + min(duration, _MAX_PAUSE_SECONDS)
+            now, self._current = self._clock(), None
+            duration = now - flight.began
+            self._next = now + min(duration, _MAX_PAUSE_SECONDS)
             self._kept = {key: kept for key, kept in self._kept.items() if now < kept.until and key not in crowded}
             for key, value in crowded.items():
                 if len(self._kept) < _MAX_KEPT:
                     self._kept[key] = _Kept(value, now + self._reuse - 2 * duration, now + self._reuse)
+
+
+class _Asked(Future[T]):
+    """What will have a value that is waited for *since* then; nobody can cancel it, as others share the computation."""
+
+    def __init__(self, since: float) -> None:
+        super().__init__()
+        self.since = since
+        self.set_running_or_notify_cancel()
 
 
 @dataclass(slots=True)
@@ -160,6 +190,6 @@ class _Kept(Generic[T]):
 class _Flight(Generic[K, T]):
     """A computation; whoever asks for one of the *crowded* keys only now gets its value too."""
 
-    waiting: dict[K, list[Future[T]]]
+    waiting: dict[K, list[_Asked[T]]]
     crowded: frozenset[K]
     began: float

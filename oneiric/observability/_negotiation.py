@@ -7,11 +7,13 @@ a range whose weight is malformed says nothing.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 from urllib.parse import unquote_plus
 
 _MAX_HEADER_CHARS: Final = 4096  # what is longer is no scraper's
 _MAX_FIELDS: Final = 1000
+_MAX_NAMES: Final = 256  # they are held while their page is waited for
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _OPENMETRICS = (("application/openmetrics-text", "1.0.0"), ("application/openmetrics-text", ""))
 _TEXT = (("text/plain", "0.0.4"), ("text/plain", ""), ("text/*", ""), ("*/*", ""))
@@ -33,10 +35,11 @@ def accepts_gzip(accept_encoding: str) -> bool:
 def wanted_names(query: str) -> frozenset[str]:
     """Return the names of samples that the fields ``name[]`` of *query* ask for; empty for all of them.
 
-    Fields that name nothing are left out, as are those after the first thousand.
+    Fields that name nothing are left out, as are those after the first thousand, and names after the first 256.
     """
     fields = (field.partition("=") for field in query.split("&", _MAX_FIELDS)[:_MAX_FIELDS])
-    return frozenset(unquote_plus(value) for name, _, value in fields if value and unquote_plus(name) == "name[]")
+    names = (unquote_plus(value) for name, _, value in fields if value and unquote_plus(name) == "name[]")
+    return frozenset(islice(names, _MAX_NAMES))
 
 
 def _quality(qualities: dict[tuple[str, str], float], ranges: tuple[tuple[str, str], ...]) -> float:

@@ -87,11 +87,19 @@ def number_text(value: float) -> str:
 
 def _chunks(family: MetricFamily, *, openmetrics: bool) -> Iterator[str]:
     if isinstance(family, SnapshotFamily):
-        yield from _snapshot_chunks(family.snapshot, openmetrics=openmetrics)
+        chunks = _snapshot_chunks(family.snapshot, openmetrics=openmetrics)
+        yield from chunks if family.names is None else _lines_of(chunks, family.names)
     elif openmetrics:
         yield openmetrics_exposition(_Single(family)).decode().removesuffix(_EOF)
     else:
         yield text_exposition(_Single(family)).decode()
+
+
+def _lines_of(chunks: Iterable[str], names: frozenset[str]) -> Iterator[str]:
+    """Yield of *chunks* the lines that describe, and those of samples whose names are in *names*."""
+    starts = ("# ", *(f"{name}{end}" for name in names for end in "{ "))
+    for chunk in chunks:
+        yield "".join([f"{line}\n" for line in chunk.split("\n") if line.startswith(starts)])
 
 
 class _Single:

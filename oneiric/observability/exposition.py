@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
-from prometheus_client import Metric
-
 from oneiric.core._background import Background
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
+from oneiric.observability._families import restricted, sample_names
 from oneiric.observability._flights import Flights
 from oneiric.observability._negotiation import accepts_gzip, prefers_openmetrics, wanted_names
 from oneiric.observability._text import text_of
@@ -22,6 +21,8 @@ from oneiric.observability.events import ScrapeFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from prometheus_client.metrics_core import Metric
+
 METRICS_PATH = "/metrics"
 LIVEZ_PATH = "/livez"
 READYZ_PATH = "/readyz"
@@ -29,6 +30,9 @@ TEXT_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 MIN_GZIP_BYTES = 1024
 """A shorter exposition fits a packet anyway and is sent as it is."""
+
+MAX_RESTRICTED: Final = 4
+"""Different restricted pages that are rendered at once, each up to as large as the whole one; others wait."""
 
 DEFAULT_REUSE_SECONDS: Final = 0.1
 DEFAULT_TIMEOUT_SECONDS: Final = 5.0
@@ -75,8 +79,8 @@ class Response:
 class Exposition:
     """What is answered to a scraper and to a probe; thread-safe.
 
-    Scrapes at the same time share a rendering, see :class:`Flights`; it and the readiness check are computed in threads
-    of their own, never in the caller's.
+    Scrapes at the same time share a rendering, see :class:`Flights`; whole pages, restricted ones and the readiness
+    check are computed in threads of their own, never in the caller's, so that none waits for another kind.
 
     Args:
         registry: What /metrics exposes.
@@ -105,6 +109,7 @@ class Exposition:
         self._fallback = fallback
         self._telling = Background("oneiric-exposition-telling")
         self._pages = Flights(self._compute, name="oneiric-exposition", timeout=timeout, reuse=reuse)
+        self._restricted = Flights(self._compute_some, name="oneiric-restricted", timeout=timeout, reuse=reuse)
         self._readiness = Flights(self._check_readiness, name="oneiric-readiness", timeout=timeout)
 
     def respond(
@@ -146,7 +151,7 @@ class Exposition:
                 compressed=accepts_gzip(accept_encoding),
                 names=wanted_names(query),
             )
-            return self._pages.ask(page)
+            return (self._restricted if page.names else self._pages).ask(page)
         future: Future[Response] = Future()
         future.set_result(_immediate(method, path))
         return future
@@ -168,11 +173,19 @@ class Exposition:
         return dict.fromkeys(keys, _READY if ready else _NOT_READY)
 
     def _compute(self, pages: Iterable[Page]) -> dict[Page, Response]:
+        return self._render(_render_all, pages)
+
+    def _compute_some(self, pages: Iterable[Page]) -> dict[Page, Response]:
+        return self._render(_render_some, pages)
+
+    def _render(
+        self, render: Callable[[Source, Iterable[Page]], dict[Page, Response]], pages: Iterable[Page]
+    ) -> dict[Page, Response]:
         for source in (self.registry, self._fallback):
             if source is None:
                 continue
             try:
-                return _render_all(source, pages)
+                return render(source, pages)
             except Exception as error:  # noqa: BLE001 - isolation is the job: anybody's collectors
                 self._tell(error)
         return {page: _page(page, None) for page in pages}
@@ -184,45 +197,39 @@ class Exposition:
 
 def render(source: Source, *, openmetrics: bool, names: frozenset[str] = frozenset()) -> bytes:
     """Return what *source* collects in one of the two formats, of each family only the samples in *names* if any."""
-    return text_of((_Restricted(source, names) if names else source).collect(), openmetrics=openmetrics)
+    return text_of(_restricted(source.collect(), names) if names else source.collect(), openmetrics=openmetrics)
 
 
-class _Restricted:
-    """The samples of *source* whose names are in *names*, in families as prometheus_client restricts them."""
-
-    def __init__(self, source: Source, names: frozenset[str]) -> None:
-        self._source = source
-        self._names = names
-
-    def collect(self) -> Iterable[Metric]:
-        for family in self._source.collect():
-            samples = [sample for sample in family.samples if sample.name in self._names]
-            if samples:
-                restricted = Metric(family.name, family.documentation, family.type)
-                restricted.samples = samples
-                yield restricted
-
-
-class _Collected:
-    """What *source* collected once, for many restrictions."""
-
-    def __init__(self, source: Source) -> None:
-        self._families = list(source.collect())
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families
+def _restricted(families: Iterable[Metric], names: frozenset[str]) -> Iterable[Metric]:
+    return (restricted(family, names) for family in families if not names.isdisjoint(sample_names(family)))
 
 
 def _render_all(source: Source, pages: Iterable[Page]) -> dict[Page, Response]:
-    """Return every page in *pages*; each format is rendered once, and what is restricted is collected once."""
-    collected = _Collected(source) if any(page.names for page in pages) else source
-    bodies: dict[tuple[bool, frozenset[str]], bytes] = {}
+    """Return every page in *pages*, none of them restricted; each format is rendered once."""
+    bodies: dict[bool, bytes] = {}
     for page in pages:
-        key = page.openmetrics, page.names
-        if key not in bodies:
-            rendered = collected if page.names else source
-            bodies[key] = render(rendered, openmetrics=page.openmetrics, names=page.names)
-    return {page: _page(page, bodies[page.openmetrics, page.names]) for page in pages}
+        if page.openmetrics not in bodies:
+            bodies[page.openmetrics] = render(source, openmetrics=page.openmetrics)
+    return {page: _page(page, bodies[page.openmetrics]) for page in pages}
+
+
+def _render_some(source: Source, pages: Iterable[Page]) -> dict[Page, Response]:
+    """Return those of the restricted *pages* that have the samples of the first few; they are collected once.
+
+    Names without a sample make no difference, so that there are no more pages to be made than somebody can tell apart.
+    """
+    families = [(family, sample_names(family)) for family in source.collect()]
+    known = frozenset[str]().union(*(names for _, names in families))
+    made: dict[Page, Response] = {}
+    answers: dict[Page, Response] = {}
+    for page in pages:
+        same = replace(page, names=page.names & known)
+        if same not in made and (len(made) < MAX_RESTRICTED or not same.names):
+            wanted = [restricted(family, same.names) for family, names in families if names & same.names]
+            made[same] = _page(same, text_of(wanted, openmetrics=same.openmetrics))
+        if same in made:
+            answers[page] = made[same]
+    return answers
 
 
 def _immediate(method: str, path: str) -> Response:

@@ -12,16 +12,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
 
 from oneiric.core.events import HookFailed
 from oneiric.observability.events import ScrapeFailed
-from oneiric.observability.exposition import MIN_GZIP_BYTES, OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, Exposition
+from oneiric.observability.exposition import (
+    MAX_RESTRICTED,
+    MIN_GZIP_BYTES,
+    OPENMETRICS_CONTENT_TYPE,
+    TEXT_CONTENT_TYPE,
+    Exposition,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
 
     from prometheus_client import Metric
     from support import Recorder
@@ -311,12 +319,68 @@ def test_restricted_pages_share_a_collection(registry: CollectorRegistry) -> Non
     collected = 0
     exposition = Exposition(registry)
     queries = [f"name[]=n{number}" for number in range(100)]
-    first = exposition.submit(method="GET", path="/metrics")
+    first = exposition.submit(method="GET", path="/metrics", query="name[]=swaps_total")
     assert entered.wait(10)
     answers = [exposition.submit(method="GET", path="/metrics", query=query) for query in queries]
     gate.set()
     assert {answer.result(10).status for answer in (first, *answers)} == {200}
     assert collected == 2
+
+
+class Sizes(Collector):
+    """A collector of many families that notes who is answered when it is asked, and waits to be told to go on."""
+
+    def __init__(self, exposition: Callable[[], list[Future[Response]]]) -> None:
+        self.answered: list[int] = []
+        self.entered = threading.Event()
+        self.gate = threading.Event()
+        self._answers = exposition
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families."""
+        self.answered.append(sum(answer.done() for answer in self._answers()))
+        self.entered.set()
+        assert self.gate.wait(10)
+        return [GaugeMetricFamily(f"size_{number}", "Size.", value=number) for number in range(20)]
+
+
+def test_restricted_pages_are_rendered_a_few_at_a_time() -> None:
+    """Of many different ones a few are ready after each collection, in turn; names without a sample tell none apart."""
+    answers: list[Future[Response]] = []
+    sizes = Sizes(lambda: answers)
+    exposition = Exposition(sizes)
+    queries = [f"name[]=size_{number}&name[]={odd}" for number in range(10) for odd in "ab"]
+    answers.append(exposition.submit(method="GET", path="/metrics", query="name[]=first"))
+    assert sizes.entered.wait(10)
+    answers.extend(exposition.submit(method="GET", path="/metrics", query=query) for query in queries)
+    sizes.gate.set()
+    pages = [answer.result(10) for answer in answers]
+    assert sizes.answered == [0, 1, 1 + 2 * MAX_RESTRICTED, 1 + 4 * MAX_RESTRICTED]
+    assert [sample_names(page) for page in pages[1::2]] == [[f"size_{number}"] for number in range(10)]
+    assert [page.body for page in pages[1::2]] == [page.body for page in pages[2::2]]
+
+
+def test_a_whole_page_does_not_wait_for_restricted_ones() -> None:
+    """While restricted pages are collected, a whole one is answered."""
+    sizes = Sizes(list)
+    exposition = Exposition(sizes)
+    held = exposition.submit(method="GET", path="/metrics", query="name[]=size_1")
+    assert sizes.entered.wait(10)
+    sizes.entered.clear()
+    whole = exposition.submit(method="GET", path="/metrics")
+    assert sizes.entered.wait(10)
+    sizes.gate.set()
+    assert (len(sample_names(whole.result(10))), sample_names(held.result(10))) == (20, ["size_1"])
+
+
+def test_names_beyond_hundreds_are_left_out(exposition: Exposition) -> None:
+    """So many names are looked at and no more, as they are held while others are served."""
+    names = [f"name[]=n{number}" for number in range(255)]
+    bodies = [
+        exposition.respond(method="GET", path="/metrics", query="&".join([*odd, "name[]=swaps_total"])).body
+        for odd in (names, [*names, "name[]=n255"])
+    ]
+    assert [b"swaps_total" in body for body in bodies] == [True, False]
 
 
 def test_a_fallback_is_exposed_where_the_registry_fails(registry: CollectorRegistry, observers: Observers) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oneiric.core._background import MAX_WAITING, Background
+from oneiric.observability import _flights
 from oneiric.observability._flights import CROWD, Flights
 
 if TYPE_CHECKING:
@@ -140,6 +141,56 @@ def test_nobody_waits_behind_a_computation_that_hangs(clock: Clock) -> None:
     compute.gate.set()
     assert first.result(PATIENCE) == "a1"
     assert flights.ask("a").result(PATIENCE) == "a2"
+
+
+def test_what_a_computation_leaves_out_is_computed_first_the_next_time() -> None:
+    """Who asked for it gets it then, before those who asked later."""
+    batches: list[list[str]] = []
+    entered, gate = threading.Event(), threading.Event()
+
+    def compute(keys: Iterable[str]) -> dict[str, str]:
+        batches.append(list(keys))
+        entered.set()
+        assert gate.wait(PATIENCE)
+        return dict.fromkeys(batches[-1][:1], "value")
+
+    flights = Flights(compute, name="test", timeout=PATIENCE)
+    futures = [flights.ask("first")]
+    assert entered.wait(PATIENCE)
+    futures += [flights.ask(key) for key in "abbc"]
+    gate.set()
+    assert [future.result(PATIENCE) for future in futures] == ["value"] * 5
+    assert batches == [["first"], ["a", "b", "c"], ["b", "c"], ["c"]]
+
+
+def test_what_is_left_out_is_not_waited_for_without_end(clock: Clock) -> None:
+    """Who waited for his turn for the whole time is told, and is in nobody's way any more."""
+    batches: list[list[str]] = []
+
+    def compute(keys: Iterable[str]) -> dict[str, str]:
+        batches.append(list(keys))
+        clock.advance(3)
+        return {key: "value" for key in batches[-1] if key != "never"}
+
+    flights = Flights(compute, name="test", timeout=5.0, clock=clock)
+    with pytest.raises(TimeoutError, match="no end after 5 s"):
+        flights.ask("never").result(PATIENCE)
+    assert flights.ask("a").result(PATIENCE) == "value"
+    assert batches == [["never"], ["never"], ["a"]]
+
+
+def test_so_many_keys_may_wait() -> None:
+    """Who asks for one more is told at once, who asks for one of them is served."""
+    compute = Gate(is_open=False)
+    flights = Flights(compute, name="test", timeout=PATIENCE)
+    flights.ask("first")
+    compute.await_entry()
+    waiting = [flights.ask(str(number)) for number in range(_flights.MAX_WAITING)]
+    with pytest.raises(TimeoutError, match="others wait"):
+        flights.ask("one more").result(0)
+    waiting.append(flights.ask("0"))
+    compute.gate.set()
+    assert [future.result(PATIENCE)[-1] for future in waiting] == ["2"] * (_flights.MAX_WAITING + 1)
 
 
 def test_no_thread_is_left() -> None:

@@ -98,6 +98,31 @@ TERMINATED = """
 print(server.port, flush=True)
 time.sleep(60)
 """
+STOPPED_WHILE_IT_STARTS = """
+import faulthandler, os, signal, socket
+from prometheus_client import CollectorRegistry
+from oneiric.observability import Exposition, MetricsServer
+
+faulthandler.dump_traceback_later(20, exit=True)
+server = MetricsServer(Exposition(CollectorRegistry()), address="127.0.0.1:0")
+look_up, create, created = socket.getaddrinfo, socket.create_server, []
+
+def interrupted(*args, **options):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return look_up(*args, **options)
+
+def listen(*args, **options):
+    created.append(create(*args, **options))
+    return created[-1]
+
+signal.signal(signal.SIGTERM, lambda *_: server.stop())
+socket.getaddrinfo, socket.create_server = interrupted, listen
+print(server.start(), server.port, [listener.fileno() for listener in created])
+socket.getaddrinfo = look_up
+print(server.start(), server.port == created[-1].getsockname()[1])
+server.stop()
+print(created[-1].fileno())
+"""
 
 
 def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -142,6 +167,13 @@ def test_sigterm_ends_it_whoever_is_connected() -> None:
     for connection in hanging:
         connection.close()
     assert time.monotonic() - began < 5
+
+
+def test_a_start_can_be_interrupted_by_a_stop() -> None:
+    """A signal handler stops a server that looks up its address: nothing listens, and it can be started again."""
+    done = run(STOPPED_WHILE_IT_STARTS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "False 0 [-1]\nTrue True\n-1\n"
 
 
 def test_a_hundred_starts_and_stops_leave_nothing() -> None:

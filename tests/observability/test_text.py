@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import threading
-from itertools import accumulate
+from itertools import accumulate, combinations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +21,7 @@ from prometheus_client.samples import Exemplar as ClientExemplar
 
 from oneiric.observability._breaks import QUIET_BREAKS, Breaks
 from oneiric.observability._cells import CounterCell, Exemplar
-from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily
+from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily, restricted, sample_names
 from oneiric.observability._model import Label, Metric
 from oneiric.observability._text import BUSY_CHARS, QUIET_CHARS, number_text, text_of
 
@@ -73,6 +73,16 @@ def assert_equal(snapshot: Snapshot, family: MetricFamily) -> None:
         expected = reference(family, openmetrics=openmetrics)
         for _ in range(2):
             assert text_of([SnapshotFamily(snapshot)], openmetrics=openmetrics, pause=int) == expected
+        for names in subsets(sorted({sample.name for sample in family.samples})):
+            part = restricted(SnapshotFamily(snapshot), names)
+            expected = reference(restricted(family, names), openmetrics=openmetrics)
+            assert text_of([part], openmetrics=openmetrics, pause=int) == expected
+            assert {sample.name for sample in part.samples} == sample_names(part) == names
+
+
+def subsets(names: list[str]) -> list[frozenset[str]]:
+    """Return every set of some of *names*."""
+    return [frozenset(some) for count in range(1, len(names) + 1) for some in combinations(names, count)]
 
 
 @settings(deadline=None, max_examples=150)
