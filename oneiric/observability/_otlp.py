@@ -185,7 +185,8 @@ class _Spans:
             self._export(self.queue.take(self._batch), deadline)
 
     def close(self) -> None:
-        self._tell("stopped", self._under_way + self.queue.close())
+        under_way, self._under_way = self._under_way, 0  # closed again while a request hangs, it tells nothing twice
+        self._tell("stopped", under_way + self.queue.close())
         self.line.close()
 
     def _export(self, spans: Sequence[ReadableSpan], deadline: Deadline) -> None:

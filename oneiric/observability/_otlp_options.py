@@ -69,12 +69,12 @@ class OtlpOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Where one signal goes, and how."""
+    """Where one signal goes, and how; the representation has no credentials."""
 
     signal: Signal
     url: Url
     protocol: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     headers_file: Path | None
     certificate_file: str | None
     client_certificate_file: str | None

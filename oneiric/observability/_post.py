@@ -9,7 +9,7 @@ import socket
 import ssl
 from base64 import b64encode
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -40,14 +40,14 @@ class Url:
         host: Name or address, without brackets.
         secure: Whether it is spoken to over TLS.
         path: What stands in the request line, with the query.
-        authorization: The Authorization header that user name and password make, or "".
+        authorization: The Authorization header that user name and password make, or ""; not in the representation.
     """
 
     host: str
     port: int
     secure: bool
     path: str
-    authorization: str
+    authorization: str = field(repr=False)
 
     @property
     def authority(self) -> str:

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from prometheus_client import CollectorRegistry
-
 from oneiric.observability._deadline import Deadline
 from oneiric.observability._post import Url, parse_url, request
+from oneiric.observability._text import text_of
 from oneiric.observability._worker import STOP_SECONDS, Worker
-from oneiric.observability.exposition import METRICS_PATH, Exposition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,7 +83,8 @@ def push(
 
     Raises:
         ValueError: The URL is none, or a label name is not allowed.
-        OSError: The Pushgateway could not be reached in time or did not take the metrics.
+        OSError: The metrics could not be collected, or the Pushgateway could not be reached in time or did not take
+            them; the group keeps what it had.
     """
     _put(source.collector, _group_url(pushgateway, job, grouping or {}), Deadline(timeout))
 
@@ -94,7 +93,8 @@ def write_textfile(source: Collecting, path: str | os.PathLike[str]) -> None:
     """Replace the file *path* by the metrics of *source*; a reader, anybody, finds the old ones or the new ones whole.
 
     The textfile collector of the node exporter reads files whose names end in ``.prom``. The metrics of the process are
-    left out, which would be taken for the exporter's own. OSError if it cannot be written.
+    left out, which would be taken for the exporter's own. OSError if they cannot be collected or written; the old ones
+    stay.
     """
     _write(source.collector, path)
 
@@ -185,12 +185,17 @@ def _put(collector: Collector, url: Url, deadline: Deadline) -> None:
 
 
 def _exposed(collector: Collector) -> bytes:
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(collector)
-    response = Exposition(registry).respond(method="GET", path=METRICS_PATH)
-    if response.status not in _SUCCESSES:
-        raise RuntimeError("the metrics could not be collected")
-    return response.body
+    """Return what *collector* collects, made without a thread, as none can be started when the interpreter ends.
+
+    OSError where nothing comes, so that nothing replaces what was left before: a sink that failed yields no family.
+    """
+    try:
+        body = text_of(collector.collect(), openmetrics=False)
+    except Exception as error:
+        raise OSError("the metrics could not be collected") from error
+    if not body:
+        raise OSError("the metrics could not be collected: there are none")
+    return body
 
 
 def _group_url(pushgateway: str, job: str, grouping: Mapping[str, str]) -> Url:

@@ -74,13 +74,16 @@ class TracingSink:
 
 
 def context_may_trace() -> object:
-    """Return something true where a span may be current; one look-up as long as nobody imported OpenTelemetry."""
+    """Return something true where a span may be current; one look-up as long as nobody imported OpenTelemetry.
+
+    Never raises an Exception.
+    """
     context = _MODULES.get("opentelemetry.context")
     if context is None:
         return False
     try:
         return context.get_current()  # a dict, empty where nobody has attached anything
-    except AttributeError:  # the import is under way
+    except Exception:  # noqa: BLE001 - half imported, or a vendor's context
         return False
 
 

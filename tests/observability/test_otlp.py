@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from opentelemetry.sdk.trace import TracerProvider
+from processes import eventually
 from prometheus_client.core import GaugeMetricFamily
 
 from oneiric.core import events
@@ -235,6 +238,28 @@ def test_what_could_not_be_exported_is_exported_later(resolver: Resolver) -> Non
             assert telemetry.flush()
             assert (lost(telemetry), errors(telemetry)) == ({}, 1.0)
         assert len(received.spans) == 2
+
+
+def test_what_hangs_is_lost_once(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spans under way in a request that nothing can end are counted as lost once, however often it is stopped."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        asked.set()
+        answer.wait(30.0)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    chosen = OtlpOptions(endpoint="http://collector.invalid", metrics=False, traces_interval=0.01)
+    with attach(resolver, otlp=chosen) as telemetry:
+        swap(resolver)
+        assert asked.wait(5.0)
+        telemetry.stop_exporting(0.1)
+        telemetry.stop_exporting(0.1)
+        assert lost(telemetry) == {"stopped": 1.0}
+        answer.set()
+        eventually(lambda: errors(telemetry) == 1.0, what="the request has ended")
+    assert lost(telemetry) == {"stopped": 1.0}
 
 
 def test_an_application_that_just_ends_loses_nothing(tmp_path: Path) -> None:

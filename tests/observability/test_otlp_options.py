@@ -83,6 +83,15 @@ def test_credentials_of_the_url_become_a_header() -> None:
     assert "p%40ss" not in repr(OtlpOptions(endpoint="http://user:p%40ss@c"))
 
 
+def test_credentials_are_in_no_representation() -> None:
+    """What was resolved shows where it goes, without what a collector wants to know whom by."""
+    environ = {"OTEL_EXPORTER_OTLP_HEADERS": "api-key=c2VjcmV0"}
+    shown = repr(resolve(OtlpOptions(endpoint="https://user:hunter2@collector"), environ))
+    secrets = ("c2VjcmV0", "hunter2", "Authorization", "Basic", "dXNlcjpodW50ZXIy")
+    assert [secret for secret in secrets if secret in shown] == []
+    assert "host='collector'" in shown
+
+
 def test_intervals_and_sizes_come_from_variables() -> None:
     """The variables of the batch processor and the periodic reader count, in milliseconds, and an option more."""
     environ = {

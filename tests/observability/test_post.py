@@ -138,3 +138,9 @@ def test_headers_cannot_be_smuggled(headers: dict[str, str]) -> None:
     """A header that would end the line or has no name is refused."""
     with pytest.raises(ValueError, match="where: header"):
         check_headers(headers, what="where")
+
+
+def test_a_url_does_not_show_its_credentials() -> None:
+    """The representation of a URL has neither its user name nor its password nor what is sent instead."""
+    url = parse_url("https://user:hunter2@host/x", what="where")
+    assert repr(url) == "Url(host='host', port=443, secure=True, path='/x')"

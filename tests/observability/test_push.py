@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 from collectors import Answer, black_hole, http_collector, raw_server
 from processes import Pushgateway, eventually
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from oneiric.core import events
 from oneiric.observability import PushOptions, attach, push, write_textfile
 from oneiric.observability._deadline import Deadline
+from oneiric.observability._isolation import IsolatedCollector
 from oneiric.observability._post import parse_url, request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from prometheus_client import Metric
     from support import Recorder
 
     from oneiric.core.observers import Observers
@@ -139,6 +146,80 @@ def test_a_textfile_that_cannot_be_written_raises_and_leaves_the_old_one(telemet
     with pytest.raises(OSError, match="metrics"):
         write_textfile(telemetry, tmp_path / "metrics.prom")
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.prom"]
+
+
+class Failing(Collector):
+    """A collector that fails."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Raise."""
+        raise RuntimeError("nothing today")
+
+
+@dataclass
+class Source:
+    """Whose metrics are pushed."""
+
+    collector: Collector
+
+
+@pytest.fixture(params=["raises", "is isolated", "has none"])
+def without_metrics(request: pytest.FixtureRequest, observers: Observers) -> Source:
+    """A source that cannot collect its metrics, or has none."""
+    collectors: dict[str, Collector] = {
+        "raises": Failing(),
+        "is isolated": IsolatedCollector(Failing(), name="failing", observers=observers),
+        "has none": CollectorRegistry(),
+    }
+    return Source(collectors[request.param])
+
+
+def test_what_cannot_be_collected_replaces_nothing(
+    gateway: Pushgateway, telemetry: Telemetry, without_metrics: Source, tmp_path: Path
+) -> None:
+    """Without metrics a push and a write raise, and the Pushgateway and the file keep those that they had."""
+    path = tmp_path / "metrics.prom"
+    push(telemetry, gateway.url, job="kept")
+    write_textfile(telemetry, path)
+    with pytest.raises(OSError, match="could not be collected"):
+        push(without_metrics, gateway.url, job="kept")
+    with pytest.raises(OSError, match="could not be collected"):
+        write_textfile(without_metrics, path)
+    assert pauses(gateway.metrics(), job="kept") == [1.0]
+    assert pauses(path.read_text(encoding="utf-8")) == [1.0]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+ENDING = """
+import atexit, sys, threading
+from oneiric.core import events
+from oneiric.core.observers import Observers
+from oneiric.observability import PushOptions, attach, write_textfile
+
+url, own, by_hand, threads = sys.argv[1:]
+
+def refuse(thread):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+observers = Observers()
+telemetry = attach(observers, push=PushOptions(pushgateway=url, job=threads, textfile=own))
+atexit.register(lambda: write_textfile(telemetry, by_hand))
+if threads == "none at exit":  # as CPython 3.12 has it
+    atexit.register(lambda: setattr(threading.Thread, "start", refuse))
+observers.notify(events.Paused(domain="adapter", key="cache"))
+"""
+
+
+@pytest.mark.parametrize("threads", ["as usual", "none at exit"])
+def test_a_process_that_just_ends_has_pushed(gateway: Pushgateway, threads: str, tmp_path: Path) -> None:
+    """Without detaching, all that was counted is pushed at exit, where some interpreters start no thread any more."""
+    own, by_hand = tmp_path / "own.prom", tmp_path / "by_hand.prom"
+    command = [sys.executable, "-W", "error", "-c", ENDING, gateway.url, str(own), str(by_hand), threads]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True)
+    assert ended.stderr == ""
+    assert pauses(gateway.metrics(), job=threads) == [1.0]
+    assert pauses(own.read_text(encoding="utf-8")) == [1.0]
+    assert pauses(by_hand.read_text(encoding="utf-8")) == [1.0]
 
 
 def test_detaching_pushes(gateway: Pushgateway, observers: Observers, tmp_path: Path) -> None:

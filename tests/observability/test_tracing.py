@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -133,8 +133,8 @@ def test_the_recording_trace_is_that_of_the_current_span(traced: Traced) -> None
     """Within a span that records there are a trace id of 32 and a span id of 16 digits, outside there is nothing."""
     with traced.provider.get_tracer("app").start_as_current_span("request") as span:
         found = recording_trace()
-        context = span.get_span_context()
-    assert found == (trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id))
+        own = span.get_span_context()
+    assert found == (trace.format_trace_id(own.trace_id), trace.format_span_id(own.span_id))
     assert recording_trace() is None
 
 
@@ -156,6 +156,19 @@ def test_a_broken_span_is_no_recording_trace() -> None:
     with trace.use_span(Broken(trace.INVALID_SPAN_CONTEXT)):
         assert recording_trace() is None
         receiver_of(sink)(RESOLVED)
+
+
+def test_a_broken_context_is_none(traced: Traced, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A context of a vendor that raises is as one without spans, for traces and for whoever resolves."""
+
+    def broken() -> object:
+        raise RuntimeError("broken")
+
+    receiver = receiver_of(TracingSink(CATALOGUE, version="1", provider=traced.provider))
+    monkeypatch.setattr(context, "get_current", broken)
+    assert not receiver.when()
+    assert recording_trace() is None
+    receiver(RESOLVED)
 
 
 WITHOUT = """
