@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT})  # what could not be written is tried again with the next line
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE})
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+_BATCH = 1 << 16  # bytes
 _FILE_BATCH = 1 << 20  # bytes; each write costs the thread its turn, which it may wait for
 _FULL = 0.01  # seconds until a non-blocking descriptor is tried again
 
@@ -116,7 +117,7 @@ class LineStream:
         """Write to *stream* from now on, what waits included."""
         self._stream = stream
         self._descriptor = _descriptor(stream)
-        self.batch = self._chunk = PIPE_BUF
+        self.batch, self._chunk = _BATCH, PIPE_BUF
         if self._descriptor is None:
             self.prompt = self.in_memory = _is_in_memory(stream)
             self._nowait = False
@@ -148,9 +149,10 @@ class LineStream:
         return None
 
     def forget(self) -> None:
-        """Forget what waits."""
+        """Forget what waits, and what another thread may have been in the middle of."""
         self._pending = bytearray()
         self.waiting = 0
+        self.redirect(self._stream)  # an object for polling refuses while a thread of the parent polls
 
     def _writes_whole(self, line: Line) -> bool:
         """Write *line* if it is taken now, in one write; return whether it was."""
