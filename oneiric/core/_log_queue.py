@@ -196,6 +196,7 @@ class LineQueue:
         """Do without the thread from now on: what is logged later is written as far as it is taken at once."""
         self._threaded = False
         self._gap = 0.0
+        self._asleep = True
 
     def close(self, timeout: float) -> bool:
         """Flush, and end the thread; return whether all is written. A later line starts it again."""
@@ -344,11 +345,11 @@ class LineQueue:
 
     def _rouse(self) -> bool:
         """Have the thread look for work; return False if there can be no thread."""
-        self._asleep = False
         self._progress = monotonic()
         if not self._ensure_thread():
             self.end()
             return False
+        self._asleep = False
         self._wake_up()
         return True
 
@@ -363,7 +364,7 @@ class LineQueue:
     def _ensure_thread(self) -> bool:
         with self._lock:
             if self._thread is not None or not self._threaded:
-                return self._thread is not None
+                return self._threaded
             self._closing = False
             thread = self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         try:
