@@ -34,7 +34,7 @@ _INT_LIMIT = 1 << 63
 _USUAL_BYTES = 448  # saves growing while it is filled
 _DELETE, _SLASH = 0x7F, 0x2F
 
-_TAKEN = frozenset({"self", "event", "method_name"})
+_TAKEN = frozenset({"self", "event", "method_name", "_record", "_from_structlog"})
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 _SCALARS = frozenset({str, bool, float, type(None)})
 _SPECIAL = frozenset(
@@ -243,7 +243,7 @@ class EventLine:
 
 
 def free_names(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return *fields* without names that structlog's methods give their parameters: those get a ``_``."""
+    """Return *fields* without names that structlog itself uses in a call: those get a ``_``."""
     if not fields.keys() & _TAKEN:
         return fields
     return {f"{name}_" if name in _TAKEN else name: value for name, value in fields.items()}

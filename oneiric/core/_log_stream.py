@@ -156,11 +156,11 @@ class LineStream:
 
     def _writes_whole(self, line: Line) -> bool:
         """Write *line* if it is taken now, in one write; return whether it was."""
-        if len(line) >= PIPE_BUF or self._stream.closed:  # type: ignore[union-attr] # it has a descriptor
-            return False
         try:
+            if len(line) >= PIPE_BUF or self._stream.closed:  # type: ignore[union-attr] # it has a descriptor
+                return False
             return os.pwritev(self._descriptor, (line, b"\n"), -1, _NOWAIT) > len(line)  # type: ignore[arg-type] # likewise
-        except OSError:
+        except (OSError, ValueError):  # tried again, and told, in the other way
             return False
 
     def _drain(self, deadline: float) -> None:
@@ -231,9 +231,9 @@ def _mode(descriptor: int) -> int:
 
 def _is_in_memory(stream: object) -> bool:
     """Whether writing to *stream*, which has no descriptor, goes nowhere that could make anybody wait."""
-    if getattr(stream, "closed", False) is True:
-        return True
     try:
+        if getattr(stream, "closed", False) is True:
+            return True
         buffer = stream.buffer if isinstance(stream, io.TextIOWrapper) else stream
     except ValueError:  # somebody took its buffer away: it fails at once
         return True
