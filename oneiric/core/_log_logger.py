@@ -5,24 +5,24 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from oneiric.core._log_ready import latest
+from oneiric.core._log_ready import free_names, latest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_MAX_NAME_CHARS = 128
 
 
 def _method(name: str) -> Callable[..., None]:
     def log(self: LateLogger, event: object = None, /, *args: object, **fields: object) -> None:
         """Log *event* with *fields*; *args* are filled into it as :mod:`logging` does."""
+        if event is None:
+            event = fields.pop("event", None)
         ready = latest.ready
-        if ready is not None and not args:
+        if ready is not None and type(event) is str and not args:
             if self._context:
                 fields = {**self._context, **fields}
             if ready.write(self._logger or self._found(), name, event, tuple(fields), tuple(fields.values())):
                 return
-        getattr(self.current(), name)(event, *args, **fields)
+        getattr(self.current(), name)(event, *args, **free_names(fields))
 
     return log
 

@@ -149,7 +149,8 @@ class LineQueue:
             return
         me = get_ident()
         try:
-            # No signal handler gets in between taking an item out and what is done next, as it may after a call.
+            # A signal handler, which may raise, comes in where something is called, so that nothing is called between
+            # taking the turn and the block that gives it back, nor in giving it back.
             del self._free[_TURN]
         except KeyError:
             self._incoming.append(line)
@@ -173,17 +174,20 @@ class LineQueue:
             self._forward()
 
     def flush(self, timeout: float) -> bool:
-        """Wait at most *timeout* seconds until what was put before is written or lost; return whether it is."""
-        deadline = monotonic() + timeout
+        """Wait at most *timeout* seconds until what was put before is written or lost; return whether it is.
+
+        After :meth:`end`, do not wait.
+        """
+        deadline = monotonic() + (timeout if self._threaded else 0.0)
         if self.entered:  # the interrupted call would have to end first
             return False
         self._account()
         self._refused = False
         mark = self._added
-        while self._settled < mark:
+        while not self._has_settled(mark):
             self._forward()
             nobody_writes = self._free and not self._thread
-            if self._settled < mark and (self._refused or nobody_writes or monotonic() >= deadline):
+            if not self._has_settled(mark) and (self._refused or nobody_writes or monotonic() >= deadline):
                 return False
             time.sleep(_GAP)
         return True
@@ -192,13 +196,14 @@ class LineQueue:
         """Do without the thread from now on: what is logged later is written as far as it is taken at once."""
         self._threaded = False
         self._gap = 0.0
+        self._asleep = True
 
     def close(self, timeout: float) -> bool:
         """Flush, and end the thread; return whether all is written. A later line starts it again."""
         deadline = monotonic() + timeout
         done = self.flush(timeout)
         thread = self._thread
-        if thread is None or thread is threading.current_thread():
+        if thread is None or thread is threading.current_thread() or not self._threaded:
             return done
         self._closing = True
         self._wake_up()
@@ -215,7 +220,8 @@ class LineQueue:
         try:
             work()
         finally:
-            self._release()
+            self._sender = _NOBODY
+            self._free[_TURN] = True
         return True
 
     def renew(self) -> None:
@@ -257,23 +263,22 @@ class LineQueue:
         self._sender = me
         return True
 
-    def _release(self) -> None:
-        self._sender = _NOBODY
-        self._free[_TURN] = True
-
     def _account(self) -> None:
         """Take what came in into the queue, within its limits."""
-        incoming = self._incoming
-        while incoming:
+        while self._incoming:
             with self._lock:
                 if self._inside:  # what this call interrupts, in its own thread, goes on with it
                     return
                 self._inside = True
                 try:
-                    while incoming:
-                        self._add(incoming.popleft())
+                    self._add_all()  # no loop stands here: CPython 3.13 lets an interrupt at its end escape the block
                 finally:
                     self._inside = False
+
+    def _add_all(self) -> None:
+        incoming = self._incoming
+        for _ in range(len(incoming)):
+            self._add(incoming.popleft())
 
     def _keep(self, error: Exception | None) -> None:
         """Count a line that was handed over and waits, so that a flush waits for it."""
@@ -300,6 +305,9 @@ class LineQueue:
         self.dropped += 1
         trouble.seen += 1
 
+    def _has_settled(self, mark: int) -> bool:
+        return self._settled >= mark or (self._is_empty() and bool(self._free))
+
     def _is_empty(self) -> bool:
         return not (self._incoming or self._lines or self.target.waiting)
 
@@ -317,7 +325,8 @@ class LineQueue:
             try:
                 error = self._send_now() if self.target.prompt or not threaded else None
             finally:
-                self._release()
+                self._sender = _NOBODY
+                self._free[_TURN] = True
             if error is not None:
                 self._tell(error)
                 if self.target.waiting:  # refused: tried again with the next line
@@ -336,11 +345,11 @@ class LineQueue:
 
     def _rouse(self) -> bool:
         """Have the thread look for work; return False if there can be no thread."""
-        self._asleep = False
         self._progress = monotonic()
         if not self._ensure_thread():
             self.end()
             return False
+        self._asleep = False
         self._wake_up()
         return True
 
@@ -355,7 +364,7 @@ class LineQueue:
     def _ensure_thread(self) -> bool:
         with self._lock:
             if self._thread is not None or not self._threaded:
-                return self._thread is not None
+                return self._threaded
             self._closing = False
             thread = self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         try:
@@ -399,8 +408,11 @@ class LineQueue:
                         self._tell(error)
                     if self.target.waiting and (error is not None or self._closing):
                         return
+                    if self.target.prompt and not self.target.waiting:
+                        break  # threads that log write too, in their own turns of running
             finally:
-                self._release()
+                self._sender = _NOBODY
+                self._free[_TURN] = True
 
     def _pass(self, wait: float) -> Exception | None:
         """Write one batch, or more of the last one."""
@@ -426,17 +438,19 @@ class LineQueue:
             try:
                 if self._lines or len(self._incoming) > 2 * GATHERED:
                     return self._taken_out()
-                take = self._incoming.popleft
-                batch = [take() for _ in range(len(self._incoming))]
-                self._added += len(batch)
-                self._taken += len(batch)
-                return batch
+                return self._taken_as_it_came()
             finally:
                 self._inside = False
 
+    def _taken_as_it_came(self) -> Sequence[Line]:
+        take = self._incoming.popleft
+        batch = [take() for _ in range(len(self._incoming))]
+        self._added += len(batch)
+        self._taken += len(batch)
+        return batch
+
     def _taken_out(self) -> Sequence[Line]:
-        while self._incoming:
-            self._add(self._incoming.popleft())
+        self._add_all()
         lines, room = self._lines, self.target.batch
         batch: list[Line] = []
         while lines and (not batch or len(lines[0]) <= room):

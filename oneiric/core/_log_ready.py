@@ -34,10 +34,12 @@ _INT_LIMIT = 1 << 63
 _USUAL_BYTES = 448  # saves growing while it is filled
 _DELETE, _SLASH = 0x7F, 0x2F
 
+_TAKEN = frozenset({"self", "event", "method_name", "_record", "_from_structlog"})
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 _SCALARS = frozenset({str, bool, float, type(None)})
 _SPECIAL = frozenset(
     {
+        *_TAKEN,
         *_FIRST,
         "exc_info",
         "stack_info",
@@ -100,7 +102,7 @@ class ReadyLines:
         self,
         logger: logging.Logger,
         level: str,
-        event: Any,
+        event: str,
         names: tuple[str, ...],
         values: tuple[Any, ...],
     ) -> bool:
@@ -151,7 +153,7 @@ class ReadyLines:
                         whole = make(event, level, logger.name, self._now(), *values, *copied(values))
                     _encode(whole, encoded := bytearray(_USUAL_BYTES))
                     line = encoded
-                except (TypeError, ValueError):  # the event is no text, or there is a lone surrogate
+                except ValueError:  # a lone surrogate
                     pass
         if (
             line is None
@@ -178,10 +180,8 @@ class ReadyLines:
             fields.update(trace_ids())
         return tuple(fields), tuple(fields.values())
 
-    def _ordinary(
-        self, logger: str, level: str, event: object, names: tuple[str, ...], values: tuple[Any, ...]
-    ) -> bytes:
-        fields = {**dict(zip(names, values, strict=True)), "event": event}
+    def _ordinary(self, logger: str, level: str, event: str, names: tuple[str, ...], values: tuple[Any, ...]) -> bytes:
+        fields = {**free_names(dict(zip(names, values, strict=True))), "event": event}
         return render_json(self.completion(fields, logger, level, time.time())).encode("ascii")
 
     def _learn(self, names: tuple[str, ...]) -> _Shape:
@@ -249,6 +249,13 @@ class EventLine:
         pairs = enumerate(zip((*self._names, *self._fields.errors), (*values, *errors), strict=True))
         always = range(self._optional, len(self._names))
         return {name: value for at, (name, value) in pairs if at in always or value != ""}
+
+
+def free_names(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return *fields* without names that structlog itself uses in a call: those get a ``_``."""
+    if not fields.keys() & _TAKEN:
+        return fields
+    return {f"{name}_" if name in _TAKEN else name: value for name, value in fields.items()}
 
 
 def _shape(names: Sequence[str], service: Mapping[str, str]) -> _Shape:

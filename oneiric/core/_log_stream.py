@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT})  # what could not be written is tried again with the next line
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE})
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+_BATCH = 1 << 16  # bytes
 _FILE_BATCH = 1 << 20  # bytes; each write costs the thread its turn, which it may wait for
 _FULL = 0.01  # seconds until a non-blocking descriptor is tried again
 
@@ -116,7 +117,7 @@ class LineStream:
         """Write to *stream* from now on, what waits included."""
         self._stream = stream
         self._descriptor = _descriptor(stream)
-        self.batch = self._chunk = PIPE_BUF
+        self.batch, self._chunk = _BATCH, PIPE_BUF
         if self._descriptor is None:
             self.prompt = self.in_memory = _is_in_memory(stream)
             self._nowait = False
@@ -148,17 +149,18 @@ class LineStream:
         return None
 
     def forget(self) -> None:
-        """Forget what waits."""
+        """Forget what waits, and what another thread may have been in the middle of."""
         self._pending = bytearray()
         self.waiting = 0
+        self.redirect(self._stream)  # an object for polling refuses while a thread of the parent polls
 
     def _writes_whole(self, line: Line) -> bool:
         """Write *line* if it is taken now, in one write; return whether it was."""
-        if len(line) >= PIPE_BUF or self._stream.closed:  # type: ignore[union-attr] # it has a descriptor
-            return False
         try:
+            if len(line) >= PIPE_BUF or self._stream.closed:  # type: ignore[union-attr] # it has a descriptor
+                return False
             return os.pwritev(self._descriptor, (line, b"\n"), -1, _NOWAIT) > len(line)  # type: ignore[arg-type] # likewise
-        except OSError:
+        except (OSError, ValueError):  # tried again, and told, in the other way
             return False
 
     def _drain(self, deadline: float) -> None:
@@ -229,9 +231,9 @@ def _mode(descriptor: int) -> int:
 
 def _is_in_memory(stream: object) -> bool:
     """Whether writing to *stream*, which has no descriptor, goes nowhere that could make anybody wait."""
-    if getattr(stream, "closed", False) is True:
-        return True
     try:
+        if getattr(stream, "closed", False) is True:
+            return True
         buffer = stream.buffer if isinstance(stream, io.TextIOWrapper) else stream
     except ValueError:  # somebody took its buffer away: it fails at once
         return True

@@ -200,13 +200,10 @@ class _Line:
         )
 
     def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
-        record: logging.LogRecord | None = event.get("_record")
-        return self.completion(
-            event,
-            getattr(record or logger, "name", DEFAULT_LOGGER_NAME),
-            _LEVEL_NAMES.get(method, method),
-            record.created if record else time.time(),
-        )
+        record = event.get("_record")
+        seconds = record.created if isinstance(record, logging.LogRecord) else time.time()
+        name = getattr(record or logger, "name", DEFAULT_LOGGER_NAME)
+        return self.completion(event, name, _LEVEL_NAMES.get(method, method), seconds)
 
 
 @functools.cache

@@ -9,17 +9,28 @@ MAX_ERROR_CHARS = 512
 """Longest text of an error in a record, in characters."""
 
 _MAX_SCANNED_CHARS = 8 * MAX_ERROR_CHARS  # bounds the work on a hostile message
-_NAMES = r"(?:token|secret|passw(?:or)?d|passphrase|pwd|(?:api|access|private)[-_.]?key|credential|session[-_]?id)"
+_NAMES = (
+    r"(?:token|secret|passw(?:or)?d|passphrase|pwd|(?:api|access|private|account|shared)[-_.]?key|credential"
+    r"|session[-_]?id|\bpass\b)"
+)
 SECRET_NAME = re.compile(rf"(?i){_NAMES}|authorization|cookie")
 """Found in the name of whatever holds a secret."""
 
 # Every repetition is bounded or ends a match, so that no text makes a pattern backtrack.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31})://(\S+)")
 _USERINFO = re.compile(r"(?<!:)//[^\s/]{1,256}@")
+_LOGIN = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}:[^\s@/:]{1,256}@(?=[\w\[])")
+_QUERY = re.compile(r"(?<=[\w/])\?[\w.\[\]~-]{1,64}=[^\s\"'<>]*")
+_KNOWN = re.compile(
+    r"\beyJ[\w-]{8,}\.[\w.-]+"
+    r"|\b(?:gh[opsur]_|github_pat_|glpat-|xox[abeoprs]-|[sr]k[-_](?=[\w-]{0,40}\d)|AKIA|ASIA|AIza|ya29\.)[\w-]{16,}"
+)
+_KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)")
 _HEADER = re.compile(r"(?i)((?:authorization|cookie)[\"']?\s{0,8}[=:]\s{0,8})[^\r\n]+")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s{1,8}[A-Za-z0-9+/=._~-]+")
 _VALUE = r"""(?:"(?:[^"\\]|\\[\s\S])*(?:"|\Z)|'(?:[^'\\]|\\[\s\S])*(?:'|\Z)|[^\s,;&)}\]]+)"""
-_SECRET = re.compile(rf"(?i)({_NAMES}[\w-]{{0,64}})([\"']{{0,2}}\s{{0,8}}[=:]\s{{0,8}}){_VALUE}")
+_SEPARATOR = r"""[\"']{0,2}\s{0,8}(?:[=:]|%3[Dd]|(?<=[\"']),|(?<=[\"'] ),)\s{0,8}(?:b(?=[\"']))?"""
+_SECRET = re.compile(rf"(?i)({_NAMES}[\w-]{{0,64}})({_SEPARATOR}){_VALUE}")
 _SIGNATURE = re.compile(r"(?i)\b((?:[\w-]{0,32}-)?sig(?:nature)?=)[^\s&]+")
 _FLAG = re.compile(rf"(?i)(?<![\w-])(--?[\w-]{{0,32}}{_NAMES}[\w-]{{0,32}})\s{{1,8}}\S+")
 
@@ -34,12 +45,16 @@ def redact(text: str, *, limit: int = MAX_ERROR_CHARS) -> str:
     if len(text) > _MAX_SCANNED_CHARS:
         text = _without_torn_end(text[:_MAX_SCANNED_CHARS])
     text = _URL.sub(_shorten, text)
+    text = _KEY_BLOCK.sub("***", text)
     text = _USERINFO.sub("//***@", text)
+    text = _LOGIN.sub("***@", text)
+    text = _QUERY.sub("?…", text)
     text = _HEADER.sub(r"\1***", text)
     text = _BEARER.sub(r"\1 ***", text)
     text = _SECRET.sub(r"\1\2***", text)
     text = _SIGNATURE.sub(r"\1***", text)
     text = _FLAG.sub(r"\1 ***", text)
+    text = _KNOWN.sub("***", text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

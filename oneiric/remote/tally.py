@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneiric.core.events import ArtifactCacheHit, ArtifactDownloaded, DigestMatched, DigestMismatched
+from oneiric.core.redaction import redact
 from oneiric.remote.errors import RemoteSyncError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Report:
             return None
         error = RemoteSyncError(f"Digest mismatch for {label}: expected {expected}, got {actual}", reason="digest")
         text = f"SHA256 mismatch: expected {expected}, got {actual} ({label}, {size} bytes)"
-        self.observers.notify(DigestMismatched(source=self.source, error=text, error_type=type(error).__name__))
+        self.observers.notify(DigestMismatched(source=self.source, error=redact(text), error_type=type(error).__name__))
         return error
 
     def cache_hit(self, size: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies
+from hypothesis import assume, given, strategies
 
 from oneiric.core.redaction import MAX_ERROR_CHARS, describe, host_of, redact
 
@@ -37,6 +37,17 @@ SECRET = "hunter2"
         ("db_password=hunter2&x=1", "db_password=***&x=1"),
         ("redis://:hunter2@cache/0", "redis://cache/…"),
         ("No candidate registered for adapter:cache", "No candidate registered for adapter:cache"),
+        ("cannot reach admin:hunter2@db.example.org:5432", "cannot reach ***@db.example.org:5432"),
+        ("exceeded with url: /path?code=hunter2&x=1 (Caused", "exceeded with url: /path?… (Caused"),
+        ("got [('x-api-key', 'hunter2'), (b'token', b'hunter2')]", "got [('x-api-key', ***), (b'token', b***)]"),
+        ("password%3Dhunter2 pass=hunter2", "password%3D*** pass=***"),
+        ("AccountKey=hunter2==;EndpointSuffix=x", "AccountKey=***;EndpointSuffix=x"),
+        ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.hunter2", "jwt ***"),
+        ("with ghp_hunter2hunter2hunter2 or sk-hunter2hunter2hunter2", "with *** or ***"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY----- left", "*** left"),
+        ("-----BEGIN PRIVATE KEY-----\nhunter2", "***"),
+        ("skip_permission_checks_everywhere bypass: fine", "skip_permission_checks_everywhere bypass: fine"),
+        ("at 12:30:45 user@example.org said what?", "at 12:30:45 user@example.org said what?"),
     ],
 )
 def test_secrets_and_urls_are_cut(text: str, expected: str) -> None:
@@ -54,6 +65,45 @@ def test_text_is_bounded_at_its_edge() -> None:
 def test_a_token_after_its_name_never_shows(before: str, after: str) -> None:
     """Whatever stands around it, the value of a token is gone."""
     assert SECRET not in redact(f"{before} token={SECRET} {after}".replace("\x00", "")) or SECRET in before + after
+
+
+SECRETS = strategies.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=20, max_size=40)
+AROUND = strategies.text(strategies.characters(codec=None, exclude_categories=()), max_size=200)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "https://user:{}@host/path",
+        "https://{}@host",
+        "amqp://user:{}@host:1/vhost?x=y",
+        "https://host/path?anything={}&more=1",
+        "//user:{}@host",
+        "user:{}@host",
+        "/path?anything={}",
+        "Authorization: Bearer {}",
+        "authorization=Basic {}",
+        "Bearer {}",
+        "Cookie: a={}; b=c",
+        "password={}",
+        "Password: '{}'",
+        'api_key="{}"',
+        '{{"client_secret": "{}"}}',
+        "('access-token', '{}')",
+        "--db-password {}",
+        "X-Amz-Signature={}",
+        "ghp_{}",
+        "eyJhbGciOiJIUzI1NiJ9.{}.x",
+    ],
+)
+@given(secret=SECRETS, before=AROUND, after=AROUND)
+def test_no_secret_shows_wherever_it_stands(template: str, secret: str, before: str, after: str) -> None:
+    """Whatever hostile text stands around a credential in one of its usual forms, it is not seen."""
+    text = f"{before}\n{template.format(secret)}\n{after}"
+    assume(secret not in before + after)
+    shown = redact(text)
+    assert secret not in shown
+    assert len(shown) <= MAX_ERROR_CHARS
 
 
 def test_a_long_text_keeps_its_beginning() -> None:
@@ -87,6 +137,17 @@ def test_a_credential_torn_by_the_bound_does_not_show() -> None:
         "--pwd",
         "cookie:",
         "a-",
+        "sk-",
+        "a:a@",
+        "/?a=",
+        "eyJ",
+        "eyJaaaaaaaa.",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END ",
+        "'token', ",
+        "token%3D",
+        "a:",
+        "b'",
     ],
 )
 def test_no_text_takes_long(piece: str) -> None:

@@ -1,0 +1,286 @@
+"""The fast way to make a line: it says the same as the ordinary way, and is taken only where nobody would notice."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
+
+from oneiric.core import _log_ready
+from oneiric.core._log_ready import EventFields, EventLine
+from oneiric.core._log_render import MAX_LINE_BYTES
+from oneiric.core.logging import (
+    LoggingConfig,
+    LoggingHandle,
+    LoggingSinkConfig,
+    bind_log_context,
+    clear_log_context,
+    configure_logging,
+    get_logger,
+    scoped_log_context,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Stream(io.StringIO):
+    """Standard error in memory."""
+
+    def configure(self, config: LoggingConfig | None = None) -> LoggingHandle:
+        """Configure logging to write here."""
+        with contextlib.redirect_stderr(self):
+            return configure_logging(config)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the lines so far, without what differs from moment to moment, and forget them."""
+        text = self.getvalue()
+        self.seek(0)
+        self.truncate()
+        assert all(len(line) < MAX_LINE_BYTES and line.isascii() for line in text.splitlines())
+        lines: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+        for line in lines:
+            line.pop("timestamp", None)
+        return lines
+
+
+@pytest.fixture
+def stream() -> Iterator[Stream]:
+    """What is logged; whatever the test configures is put back afterwards."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    structlog.reset_defaults()
+    yield Stream()
+    clear_log_context()
+    configure_logging(suppress_events=True)
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@contextlib.contextmanager
+def ordinary() -> Iterator[None]:
+    """Make lines in the ordinary way, as after a filter was given to a handler."""
+    ready = _log_ready.latest.ready
+    assert ready is not None
+    ready.altered = True
+    try:
+        yield
+    finally:
+        ready.altered = False
+
+
+def is_fast(log: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether *log* logs without a record of :mod:`logging`."""
+    made: list[object] = []
+    factory = logging.getLogRecordFactory()
+
+    def remember(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        made.append(args)
+        return factory(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(logging, "_logRecordFactory", remember)
+        log()
+    return not made
+
+
+text = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
+plain = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), text)
+values = st.one_of(
+    plain,
+    st.text(min_size=1_500, max_size=3_000),
+    st.binary(max_size=9),
+    st.lists(plain, max_size=3),
+    st.dictionaries(text, plain, max_size=3),
+    st.sampled_from(
+        [object, ValueError("password=x"), "https://u:p@h/x?y", "\x7f", "\x00", 1 << 63, -(1 << 63), "a//b"]
+    ),
+)
+names = st.one_of(
+    st.sampled_from(
+        ["domain", "key", "run_id", "event_topic", "oneiric.key", "url", "error", "error_type", "exception"]
+    ),
+    st.sampled_from(["token", "level", "logger", "timestamp", "service.name", "trace_id", "span_id", "self", "event"]),
+    st.sampled_from(["exc_info", "method_name", "positional_args", "_record"]),
+    text,
+)
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(text, st.just("x//y"), values), st.dictionaries(names, values, max_size=8), st.booleans())
+def test_both_ways_say_the_same(stream: Stream, event: Any, fields: dict[str, Any], traced: bool) -> None:
+    """Whatever is logged, whichever context there is, both ways write the same line."""
+    if _log_ready.latest.ready is None:
+        stream.configure(LoggingConfig(environment="test"))
+    span = TracerProvider().get_tracer("t").start_as_current_span("s") if traced else contextlib.nullcontext()
+    with span, scoped_log_context(**({"run_id": "r", "domain": "bound"} if traced else {})):
+        get_logger("a").info(event, **fields)
+        with ordinary():
+            get_logger("a").info(event, **fields)
+    fast, slow = stream.lines()
+    assert fast == slow
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
+def test_each_level_says_the_same(stream: Stream, level: str) -> None:
+    """The level of a line is that of the method, either way."""
+    stream.configure(LoggingConfig(level="DEBUG"))
+    getattr(get_logger("a", bound=1), level)("x", n=2)
+    with ordinary():
+        getattr(get_logger("a", bound=1), level)("x", n=2)
+    fast, slow = stream.lines()
+    assert (fast, fast["level"]) == (slow, level)
+
+
+def test_the_fast_way_is_taken(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the set-up of this package nothing of logging or structlog is in the way, in a span and a context too."""
+    stream.configure()
+    assert is_fast(lambda: get_logger("a").info("x", n=1), monkeypatch)
+    bind_log_context(run="r")
+    with TracerProvider().get_tracer("t").start_as_current_span("s"):
+        assert is_fast(lambda: get_logger("a").info("x", n=1), monkeypatch)
+    first, second = stream.lines()
+    assert {*second} - {*first} == {"run", "trace_id", "span_id"}
+
+
+def _add_handler(logger: logging.Logger) -> None:
+    logger.addHandler(logging.NullHandler())
+
+
+def _add_filter(_logger: logging.Logger) -> None:
+    logging.getLogger().handlers[0].addFilter(lambda _record: True)
+
+
+def _set_formatter(_logger: logging.Logger) -> None:
+    logging.getLogger().handlers[0].setFormatter(logging.getLogger().handlers[0].formatter)
+
+
+def _capture(_logger: logging.Logger) -> None:
+    structlog.get_config()["processors"].insert(1, lambda _logger, _method, event: event)
+
+
+def _rewrap(_logger: logging.Logger) -> None:
+    structlog.configure(wrapper_class=type("Own", (structlog.stdlib.BoundLogger,), {}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda logger: _add_handler(logging.getLogger()),  # noqa: ARG005 - has the form of the others
+        _add_handler,
+        lambda logger: _add_handler(logger.parent),
+        lambda logger: logger.addFilter(lambda _record: True),
+        _add_filter,
+        _set_formatter,
+        _capture,
+        _rewrap,
+    ],
+    ids=["root handler", "handler", "parent's", "logger filter", "handler filter", "formatter", "processor", "wrapper"],
+)
+def test_whatever_the_host_changes_is_honoured(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch, change: Callable[[logging.Logger], object]
+) -> None:
+    """A handler, filter, formatter or processor of the host sees each line, from the next one on."""
+    stream.configure()
+    logger = get_logger("host.part")
+    standard = [logging.getLogger("host"), logging.getLogger("host.part")]
+    assert is_fast(lambda: logger.info("x"), monkeypatch)
+    change(standard[1])
+    try:
+        assert not is_fast(lambda: logger.info("x"), monkeypatch)
+        first, second = stream.lines()
+        assert first == second
+    finally:
+        for changed in standard:
+            changed.handlers.clear()
+            changed.filters.clear()
+
+
+def test_a_library_that_listens_to_every_line_hears_it(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the method that calls the handlers was replaced, it is called."""
+    stream.configure()
+    heard: list[logging.LogRecord] = []
+    original = logging.Logger.callHandlers
+
+    def listen(logger: logging.Logger, record: logging.LogRecord) -> None:
+        heard.append(record)
+        original(logger, record)
+
+    monkeypatch.setattr(logging.Logger, "callHandlers", listen)
+    get_logger("a").info("x")
+    assert (len(heard), len(stream.lines())) == (1, 1)
+
+
+def test_levels_are_looked_at_each_time(stream: Stream) -> None:
+    """The level of a logger, of logging and of each sink decides, as it is when the line is logged."""
+    handle = stream.configure(LoggingConfig(sinks=[LoggingSinkConfig(level="WARNING")]))
+    logger, standard = get_logger("levels"), logging.getLogger("levels")
+    logger.info("below the sink's level")
+    logger.warning("one")
+    standard.setLevel(logging.ERROR)
+    logger.warning("below the logger's level")
+    standard.setLevel(logging.NOTSET)
+    logging.disable(logging.WARNING)
+    logger.warning("disabled")
+    logging.disable(logging.NOTSET)
+    handle.handlers[0].setLevel(logging.INFO)
+    logger.info("two")
+    assert [line["event"] for line in stream.lines()] == ["one", "two"]
+
+
+def test_console_lines_and_own_processors_take_the_ordinary_way() -> None:
+    """What renders or changes lines otherwise is never passed over."""
+    for config in (LoggingConfig(emit_json=False), LoggingConfig(extra_processors=["copy.copy"])):
+        configure_logging(config)
+        assert _log_ready.latest.ready is None
+
+
+def test_sets_of_names_are_remembered_up_to_a_bound(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that change with each line cost no memory, and no line."""
+    monkeypatch.setattr(_log_ready, "MAX_SHAPES", 5)
+    stream.configure()
+    for number in range(20):
+        get_logger("a").info("x", **{f"f{number}": number})
+    ready = _log_ready.latest.ready
+    assert ready is not None
+    assert (len(ready._shapes), len(stream.lines())) == (5, 20)
+
+
+@pytest.mark.parametrize("call", [{"event": "y"}, {"self": 1, "method_name": "m", "name": "n"}, {"": 1}])
+def test_no_field_name_makes_a_call_raise(stream: Stream, call: dict[str, Any]) -> None:
+    """Names that collide with parameters of a logger are fields, either way."""
+    stream.configure()
+    get_logger("a").info("x", **call)
+    with ordinary():
+        get_logger("a").info("x", **call)
+    fast, slow = stream.lines()
+    assert fast == slow
+
+
+def test_an_event_line_leaves_out_what_is_blank(stream: Stream) -> None:
+    """Optional fields that are "" are left out, an error's too; others stay."""
+    stream.configure()
+    unused: list[dict[str, Any]] = []
+    line = EventLine("a", "info", "x", EventFields(("domain", "note"), ("error",), optional=1), unused.append)
+    line.write(("d", ""), ("",))
+    line.write(("", ""), ("token=secret",))
+    line.write(("d", "n"), ("",), suppressed=3)
+    shown = [
+        {name: line[name] for name in line if not name.startswith(("service", "oneiric"))} for line in stream.lines()
+    ]
+    common = {"event": "x", "level": "info", "logger": "a"}
+    assert shown == [
+        {**common, "domain": "d", "note": ""},
+        {**common, "note": "", "error": "token=***"},
+        {**common, "domain": "d", "note": "n", "suppressed": 3},
+    ]
+    assert unused == []
