@@ -97,7 +97,7 @@ def attach(  # noqa: PLR0913 - published
         shared_interval=shared_interval,
     )
     sinks: list[Sink] = [sink, LogSink(CATALOGUE, observers, rate_limit=log_rate_limit, limits=log_limits)]
-    collector = IsolatedCollector(sink, name=sink.name, observers=observers)
+    collector = IsolatedCollector(sink, name=sink.name, observers=observers, trusted=True)
     registry = own_registry(observers) if registry is None else registry
     exporters = Exporters(
         otlp=otlp,

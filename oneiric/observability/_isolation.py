@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import CollectorRegistry, GCCollector, Metric, PlatformCollector, ProcessCollector
+from prometheus_client.metrics_core import METRIC_TYPES
 from prometheus_client.registry import Collector
 
 from oneiric.core._forks import renew_after_fork
@@ -16,11 +17,13 @@ from oneiric.observability._text import text_of
 from oneiric.observability.events import ScrapeFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from prometheus_client.samples import Sample
 
     from oneiric.core.observers import Observers
+
+T = TypeVar("T")
 
 
 class IsolatedCollector(Collector):
@@ -32,59 +35,117 @@ class IsolatedCollector(Collector):
         inner: What collects.
         name: Stands for it in :class:`ScrapeFailed`.
         observers: Told of every failure.
-        patience: How long the inner collector may take; None: it is one that never hangs.
+        trusted: Whether *inner* is one that never hangs; any other is asked in a thread of its own.
     """
 
-    def __init__(
-        self,
-        inner: Collector,
-        *,
-        name: str,
-        observers: Observers,
-        patience: Patience[str, list[Metric]] | None = None,
-    ) -> None:
+    def __init__(self, inner: Collector, *, name: str, observers: Observers, trusted: bool = False) -> None:
+        self.trusted = trusted
         self._inner = inner
         self._name = name
         self._observers = observers
-        self._patience = patience
+        self._patience: Patience[int, list[Metric]] = Patience()
 
     def collect(self) -> Iterable[Metric]:
         """Return the families of the inner collector, complete and fit to be rendered; never raises an Exception."""
-        families = self._collected()
-        if isinstance(families, BaseException):
-            return self._failed(families)
-        return [family for family in families if self._is_fit(family)]
+        return collect_isolated([self], self._patience)
 
     def describe(self) -> Iterable[Metric]:
         """Return what the inner collector declares, or nothing, so that to register never collects."""
         try:
             return list(self._inner.describe()) if hasattr(self._inner, "describe") else []
         except Exception as error:  # noqa: BLE001 - isolation is the job
-            return self._failed(error)
+            self.failed(error)
+            return []
 
-    def _collected(self) -> list[Metric] | BaseException:
-        if self._patience is not None:
-            return next(self._patience.call([(self._name, self._all)]))[1]
-        try:
-            return self._all()
-        except Exception as error:  # noqa: BLE001 - isolation is the job
-            return error
-
-    def _all(self) -> list[Metric]:
+    def everything(self) -> list[Metric]:
+        """Return whatever the inner collector yields; raises what it raises."""
         return list(self._inner.collect())
+
+    def fit(self, families: list[Metric] | BaseException) -> list[Metric]:
+        """Return those of *families* that can be rendered; report the others, or the error that there is instead."""
+        if isinstance(families, BaseException):
+            self.failed(families)
+            return []
+        return [family for family in families if self._is_fit(family)]
+
+    def failed(self, error: BaseException) -> None:
+        """Report that it failed with *error*."""
+        error_type, text = describe(error)
+        self._observers.notify(ScrapeFailed(collector=self._name, error_type=error_type, error=text))
 
     def _is_fit(self, family: Metric) -> bool:
         try:
             _check(family)
         except Exception as error:  # noqa: BLE001 - isolation is the job
-            self._failed(error)
+            self.failed(error)
             return False
         return True
 
-    def _failed(self, error: BaseException) -> list[Metric]:
-        error_type, text = describe(error)
-        self._observers.notify(ScrapeFailed(collector=self._name, error_type=error_type, error=text))
-        return []
+
+def collect_isolated(
+    collectors: Iterable[IsolatedCollector], patience: Patience[int, list[Metric]]
+) -> Iterator[Metric]:
+    """Yield the families of *collectors*, each name once; those that are not trusted are asked with *patience*."""
+    names: set[str] = set()
+    for collector, families in _collected(list(collectors), patience):
+        for family in collector.fit(families):
+            if family.name in names:
+                collector.failed(ValueError(f"collected {family.name[:200]}, which another collector has too"))
+            else:
+                names.add(family.name)
+                yield family
+
+
+def _collected(
+    collectors: list[IsolatedCollector], patience: Patience[int, list[Metric]]
+) -> Iterator[tuple[IsolatedCollector, list[Metric] | BaseException]]:
+    for collector in collectors:
+        if collector.trusted:
+            try:
+                families: list[Metric] | BaseException = collector.everything()
+            except Exception as error:  # noqa: BLE001 - isolation is the job
+                families = error
+            yield collector, families
+    foreign = {id(collector): collector for collector in collectors if not collector.trusted}
+    for key, outcome in patience.call([(key, collector.everything) for key, collector in foreign.items()]):
+        yield foreign[key], outcome
+
+
+class IsolatedView:
+    """The collectors of somebody's registry, each of them isolated.
+
+    Args:
+        registry: Theirs; left as it is.
+        observers: Told of every failure.
+    """
+
+    def __init__(self, registry: CollectorRegistry, observers: Observers) -> None:
+        self._registry = registry
+        self._observers = observers
+        self._patience: Patience[int, list[Metric]] = Patience()
+        self._isolated: dict[int, IsolatedCollector] = {}
+
+    def collect(self) -> Iterable[Metric]:
+        """Return what can be collected and rendered; never raises an Exception."""
+        members: list[Collector] = [self._registry]
+        if type(self._registry).collect is CollectorRegistry.collect:
+            # A registry has no other way to tell its collectors apart.
+            members = list(getattr(self._registry, "_collector_to_names", members))
+        isolated = {id(member): self._isolated.get(id(member)) or self._isolate(member) for member in members}
+        self._isolated = isolated
+        return collect_isolated(isolated.values(), self._patience)
+
+    def _isolate(self, collector: Collector) -> IsolatedCollector:
+        if isinstance(collector, IsolatedCollector):
+            return collector
+        return IsolatedCollector(collector, name=type(collector).__name__, observers=self._observers)
+
+
+def isolated(source: CollectorRegistry | T, observers: Observers) -> IsolatedView | CollectorRegistry | T:
+    """Return *source* with every collector isolated; what is no registry, or one that does so itself, as it is."""
+    if isinstance(source, CollectorRegistry) and not isinstance(source, OwnRegistry):
+        return IsolatedView(source, observers)
+    return source
 
 
 class RenewedRegistry(CollectorRegistry):
@@ -109,7 +170,14 @@ class OwnRegistry(RenewedRegistry):
     def __init__(self, observers: Observers) -> None:
         super().__init__()
         self._observers = observers
+        self._patience: Patience[int, list[Metric]] = Patience()
         self._isolated: dict[int, IsolatedCollector] = {}
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families of every collector, all of them waited for together; never raises an Exception."""
+        with self._lock:
+            collectors = list(self._isolated.values())
+        return collect_isolated(collectors, self._patience)
 
     def register(self, collector: Collector) -> None:
         """Register *collector*, isolated; ValueError for a name that is there already."""
@@ -125,7 +193,7 @@ class OwnRegistry(RenewedRegistry):
         if isinstance(collector, IsolatedCollector):
             return collector
         name = type(collector).__name__
-        return IsolatedCollector(collector, name=name, observers=self._observers, patience=Patience())
+        return IsolatedCollector(collector, name=name, observers=self._observers)
 
 
 def own_registry(observers: Observers) -> OwnRegistry:
@@ -135,7 +203,7 @@ def own_registry(observers: Observers) -> OwnRegistry:
         # A registry is a collector itself, and the one place that holds nothing where an interpreter has no such data.
         alone = RenewedRegistry()
         collector_type(registry=alone)
-        registry.register(IsolatedCollector(alone, name=name, observers=observers))
+        registry.register(IsolatedCollector(alone, name=name, observers=observers, trusted=True))
     return registry
 
 
@@ -144,7 +212,9 @@ def _check(family: Metric) -> None:
         return  # ours: every label was made fit when it was first seen
     if not isinstance(family, Metric):
         raise TypeError(f"a collector yields prometheus_client Metric objects, not {type(family).__name__}")
-    _check_text(family.name, family.documentation, family.type, family.unit)
+    if family.type not in METRIC_TYPES:
+        raise ValueError(f"the type of {family.name[:200]} is {family.type[:80]!r}, none of {', '.join(METRIC_TYPES)}")
+    _check_text(family.name, family.documentation, family.unit)
     for sample in family.samples:
         _check_sample(sample)
     if any(map(_is_special, family.samples)):
@@ -155,6 +225,8 @@ def _check(family: Metric) -> None:
 def _check_sample(sample: Sample) -> None:
     _check_text(sample.name, *sample.labels, *sample.labels.values())
     float(sample.value)
+    if sample.timestamp is not None:
+        float(sample.timestamp)
 
 
 def _is_special(sample: Sample) -> bool:

@@ -31,7 +31,7 @@ def _fitted(value: object) -> str:
     try:
         text = str.__str__(value) if isinstance(value, str) else str(value)
         text = text[: MAX_LABEL_CHARS + 1]
-    except Exception as error:  # noqa: BLE001 - the value's own methods are foreign code
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the value's own methods are foreign code
         text = f"<unprintable {type(value).__name__}: {type(error).__name__}>"
     text = _UNFIT.sub(_escaped, text)
     return text if len(text) <= MAX_LABEL_CHARS else text[: MAX_LABEL_CHARS - 1] + "…"

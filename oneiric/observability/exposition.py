@@ -14,6 +14,7 @@ from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
 from oneiric.observability._families import restricted, sample_names
 from oneiric.observability._flights import Flights
+from oneiric.observability._isolation import isolated
 from oneiric.observability._negotiation import accepts_gzip, prefers_openmetrics, wanted_names
 from oneiric.observability._text import text_of
 from oneiric.observability.events import ScrapeFailed
@@ -83,7 +84,7 @@ class Exposition:
     check are computed in threads of their own, never in the caller's, so that none waits for another kind.
 
     Args:
-        registry: What /metrics exposes.
+        registry: What /metrics exposes; of a CollectorRegistry, each collector is isolated from the others.
         ready: Whether the host can serve; asked on every /readyz, without it always ready. One that raises is reported
             as a failed hook, and that, or one that does not answer in time, means not ready.
         observers: Told :class:`ScrapeFailed` when *registry* could not be rendered.
@@ -106,6 +107,7 @@ class Exposition:
         self.observers = Observers() if observers is None else observers
         self.timeout = timeout
         self._ready = ready
+        self._source = isolated(registry, self.observers)
         self._fallback = fallback
         self._telling = Background("oneiric-exposition-telling")
         self._pages = Flights(self._compute, name="oneiric-exposition", timeout=timeout, reuse=reuse)
@@ -181,7 +183,7 @@ class Exposition:
     def _render(
         self, render: Callable[[Source, Iterable[Page]], dict[Page, Response]], pages: Iterable[Page]
     ) -> dict[Page, Response]:
-        for source in (self.registry, self._fallback):
+        for source in (self._source, self._fallback):
             if source is None:
                 continue
             try:

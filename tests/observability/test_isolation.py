@@ -239,6 +239,13 @@ def misnamed(attribute: str) -> Metric:
     return family
 
 
+def untyped() -> Metric:
+    """Return a family of a type that there is not."""
+    family = odd("gauge")
+    family.type = "speed"
+    return family
+
+
 @pytest.mark.parametrize(
     "family",
     [
@@ -247,8 +254,9 @@ def misnamed(attribute: str) -> Metric:
         odd("counter", exemplar=Exemplar({"trace_id": "\ud800"}, 1.0)),
         misnamed("unit"),
         misnamed("type"),
+        untyped(),
     ],
-    ids=["timestamp", "exemplar of a gauge", "text of an exemplar", "unit", "type"],
+    ids=["timestamp", "exemplar of a gauge", "text of an exemplar", "unit", "type", "unknown type"],
 )
 @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
 def test_rubbish_beside_the_value_costs_its_own_family(observers: Observers, family: Metric, accept: str) -> None:
@@ -270,3 +278,12 @@ def test_a_forked_child_can_scrape_while_a_collector_is_described(observers: Obs
             list(registry.collect())
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_family_that_another_collector_has_too_is_left_out(observers: Observers, recorder: Recorder) -> None:
+    """A name is exposed once, or no scraper could read the page; who comes second is reported."""
+    registry = own_registry(observers)
+    for _ in range(2):
+        registry.register(Yielding(good()))
+    assert [family.name for family in registry.collect()].count("good") == 1
+    assert [failed.error_type for failed in recorder.of(ScrapeFailed)] == ["ValueError"]
