@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from oneiric.observability._deadline import Deadline
 from oneiric.observability._push import Pusher
-from oneiric.observability._worker import STOP_SECONDS
+from oneiric.observability._worker import STOP_SECONDS, Worker
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -50,7 +50,7 @@ class Exporters:
         collector: Collector,
         observers: Observers,
     ) -> None:
-        self._exporters: list[OtlpExporter | Pusher] = []
+        self._exporters: list[Worker] = []
         self.tracer_provider: TracerProvider | None = None
         if push is not None:
             self._exporters.append(Pusher(push, collector, observers))

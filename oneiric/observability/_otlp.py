@@ -23,7 +23,7 @@ from oneiric.observability._otlp_metrics import MetricProducer
 from oneiric.observability._otlp_options import OtlpOptions, OtlpPlan, Target, resolve
 from oneiric.observability._otlp_spans import SpanQueue, encode
 from oneiric.observability._otlp_wire import Refused, Unavailable, sender
-from oneiric.observability._worker import STOP_SECONDS, Worker
+from oneiric.observability._worker import Worker
 from oneiric.observability.events import SpansLost
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ LONGEST_RETRY_AFTER_SECONDS = 300.0
 _pause = partial(time.sleep, 0.0005)  # a thread that waits for the interpreter gets it in a pause, not after 5 ms
 
 
-class OtlpExporter:
+class OtlpExporter(Worker):
     """Exports what *options* ask for, in a daemon thread; whoever ends a span only puts it into a queue.
 
     While a collector takes nothing, spans wait, the newest up to the queue's limit, and it is tried again after a time
@@ -64,10 +64,9 @@ class OtlpExporter:
     """
 
     def __init__(self, options: OtlpOptions, collect: Callable[[], Iterable[Family]], observers: Observers) -> None:
+        super().__init__(NAME, self, observers)
         plan = resolve(options, os.environ)
-        self._observers = observers
-        self._worker = Worker(NAME, self, observers)
-        self._spans = None if plan.traces is None else _Spans(plan, plan.traces, self._worker, observers)
+        self._spans = None if plan.traces is None else _Spans(plan, plan.traces, self, observers)
         self._parts: list[_Part] = [] if self._spans is None else [self._spans]
         self.tracer_provider: TracerProvider | None = None
         if self._spans is not None:
@@ -79,19 +78,11 @@ class OtlpExporter:
     def start(self) -> None:
         """Start to export; idempotent, and to be called again in a forked child."""
         if self._parts:
-            self._worker.start()
-
-    def flush(self, seconds: float) -> bool:
-        """Export everything now and return whether the collector took it within *seconds*."""
-        return self._worker.flush(seconds)
-
-    def begin_stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Begin to stop without waiting; :meth:`join` waits."""
-        self._worker.begin_stop(seconds)
+            super().start()
 
     def join(self) -> None:
         """Wait until it has stopped, and report what could not be exported before its time was over; idempotent."""
-        self._worker.join()
+        super().join()
         for part in self._parts:
             part.close()
 

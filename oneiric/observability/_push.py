@@ -16,7 +16,7 @@ from urllib.parse import quote
 from oneiric.observability._deadline import Deadline
 from oneiric.observability._post import Url, parse_url, request
 from oneiric.observability._text import text_of
-from oneiric.observability._worker import STOP_SECONDS, Worker
+from oneiric.observability._worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,7 +99,7 @@ def write_textfile(source: Collecting, path: str | os.PathLike[str]) -> None:
     _write(source.collector, path)
 
 
-class Pusher:
+class Pusher(Worker):
     """Pushes the metrics of *collector* as *options* say, in a daemon thread; failures become failed hooks.
 
     Args:
@@ -112,8 +112,8 @@ class Pusher:
     """
 
     def __init__(self, options: PushOptions, collector: Collector, observers: Observers) -> None:
+        super().__init__(NAME, self, observers)
         self._options = options
-        self._observers = observers
         self._pushes: list[Callable[[Deadline], None]] = []
         if (path := options.textfile) is not None:
             self._pushes.append(lambda _: _write(collector, path))
@@ -122,24 +122,11 @@ class Pusher:
             self._pushes.append(lambda deadline: _put(collector, url, deadline.within(options.timeout)))
         self._due = math.inf
         self._schedule()
-        self._worker = Worker(NAME, self, observers)
 
     def start(self) -> None:
         """Start; idempotent, and to be called again in a forked child."""
         if self._pushes:
-            self._worker.start()
-
-    def flush(self, seconds: float) -> bool:
-        """Push now and return whether that succeeded within *seconds*."""
-        return self._worker.flush(seconds)
-
-    def begin_stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Begin to push a last time, without waiting; :meth:`join` waits."""
-        self._worker.begin_stop(seconds)
-
-    def join(self) -> None:
-        """Wait until it has stopped."""
-        self._worker.join()
+            super().start()
 
     def due_in(self) -> float:
         """Return in how many seconds to push."""

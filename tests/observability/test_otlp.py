@@ -262,28 +262,38 @@ def test_what_hangs_is_lost_once(resolver: Resolver, monkeypatch: pytest.MonkeyP
     assert lost(telemetry) == {"stopped": 1.0}
 
 
-def test_an_application_that_just_ends_loses_nothing(tmp_path: Path) -> None:
-    """Without a detach, spans and metrics are exported at the interpreter's exit."""
-    program = """
+def run(program: str, endpoint: str, directory: Path) -> str:
+    """Run *program* in an interpreter of its own, and return what it wrote to standard error."""
+    command = [sys.executable, "-W", "error", "-c", program, endpoint]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=30, check=True)
+    return done.stderr
+
+
+JUST_ENDS = """
 import sys
 from oneiric.core import events
 from oneiric.core.observers import Observers
-from oneiric.observability import OtlpOptions, attach
+from oneiric.observability import OtlpOptions, PushOptions, attach
 observers = Observers()
 attach(observers, otlp=OtlpOptions(endpoint=sys.argv[1], traces_interval=1000.0))
 with observers.operation(events.Swap(domain="adapter", key="cache")):
     pass
 """
+
+
+def test_an_application_that_just_ends_loses_nothing(tmp_path: Path) -> None:
+    """Without a detach, spans and metrics are exported at the interpreter's exit."""
     with http_collector() as received:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", program, received.url],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
-        assert (done.stderr, len(received.spans), len(received.metrics)) == ("", 1, 1)
+        written = run(JUST_ENDS, received.url, tmp_path)
+        assert (written, len(received.spans), len(received.metrics)) == ("", 1, 1)
+
+
+def test_an_application_that_just_ends_counts_what_it_lost(tmp_path: Path) -> None:
+    """Without a detach, spans that no collector took are counted before the last push."""
+    program = JUST_ENDS.replace("otlp=", "push=PushOptions(textfile='metrics.prom'), otlp=")
+    run(program, "http://127.0.0.1:1", tmp_path)
+    text = (tmp_path / "metrics.prom").read_text(encoding="utf-8")
+    assert 'oneiric_observability_spans_lost_total{reason="stopped"} 1.0\n' in text
 
 
 def test_a_forked_child_exports_what_it_did_itself(tmp_path: Path) -> None:

