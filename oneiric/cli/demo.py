@@ -27,6 +27,7 @@ from oneiric.core.config import (
     load_settings,
 )
 from oneiric.core.logging import configure_logging
+from oneiric.observability.catalogue import HOOK_ERRORS
 from oneiric.remote.security import ENV_TRUSTED_PUBLIC_KEYS
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
@@ -67,6 +68,9 @@ class DemoOptions:
     textfile: Path | None = None
 
 
+_NOT_PUSHED = "[bold red]the metrics could not be pushed or written: the log lines say why[/]"
+
+
 def run_demo(options: DemoOptions) -> None:
     """Run the demonstration until its time is over or it is interrupted; SettingsError for what cannot be used.
 
@@ -76,13 +80,15 @@ def run_demo(options: DemoOptions) -> None:
     screen = Screen(console)
     interruption = _Interruption()
     with signals_handled(interruption.happen):
-        _run(options, console, screen, interruption)
-        screen.print("stopped cleanly")
+        pushed = _run(options, console, screen, interruption)
+        screen.print("stopped cleanly" if pushed else _NOT_PUSHED)
         if not screen.drain():
-            os._exit(0)
+            os._exit(0 if pushed else 1)
+    if not pushed:
+        raise SystemExit(1)
 
 
-def _run(options: DemoOptions, console: Console, screen: Screen, interruption: _Interruption) -> None:
+def _run(options: DemoOptions, console: Console, screen: Screen, interruption: _Interruption) -> bool:
     with tempfile.TemporaryDirectory(prefix="oneiric-demo-", ignore_cleanup_errors=True) as name:
         manifests = Path(name) / "manifests"
         manifests.mkdir()
@@ -90,7 +96,7 @@ def _run(options: DemoOptions, console: Console, screen: Screen, interruption: _
         with _logging(options) as log_target, DemoWorld(manifests) as world, _trusting(world.public_key):
             screen.print(f"[bold]log lines[/]  {log_target}")
             view = _View(console, screen)
-            asyncio.run(_demonstrate(options, settings, world, view, interruption))
+            return asyncio.run(_demonstrate(options, settings, world, view, interruption))
 
 
 class _Interruption:
@@ -126,7 +132,8 @@ class _View:
 
 async def _demonstrate(
     options: DemoOptions, settings: OneiricSettings, world: DemoWorld, view: _View, interruption: _Interruption
-) -> None:
+) -> bool:
+    """Return whether the metrics were left where the settings say, if they do."""
     runtime = RuntimeOrchestrator(settings)
     for candidate in candidates():
         runtime.resolver.register(candidate)
@@ -136,6 +143,9 @@ async def _demonstrate(
         view.screen.print(f"[bold]metrics[/]    {_metrics_url(runtime)}")
         view.screen.print(_duration(options))
         await _drive(runtime, options, view, interruption)
+    samples = runtime.telemetry.samples() if runtime.telemetry is not None else {}
+    errors = samples.get(HOOK_ERRORS.name, [])
+    return not any(value for labels, value in errors if labels["sink"] == "push")
 
 
 async def _drive(runtime: RuntimeOrchestrator, options: DemoOptions, view: _View, interruption: _Interruption) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
 from oneiric._version import __version__
-from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful
+from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful, once
 from oneiric.observability import events as own
 from oneiric.observability._exporting import Exporters
 from oneiric.observability._isolation import IsolatedCollector, own_registry
@@ -154,6 +154,7 @@ class Telemetry:
         self._sinks = sinks
         self._removers: list[Callable[[], None]] = [self._unregister]
         self._removers += [sink.close for sink in sinks if isinstance(sink, LogSink)]
+        self._holders = 0
         self._watched: list[tuple[object, Callable[[], None]]] = []
 
     def __enter__(self) -> Self:
@@ -182,6 +183,21 @@ class Telemetry:
         for target in targets:
             if not any(known is target for known, _ in self._watched):
                 self._watched.append((target, self._watch(target, fresh)))
+
+    @property
+    def holders(self) -> int:
+        """How many hold it."""
+        return self._holders
+
+    def hold(self) -> Callable[[], None]:
+        """Hold it for one of several that share it, and return what lets go; the last one to let go detaches it."""
+        self._holders += 1
+        return once(self._let_go)
+
+    def _let_go(self) -> None:
+        self._holders -= 1
+        if self._holders == 0:
+            self.detach()
 
     def remove(self, target: object) -> None:
         """Read *target* no more; the seam that it reports through stays attached."""

@@ -160,7 +160,7 @@ class RuntimeOrchestrator:
             started, self._started = self._started, None
             async with AsyncExitStack() as stack:
                 stack.callback(self._made.close)
-                if self._exporting is not None:  # while what is counted and read is still there
+                if self._exporting is not None and self._exporting.holders == 1:  # while there is something to read
                     stack.push_async_callback(asyncio.to_thread, self._exporting.stop_exporting)
                 if self._owns_lifecycle:
                     stack.push_async_callback(self.lifecycle.aclose)
@@ -213,8 +213,8 @@ class RuntimeOrchestrator:
             )
         except (ImportError, OSError, ValueError) as error:
             raise SettingsError(f"observability: {error}") from error
-        if telemetry not in before:  # somebody else's stays
-            made.callback(telemetry.detach)
+        if telemetry not in before or telemetry.holders:  # what an application attached stays
+            made.callback(telemetry.hold())
             self._exporting = telemetry
         return telemetry
 

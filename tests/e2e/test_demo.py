@@ -129,6 +129,13 @@ def test_a_file_for_its_metrics_can_be_set_in_the_environment(tmp_path: Path) ->
     assert "oneiric_resolution_total" in path.read_text(encoding="utf-8")
 
 
+def test_metrics_that_could_not_be_left_are_a_failure(tmp_path: Path) -> None:
+    """Who asked for the metrics of a short run and did not get them learns it from the exit code and the last line."""
+    done = run(tmp_path, "--seconds", "1", "--port", "0", "--textfile", str(tmp_path / "missing" / "demo.prom"))
+    assert (done.returncode, "stopped cleanly" in done.stdout) == (1, False)
+    assert "could not be pushed or written" in done.stdout
+
+
 def test_a_wrong_pushgateway_is_refused(tmp_path: Path) -> None:
     """A URL that is none ends it with 2 and a line that shows no credential."""
     done = run(tmp_path, "--seconds", "1", "--push-gateway", "user:hunter2@c")

@@ -443,3 +443,19 @@ async def test_problems_of_the_settings_are_reported(
     told = event("observability-hook-error", sink="settings", error="settings/local.yaml: not read")
     with oneiric_telemetry.expect(told, 1):
         RuntimeOrchestrator(settings, observers=oneiric_telemetry.observers)
+
+
+async def test_two_runtimes_that_share_a_resolver_share_its_telemetry(settings: OneiricSettings) -> None:
+    """When one of them stops, the other one goes on counting; when the last one does, nothing stays attached."""
+    resolver = Resolver()
+    first, second = RuntimeOrchestrator(settings, resolver), RuntimeOrchestrator(settings, resolver)
+    await first.start()
+    await second.start()
+    await first.stop()
+    resolver.register(candidate())
+    resolver.resolve("adapter", "cache")
+    assert second.telemetry is not None
+    samples = second.telemetry.samples()["oneiric_resolution_total"]
+    assert ({"domain": "adapter", "key": "cache", "provider": "redis"}, 1.0) in samples
+    await second.stop()
+    assert resolver.observers.attached == ()
