@@ -51,6 +51,9 @@ class Keeper(Protocol):
     def received(self, count: int) -> None:
         """Take note that the connections hold *count* bytes more, or less."""
 
+    def took(self, connection: Connection) -> None:
+        """Take note that the client of *connection* took more of its answer than what was sent at once."""
+
     def answer(self, request: Request) -> Future[Response]:
         """Return what will have the response to *request*; never waits, never raises."""
 
@@ -229,6 +232,8 @@ class Connection:
         while self.outgoing:
             sent = self._socket.send(self.outgoing[0]) if self._is_tls else self._socket.sendmsg(self.outgoing)
             self._drop_sent(sent)
+            if self._events:
+                self._keeper.took(self)
         self._finish()
 
     def _drop_sent(self, sent: int) -> None:

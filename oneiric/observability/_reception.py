@@ -14,7 +14,7 @@ from oneiric.observability._loop import Loop
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Future
 
     from oneiric.observability._http import Request
@@ -34,7 +34,6 @@ _PAUSE_SECONDS: Final = 0.05  # while there is no room for another connection
 _STARVED_SECONDS: Final = 1.0  # while the operating system has none to give
 _ANSWER_GRACE_SECONDS: Final = 1.0  # a client that waits for us is not sent away before that
 _GONE: Final = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.EINTR})
-_WAITING: Final = (Stage.RECEIVING, Stage.SENDING, Stage.LINGERING)
 
 
 class Reception:
@@ -82,6 +81,8 @@ class Reception:
             Stage.LINGERING: limits.linger_timeout,
         }
         self._stages: dict[Stage, dict[Connection, None]] = {stage: {} for stage in Stage}  # each in order of time
+        self._untaken: dict[Connection, None] = {}  # those that send to clients who took nothing yet, in order of time
+        self._taking: dict[Connection, None] = {}  # the other ones that send, in order of when their clients took some
         self._received = 0
         self._next_look = 0.0
         self._resume_at: float | None = 0.0
@@ -111,9 +112,19 @@ class Reception:
         """Move *connection* from one stage to another, and note the time."""
         if before is not None:
             del self._stages[before][connection]
+            self._untaken.pop(connection, None)
+            self._taking.pop(connection, None)
+        if after is Stage.SENDING:
+            self._untaken[connection] = None
         if after is not None:
             connection.since = self._clock()
             self._stages[after][connection] = None
+
+    def took(self, connection: Connection) -> None:
+        """Take note that it is not one of those who ask for a page and do not read it."""
+        self._untaken.pop(connection, None)
+        self._taking.pop(connection, None)
+        self._taking[connection] = None
 
     def received(self, count: int) -> None:
         """Keep unfinished requests from holding too much in all."""
@@ -128,8 +139,7 @@ class Reception:
         return sum(map(len, self._stages.values()))
 
     def _oldest(self, *stages: Stage) -> Connection | None:
-        firsts = [next(iter(members)) for stage in stages if (members := self._stages[stage])]
-        return min(firsts, key=lambda connection: connection.since, default=None)
+        return _oldest([self._stages[stage] for stage in stages])
 
     def _accept(self) -> None:
         for _ in range(ACCEPT_BUDGET):
@@ -173,8 +183,13 @@ class Reception:
                 return
 
     def _victim(self) -> Connection | None:
-        """Return the connection that has waited longest for its client, else one that waits in vain for us."""
-        victim = self._oldest(*_WAITING)
+        """Return the connection that has waited longest for its client, else one that waits in vain for us.
+
+        A client that is taking its answer comes after those who are not: a busy machine may keep him from it for longer
+        than attackers take to fill all places.
+        """
+        victim = _oldest([self._stages[Stage.RECEIVING], self._stages[Stage.LINGERING], self._untaken])
+        victim = victim or next(iter(self._taking), None)
         if victim is None:
             victim = self._oldest(Stage.ANSWERING)
             if victim is not None and self._clock() - victim.since < _ANSWER_GRACE_SECONDS:
@@ -228,3 +243,8 @@ class Reception:
                 connection.close()
             else:
                 held[id(page)] = size
+
+
+def _oldest(queues: Iterable[dict[Connection, None]]) -> Connection | None:
+    firsts = [next(iter(members)) for members in queues if members]
+    return min(firsts, key=lambda connection: connection.since, default=None)
