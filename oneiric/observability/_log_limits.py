@@ -35,7 +35,7 @@ class LogLimits:
         each: Of one event name.
         total: Of all events together.
         errors: How many events of level error are written after the burst of all together is used up.
-        events: Of certain event names, instead of *each*.
+        events: Of certain event names, instead of *each*; a name that there is not is a ValueError of the log sink.
     """
 
     each: LogRate = LogRate(200.0, 5_000)

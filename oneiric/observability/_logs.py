@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from oneiric.core._forks import renew_after_fork
@@ -65,12 +66,14 @@ class LogSink:
         clock: Callable[[], float] = time.monotonic,
         logger: Callable[[str], Any] = event_logger,
     ) -> None:
+        limits = limits or LogLimits()
+        _require_known(limits, catalogue)
         self._catalogue = catalogue
         self._observers = observers
         self._rate_limit = rate_limit
         self._clock = clock
         self._logger = logger
-        self._limiter = Limiter(limits or LogLimits(), clock)
+        self._limiter = Limiter(limits, clock)
         self._summaries = Summaries()
         self._trouble, self._lost = log_trouble.seen, _lost()
 
@@ -206,6 +209,14 @@ _LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+
+
+def _require_known(limits: LogLimits, catalogue: Catalogue) -> None:
+    names = {log.name for _, log in catalogue.log_events}
+    for name in limits.events:
+        if name not in names:
+            nearest = ", ".join(get_close_matches(name, sorted(names), n=3)) or "one of the reference"
+            raise ValueError(f"log_limits.events: there is no log event {name[:80]!r}; the nearest: {nearest}")
 
 
 def _forget(due: dict[tuple[str, ...], float], *, before: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import ssl
@@ -13,6 +14,8 @@ from oneiric.observability._otlp_options import GRPC, Target
 from oneiric.observability._post import MAX_REPLY_BYTES, request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from oneiric.observability._deadline import Deadline
 
 _OK = 200
@@ -136,12 +139,32 @@ def _failure(code: str) -> Exception:
 
 
 def _context(target: Target) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=target.certificate_file)
+    with _named("certificate_file", target.certificate_file):
+        context = ssl.create_default_context(cafile=target.certificate_file)
     if target.client_certificate_file:
-        context.load_cert_chain(target.client_certificate_file, target.client_key_file)
+        with _named("client_certificate_file", target.client_certificate_file):
+            context.load_cert_chain(target.client_certificate_file, target.client_key_file)
     return context
 
 
 def _credentials(grpc: Any, target: Target) -> Any:
-    files = (target.certificate_file, target.client_key_file, target.client_certificate_file)
-    return grpc.ssl_channel_credentials(*(Path(file).read_bytes() if file else None for file in files))
+    names = ("certificate_file", "client_key_file", "client_certificate_file")
+    return grpc.ssl_channel_credentials(*(_content(name, getattr(target, name)) for name in names))
+
+
+def _content(option: str, file: str | None) -> bytes | None:
+    if not file:
+        return None
+    with _named(option, file):
+        return Path(file).read_bytes()
+
+
+@contextlib.contextmanager
+def _named(option: str, file: str | None) -> Iterator[None]:
+    """Say which *option* and *file* an error is about."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(
+            f"otlp.{option} {file!r} cannot be used ({error}): give a PEM file that can be read"
+        ) from error

@@ -17,7 +17,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from oneiric.core import events
-from oneiric.core.config import OneiricSettings, RemoteSourceConfig
+from oneiric.core.config import OneiricSettings, RemoteSourceConfig, SettingsError
 from oneiric.core.lifecycle import LifecycleError, LifecycleManager
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach
@@ -459,3 +459,31 @@ async def test_two_runtimes_that_share_a_resolver_share_its_telemetry(settings: 
     assert ({"domain": "adapter", "key": "cache", "provider": "redis"}, 1.0) in samples
     await second.stop()
     assert resolver.observers.attached == ()
+
+
+@pytest.mark.parametrize(
+    ("observability", "text"),
+    [
+        (
+            {"log_limits": {"events": {"swap-failled": {"rate": 1}}}},
+            "no log event 'swap-failled'; the nearest: swap-failed",
+        ),
+        (
+            {"otlp": {"endpoint": "https://127.0.0.1:4318", "certificate_file": "/missing/ca.pem"}},
+            "otlp.certificate_file '/missing/ca.pem' cannot be used",
+        ),
+        (
+            {"otlp": {"endpoint": "https://127.0.0.1:4317", "protocol": "grpc", "certificate_file": "/missing/ca.pem"}},
+            "otlp.certificate_file '/missing/ca.pem' cannot be used",
+        ),
+    ],
+    ids=["log event", "OTLP over HTTP", "OTLP over gRPC"],
+)
+async def test_wrong_settings_of_telemetry_are_named(
+    settings: OneiricSettings, observability: dict[str, Any], text: str
+) -> None:
+    """What cannot be used is refused when the runtime is made, with the setting, its value and what would be right."""
+    wrong = OneiricSettings.model_validate({"cache_dir": settings.cache_dir, "observability": observability})
+    with pytest.raises(SettingsError) as raised:
+        RuntimeOrchestrator(wrong)
+    assert text in str(raised.value)
