@@ -136,10 +136,14 @@ class LineStream:
         """Write *lines*, for at most about *wait* seconds; return what went wrong, never raise."""
         if self._descriptor is None:
             return self._write_text(lines)
-        if len(lines) == 1 and self._nowait and not self.waiting and self._writes_whole(lines[0]):
-            return None
+        taken = 0
+        if len(lines) == 1 and self._nowait and not self.waiting:
+            taken = self._write_at_once(lines[0])
+            if taken > len(lines[0]):
+                return None
         if lines:
             self._pending += b"\n".join(lines) + b"\n"
+            del self._pending[:taken]  # a socket may take a part
         try:
             self._drain(time.monotonic() + wait)
         except Exception as error:  # noqa: BLE001 - isolation is the job
@@ -154,14 +158,14 @@ class LineStream:
         self.waiting = 0
         self.redirect(self._stream)  # an object for polling refuses while a thread of the parent polls
 
-    def _writes_whole(self, line: Line) -> bool:
-        """Write *line* if it is taken now, in one write; return whether it was."""
+    def _write_at_once(self, line: Line) -> int:
+        """Write *line* and its newline as far as they are taken now, in one write; return how many bytes were."""
         try:
             if len(line) >= PIPE_BUF or self._stream.closed:  # type: ignore[union-attr] # it has a descriptor
-                return False
-            return os.pwritev(self._descriptor, (line, b"\n"), -1, _NOWAIT) > len(line)  # type: ignore[arg-type] # likewise
+                return 0
+            return os.pwritev(self._descriptor, (line, b"\n"), -1, _NOWAIT)  # type: ignore[arg-type] # likewise
         except (OSError, ValueError):  # tried again, and told, in the other way
-            return False
+            return 0
 
     def _drain(self, deadline: float) -> None:
         if self._descriptor is None or self._stream is None or self._stream.closed:

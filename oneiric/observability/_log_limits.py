@@ -130,12 +130,14 @@ def _either(first: Allow, second: Allow) -> Allow:
 class Suppressed:
     """What was left out of one log event since a line told of it. Thread-safe.
 
+    The last one is kept, and may be written yet: it is left out for good once another one or a line follows it.
+
     Args:
-        write: Writes a line of an event, with the number of those left out.
-        after: Seconds after which a line of its own tells of them.
+        write: Writes a line of an event, with the number of those left out beside it.
+        after: Seconds after which the last one is written, to tell of the others.
 
     Attributes:
-        count: How many were left out.
+        count: How many were left out, the last one included.
     """
 
     def __init__(self, write: Callable[[Any, int], None], *, after: float) -> None:
@@ -146,27 +148,28 @@ class Suppressed:
         self.renew()
         renew_after_fork(self.renew)
 
-    def add(self, event: Any) -> None:
-        """Count *event*, and remember it with the context that it was told in."""
+    def add(self, event: Any) -> bool:
+        """Keep *event* with the context that it was told in; return whether another one is left out for good."""
         context = copy_context()
         with self._lock:
             self.count += 1
-            self._last = context, event
+            replaces, self._last = self._last is not None, (context, event)
+        return replaces
 
     def take(self) -> int:
-        """Return how many were left out, for a line that tells of them."""
+        """Return how many were left out, the last one for good now, for a line that tells of them."""
         with self._lock:
             count, self.count, self._last = self.count, 0, None
         return count
 
     def tell(self) -> None:
-        """Write the last one left out, if there is one, as a line that tells of all."""
+        """Write the last one after all, if there is one, as a line that tells of the others."""
         with self._lock:
             last = self._last
             count = self.take()
         if last is not None:
             context, event = last
-            context.run(self._write, event, count)
+            context.run(self._write, event, count - 1)
 
     def renew(self) -> None:
         """Begin at nothing, in a forked child: the parent tells of its own."""
@@ -185,6 +188,7 @@ class Summaries:
         self._due: dict[int, tuple[float, Suppressed]] = {}
         self._thread: threading.Thread | None = None
         self._stop = threading.Lock()
+        self._at_exit = False
         renew_after_fork(self.renew)
 
     def expect(self, suppressed: Suppressed) -> None:
@@ -192,6 +196,9 @@ class Summaries:
         due = time.monotonic() + suppressed.after
         with self._lock:
             self._due.setdefault(id(suppressed), (due, suppressed))
+            if not self._at_exit:
+                self._at_exit = True
+                atexit.register(self.close)
             if self._thread is not None:
                 return
             self._stop = threading.Lock()
@@ -199,7 +206,6 @@ class Summaries:
             thread = self._thread = threading.Thread(
                 target=self._run, args=(self._stop,), name="log-summary", daemon=True
             )
-        atexit.register(self.close)
         try:
             thread.start()
         except RuntimeError:  # no more threads, or the interpreter ends: told with the next line, or at the end
@@ -207,8 +213,9 @@ class Summaries:
 
     def close(self) -> None:
         """Tell of everything now, and end the thread; idempotent."""
-        atexit.unregister(self.close)
         with self._lock:
+            self._at_exit = False
+            atexit.unregister(self.close)
             thread, due = self._thread, self._due
             self._thread, self._due = None, {}
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():

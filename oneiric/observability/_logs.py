@@ -42,8 +42,9 @@ class LogSink:
     looked up when the sink is added to a seam, and again by ``Observers.refresh``. Lines that the set-up of
     :mod:`oneiric.core.logging` could not write are reported as failures of this sink.
 
-    An event over its limit is counted and left out. The next line of that name says in its field ``suppressed`` how
-    many were; if none follows in time, the last one left out is written after all, and says so of all of them.
+    An event over its limit is left out and counted. The next line of that name says in its field ``suppressed`` how
+    many were; if none follows in time, the last of them is written after all, and says so of the others: each event is
+    either written or counted as left out.
 
     Args:
         catalogue: What to write.
@@ -110,14 +111,14 @@ class LogSink:
 
         def write(event: Any) -> None:
             if (is_due is None or is_due(event)) and (allow is None or allow()):
-                if suppressed.count:
-                    write_line(event, suppressed.take())
-                else:
-                    write_line(event)
+                count = suppressed.take() if suppressed.count else 0
+                write_line(event, count)
+                if count:
+                    observers.notify(told)
                 return
-            suppressed.add(event)
+            if suppressed.add(event):
+                observers.notify(told)
             summaries.expect(suppressed)
-            observers.notify(told)
 
         return write
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,26 @@ def test_no_line_is_torn_by_a_reader_that_stops_and_goes_on(pipe: Pipe) -> None:
         read += pipe.read()
         lines.send([], 0.0)
     assert (read + pipe.read()).split(b"\n")[:-1] == written
+
+
+def test_a_socket_that_takes_a_part_of_a_line_gets_the_rest_of_it() -> None:
+    """A stream socket may take less than a line: no byte of it is sent twice."""
+    written: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        ours.connect(server.getsockname())
+        with server.accept()[0] as theirs, ours.makefile("w") as stream:
+            lines, read = LineStream(stream), b""
+            while not lines.waiting:  # until the buffers of both sides are full
+                written.append(f"{len(written):04}".encode() + b"z" * 3_000)
+                lines.send([written[-1]], 0.0)
+            while lines.waiting:
+                read += theirs.recv(65_536)
+                lines.send([], 0.0)
+            ours.shutdown(socket.SHUT_WR)
+            while part := theirs.recv(65_536):
+                read += part
+    assert read.split(b"\n")[:-1] == written
 
 
 def test_short_lines_reach_a_pipe_in_single_writes(pipe: Pipe) -> None:

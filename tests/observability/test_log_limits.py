@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import logging
@@ -168,7 +169,7 @@ def test_by_default_normal_operation_is_not_limited(
 def test_what_no_line_tells_of_is_told_of_when_the_sink_is_closed(
     observers: Observers, add: Callable[[LogLimits], LogSink], lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    """The last one left out is written after all, in the context it was told in, with the number of all of them."""
+    """The last one left out is written after all, in the context it was told in, with the number of the others."""
     sink = add(limited(1))
     for number in range(4):
         bind_log_context(number=number)
@@ -178,7 +179,38 @@ def test_what_no_line_tells_of_is_told_of_when_the_sink_is_closed(
     sink.close()
     first, last = lines()
     assert (first["source"], "suppressed" in first) == ("s0", False)
-    assert (last["event"], last["source"], last["number"], last["suppressed"]) == ("manifest-unsigned", "s3", 3, 3)
+    assert (last["event"], last["source"], last["number"], last["suppressed"]) == ("manifest-unsigned", "s3", 3, 2)
+
+
+@pytest.mark.parametrize("followed", [True, False])
+def test_each_event_is_either_written_or_counted_as_left_out(
+    observers: Observers, recorder: Recorder, add: Callable[[LogLimits], LogSink], clock: Clock, followed: bool
+) -> None:
+    """Lines and those left out add up to the events, whoever tells of them: another line, or the last one itself."""
+    sink = add(limited(2))
+    for _ in range(7):
+        observers.notify(UNSIGNED)
+    if followed:
+        clock.advance(1.0)
+        observers.notify(UNSIGNED)
+    sink.close()
+    written, left_out = len(recorder.of(own.LogWritten)), len(recorder.of(own.LogSuppressed))
+    assert (written, left_out) == ((3, 5) if followed else (3, 4))
+
+
+def test_a_single_one_left_out_is_written_as_any_other(
+    observers: Observers,
+    recorder: Recorder,
+    add: Callable[[LogLimits], LogSink],
+    lines: Callable[[], list[dict[str, Any]]],
+) -> None:
+    """Where the line that would tell of it is its own, nothing was left out."""
+    sink = add(limited(1))
+    for _ in range(2):
+        observers.notify(UNSIGNED)
+    sink.close()
+    assert [line.get("suppressed") for line in lines()] == [None, None]
+    assert recorder.of(own.LogSuppressed) == []
 
 
 def test_detaching_tells_of_what_was_left_out(observers: Observers, lines: Callable[[], list[dict[str, Any]]]) -> None:
@@ -186,7 +218,7 @@ def test_detaching_tells_of_what_was_left_out(observers: Observers, lines: Calla
     with attach(observers, log_limits=limited(1), tracing=False):
         for _ in range(3):
             observers.notify(UNSIGNED)
-    assert [line.get("suppressed") for line in lines()] == [None, 2]
+    assert [line.get("suppressed") for line in lines()] == [None, 1]
     assert [thread for thread in threading.enumerate() if thread.name == "log-summary"] == []
 
 
@@ -202,7 +234,21 @@ def test_what_no_line_tells_of_in_time_is_told_of_by_a_thread() -> None:
     deadline = time.monotonic() + 10
     while summaries._thread is not None and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert (sorted(told), summaries._thread) == ([("event 0", 2), ("event 1", 3)], None)
+    assert (sorted(told), summaries._thread) == ([("event 0", 1), ("event 1", 2)], None)
+
+
+def test_many_storms_are_one_matter_for_the_end_of_the_process() -> None:
+    """What is done at exit does not grow with the number of storms."""
+    before = atexit._ncallbacks()
+    summaries, suppressed = Summaries(), Suppressed(lambda _event, _count: None, after=0.0)
+    for _ in range(5):
+        suppressed.add("event")
+        summaries.expect(suppressed)
+        thread = summaries._thread
+        if thread is not None:
+            thread.join(10)
+    assert atexit._ncallbacks() - before == 1
+    summaries.close()
 
 
 def test_a_summary_that_cannot_be_written_stops_no_other() -> None:
@@ -217,7 +263,7 @@ def test_a_summary_that_cannot_be_written_stops_no_other() -> None:
         suppressed.add("event")
         summaries.expect(suppressed)
     summaries.close()
-    assert told == [1]
+    assert told == [0]
 
 
 def test_where_no_thread_can_be_had_the_next_line_tells(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +279,7 @@ def test_where_no_thread_can_be_had_the_next_line_tells(monkeypatch: pytest.Monk
         suppressed.add("event")
         summaries.expect(suppressed)
     summaries.close()
-    assert told == [1]
+    assert told == [0]
 
 
 def test_a_forked_child_tells_of_nothing_of_its_parent() -> None:
