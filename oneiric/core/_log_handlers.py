@@ -46,8 +46,9 @@ class SinkHandler(logging.Handler):
         self.telling = 0  # a hint that saves most lines the look at who is telling
 
     def failures(self) -> LogFailures:
-        """Return what was lost so far."""
-        return LogFailures(self.queue.dropped + self.tally.dropped, self.tally.failed, self.tally.last_error)
+        """Return what was lost so far, which what waits is too once closing has given it up."""
+        queue, tally = self.queue, self.tally
+        return LogFailures(queue.dropped + queue.abandoned + tally.dropped, tally.failed, tally.last_error)
 
     def send(self, line: Line) -> None:
         """Put *line*, which has no newline, into the queue; never waits for where it goes."""
@@ -166,6 +167,11 @@ class _Files:
         self.tally = self._lines.tally
         self.batch = self._lines.batch
         self.waiting = 0
+
+    @property
+    def unwritten(self) -> int:
+        """Lines that wait."""
+        return self._lines.unwritten
 
     def forget(self) -> None:
         """Forget what waits."""

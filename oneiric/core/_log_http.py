@@ -72,20 +72,24 @@ class _Receiver:
     def __init__(self, handler: QueuedHTTPHandler, tally: Tally) -> None:
         self._handler = handler
         self._tally = tally
+        self.unwritten = 0
 
     def forget(self) -> None:
-        """Forget nothing: nothing waits here."""
+        """Forget what the parent was in the middle of."""
+        self.unwritten = 0
 
     def send(self, lines: Sequence[Line], wait: float) -> Exception | None:  # noqa: ARG002 - requests have their own bound
         """Send each of *lines*."""
         failed: Exception | None = None
-        for line in lines:
+        for number, line in enumerate(lines):
+            self.unwritten = len(lines) - number
             try:
                 self._handler.post(bytes(line))
             except Exception as error:  # noqa: BLE001 - isolation is the job
                 self._tally.lose(1)
                 self._tally.failure(error)
                 failed = error
+        self.unwritten = 0
         return failed
 
 

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core._log_ready import free_names, latest
+from oneiric.core._log_render import MAX_KEY_CHARS, is_plain_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,13 @@ def _method(name: str) -> Callable[..., None]:
         if event is None:
             event = fields.pop("event", None)
         ready = latest.ready
-        if ready is not None and type(event) is str and not args:
+        if (
+            ready is not None
+            and type(event) is str
+            and not args
+            and len(event) <= MAX_KEY_CHARS  # what is asked next remembers it
+            and is_plain_event(event)
+        ):
             if self._context:
                 fields = {**self._context, **fields}
             if ready.write(self._logger or self._found(), name, event, tuple(fields), tuple(fields.values())):

@@ -68,6 +68,10 @@ class Target(Protocol):
     in_memory: bool
     batch: int
 
+    @property
+    def unwritten(self) -> int:
+        """Lines that were handed over and are not written yet."""
+
     def send(self, lines: Sequence[Line], wait: float) -> Exception | None:
         """Write *lines* after what waits, for at most about *wait* seconds; return what went wrong, never raise.
 
@@ -126,6 +130,11 @@ class LineQueue:
         """Lines in the queue."""
         self._account()
         return len(self._lines)
+
+    @property
+    def abandoned(self) -> int:
+        """Lines that waited when :meth:`close` gave up, and wait still: neither written nor dropped since."""
+        return max(0, self.target.unwritten + self._given_up - self._taken) if self._given_up else 0
 
     @property
     def entered(self) -> bool:
@@ -202,12 +211,10 @@ class LineQueue:
         """Flush, and end the thread; return whether all is written. A later line starts it again."""
         deadline = monotonic() + timeout
         done = self.flush(timeout)
-        thread = self._thread
-        if thread is None or thread is threading.current_thread() or not self._threaded:
-            return done
-        self._closing = True
-        self._wake_up()
-        thread.join(max(0.0, deadline - monotonic()) + _ENDING)
+        self._end_thread(deadline)
+        self._given_up = 0 if done else self._added
+        if self.abandoned:
+            trouble.seen += 1
         return done
 
     def exclusively(self, work: Callable[[], None]) -> bool:
@@ -234,7 +241,7 @@ class LineQueue:
         self._inside = False
         self._incoming: deque[Line] = deque()  # not accounted for yet
         self._lines: deque[Line] = deque()
-        self._size = self._added = self._taken = self._settled = self.dropped = 0
+        self._size = self._added = self._taken = self._settled = self._given_up = self.dropped = 0
         self._last = 0.0
         self._asleep = True
         self._free = {_TURN: True}
@@ -244,6 +251,14 @@ class LineQueue:
         self._wake.acquire()
         self._closing = self._refused = False
         self._progress = 0.0
+
+    def _end_thread(self, deadline: float) -> None:
+        thread = self._thread
+        if thread is None or thread is threading.current_thread() or not self._threaded:
+            return
+        self._closing = True
+        self._wake_up()
+        thread.join(max(0.0, deadline - monotonic()) + _ENDING)
 
     def _follows(self) -> bool:
         """Whether a line comes soon after the last one that came alone."""

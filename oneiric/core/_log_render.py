@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from datetime import date, datetime, time
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
@@ -30,6 +31,7 @@ MAX_FIELDS = 256
 # The first ones always fit into a line, at 12 bytes for an escaped character outside the Basic Multilingual Plane.
 _FIRST = {"event": MAX_EVENT_CHARS, "level": 32, "logger": 128, "timestamp": 64}
 _LIMITS = {**_FIRST, "error": MAX_ERROR_CHARS, "exception": MAX_EXCEPTION_CHARS, "stack": MAX_EXCEPTION_CHARS}
+_SENTENCE = re.compile(r"[\s=:]")
 _ALWAYS_REDACTED = frozenset({"error", "exception", "stack"})
 _TRUNCATED = "truncated"
 _MASK = "***"
@@ -68,6 +70,8 @@ def render_console(fields: Mapping[Any, object]) -> str:
 def flatten(fields: Mapping[Any, object]) -> dict[str, Scalar]:
     """Return *fields* as bounded scalars under bounded names, the event first; a value that cannot be shown says so."""
     flat: dict[str, Scalar] = {key: _scalar(fields[key], limit) for key, limit in _FIRST.items() if key in fields}
+    if "event" in fields:
+        flat["event"] = _event(fields["event"])
     for key, value in islice(fields.items(), MAX_FIELDS):
         if key not in _FIRST:
             name = _name(key)
@@ -75,6 +79,12 @@ def flatten(fields: Mapping[Any, object]) -> dict[str, Scalar]:
     if len(fields) > MAX_FIELDS:
         flat[_TRUNCATED] = True
     return flat
+
+
+@functools.lru_cache(maxsize=1_024)
+def is_plain_event(event: str) -> bool:
+    """Whether *event* is shown as it is, as far as credentials and bounds are concerned."""
+    return _event(event) == event
 
 
 def is_plain_name(name: object) -> bool:
@@ -120,6 +130,13 @@ def _field(name: str, value: object) -> Scalar:
 @functools.lru_cache(maxsize=1_024)
 def _is_secret(name: str) -> bool:
     return SECRET_NAME.search(name) is not None
+
+
+def _event(value: object) -> Scalar:
+    """Return a name as it is, and a sentence, which may hold anything, without credentials."""
+    if issubclass(type(value), str) and _SENTENCE.search(text := str.__str__(value)):
+        value = redact(text, limit=MAX_EVENT_CHARS)
+    return _scalar(value, MAX_EVENT_CHARS)
 
 
 def _name(key: object) -> str:

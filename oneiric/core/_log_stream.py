@@ -113,6 +113,11 @@ class LineStream:
         self._pending = bytearray()
         self.redirect(stream)
 
+    @property
+    def unwritten(self) -> int:
+        """Lines that wait, one that is written in part included."""
+        return self._pending.count(b"\n")
+
     def redirect(self, stream: TextIO | None) -> None:
         """Write to *stream* from now on, what waits included."""
         self._stream = stream

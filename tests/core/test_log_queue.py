@@ -30,6 +30,11 @@ class Shelf:
         self.door.set()
         self._held: list[bytes] = []
 
+    @property
+    def unwritten(self) -> int:
+        """Lines that are held."""
+        return len(self._held)
+
     def send(self, lines: Sequence[Line], wait: float) -> Exception | None:
         """Keep *lines*, after the door was opened."""
         self._held += map(bytes, lines)
@@ -270,6 +275,23 @@ def test_closing_a_blocked_target_gives_up_and_keeps_what_waits(queue: Callable[
     made.put(b"two")
     assert made.flush(5.0)
     assert shelf.kept == [b"held", b"one", b"two"]
+
+
+def test_what_waits_when_closing_gives_up_is_counted_until_it_is_written(queue: Callable[..., LineQueue]) -> None:
+    """Each line is written, dropped or given up, and never two of these."""
+    shelf = Shelf()
+    made = queue(shelf, limits=QueueLimits(lines=3))
+    closed(shelf, made)
+    for line in (b"one", b"two", b"three"):
+        made.put(line)
+    assert (made.abandoned, made.close(0.01), made.dropped, made.abandoned) == (0, False, 0, 4)
+    made.put(b"four")
+    assert (made.waiting, made.dropped, made.abandoned) == (3, 1, 3)
+    shelf.door.set()
+    assert made.flush(5.0)
+    assert (len(shelf.kept), made.dropped, made.abandoned) == (4, 1, 0)
+    assert made.close(5.0)
+    assert made.abandoned == 0
 
 
 @pytest.mark.parametrize("prompt", [True, False])

@@ -152,6 +152,23 @@ def test_the_fast_way_is_taken(stream: Stream, monkeypatch: pytest.MonkeyPatch) 
     assert {*second} - {*first} == {"run", "trace_id", "span_id"}
 
 
+@pytest.mark.parametrize("event", ["boom token=hunter2", "Bearer hunter2", "x " * 99 + "pwd=hunter2"])
+def test_the_fast_way_shows_no_credential_in_a_sentence(stream: Stream, event: str) -> None:
+    """A credential in the text of an event is masked, however often it is logged."""
+    stream.configure()
+    for _ in range(2):
+        get_logger("a").error(event)
+    first, second = stream.lines()
+    assert "hunter2" not in first["event"]
+    assert first["event"] == second["event"]
+
+
+def test_sentences_take_the_fast_way_too(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence that shows nothing costs no more than a name."""
+    stream.configure()
+    assert is_fast(lambda: get_logger("a").info("the cache is warm", n=1), monkeypatch)
+
+
 def _add_handler(logger: logging.Logger) -> None:
     logger.addHandler(logging.NullHandler())
 

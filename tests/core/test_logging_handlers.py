@@ -321,16 +321,18 @@ def test_what_waits_is_written_at_the_end_of_the_process() -> None:
 
 
 def test_closing_gives_up_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handle whose pipe nobody reads closes all the same, leaves no thread, and keeps what waits."""
+    """A handle whose pipe nobody reads closes all the same, leaves no thread, and keeps what waits, counted as lost."""
     reader, writer = os.pipe()
-    with os.fdopen(writer, "w") as stream, os.fdopen(reader, "rb"):
+    os.set_blocking(reader, False)
+    with os.fdopen(writer, "w") as stream, os.fdopen(reader, "rb") as pipe:
         monkeypatch.setattr(sys, "stderr", stream)
         handle = configure_logging(LoggingConfig(queue=LogQueueConfig(flush_seconds=0.01)))
         for _ in range(100):
             get_logger().info("x", pad="y" * 2_000)
         assert handle.close() is False
         (handler,) = handle.handlers
-        assert (handler.queue.waiting > 0, handle.dropped) == (True, 0)
+        assert handler.queue.waiting > 0
+        assert (pipe.read(1 << 20).count(b"\n") + handle.dropped, log_failures().dropped) == (100, handle.dropped)
         assert [thread.name for thread in threading.enumerate() if thread.name == "log-writer"] == []
 
 

@@ -242,6 +242,22 @@ def test_texts_of_errors_are_redacted(key: str) -> None:
     assert rendered("failed: password=hunter2", key) == "failed: password=***"
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("boom token=hunter2", "boom token=***"),
+        ("Authorization:hunter2", "Authorization:***"),
+        (Word("password=hunter2"), "password=***"),
+        ("x " * 505 + "password=hunter2", "x " * 505 + "password=***"),
+        ("cache-warmed", "cache-warmed"),
+        ("the cache is warm", "the cache is warm"),
+    ],
+)
+def test_a_sentence_of_an_application_is_redacted(said: str, shown: str) -> None:
+    """What an application says in its own words shows no credential, not even one that the bound tears."""
+    assert rendered(said, "event") == shown
+
+
 def test_a_console_line_reads_well() -> None:
     """The instant, the level and the event come first, then the fields, then the traceback."""
     fields = {
