@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MAX_UNCOUNTED: Final = 65_536
 """Records that may wait while another thread counts; over that, who records waits for its turn to count."""
 
+_OPEN: Final = "open"
+
 
 class Backlog:
     """Records that wait to be counted, and the one right to count.
@@ -35,6 +37,7 @@ class Backlog:
         self._settle = settle
         self._records: deque[Any] = deque()
         self._counting = False
+        self._gate = {_OPEN: None}  # where all but one turn back who do not wait, instead of crowding at the lock
         self.lock = threading.RLock()
         renew_after_fork(self._renew)
 
@@ -59,8 +62,19 @@ class Backlog:
 
         It is not where this thread counts already, and is interrupted by whoever asks; without *wait*, where any does.
         """
-        if self._counting and not wait:
+        if wait:
+            return self._do_alone(work)
+        gate = self._gate
+        try:
+            del gate[_OPEN]  # no call, after which a signal handler could raise before it is opened again
+        except KeyError:
             return False
+        try:
+            return not self._counting and self._do_alone(work)
+        finally:
+            gate[_OPEN] = None
+
+    def _do_alone(self, work: Callable[[], None]) -> bool:
         with self.lock:  # a handler that raises cannot come between taking and releasing it, as it could in a call
             if self._counting:
                 return False
@@ -81,6 +95,7 @@ class Backlog:
     def _renew(self) -> None:
         self.lock = threading.RLock()
         self._counting = False
+        self._gate = {_OPEN: None}
         self._records.clear()
 
 

@@ -26,6 +26,7 @@ class Shelf:
         self.kept: list[bytes] = []
         self.during: Callable[[], object] = bool
         self.refusal: Exception | None = None
+        self.forgotten = 0
         self.entered, self.door = threading.Event(), threading.Event()
         self.door.set()
         self._held: list[bytes] = []
@@ -45,11 +46,13 @@ class Shelf:
             return self.refusal
         if self.door.is_set() or (wait and self.door.wait(wait)):
             self.kept += self._held
-            self.forget()
+            self._held.clear()
+            self.waiting = 0
         return None
 
     def forget(self) -> None:
         """Hold nothing."""
+        self.forgotten += 1
         self._held.clear()
         self.waiting = 0
 
@@ -198,6 +201,7 @@ def test_a_line_put_in_the_middle_of_accounting_is_not_lost(queue: Callable[...,
         assert made.flush(5.0) is False
         made.put(b"inner")
         made._account()
+        assert (list(made._lines), list(made._incoming)) == ([], [b"inner"])
         made._inside = False
     assert made.flush(5.0)
     assert shelf.kept == [b"inner"]
@@ -220,10 +224,11 @@ def test_what_an_interrupt_leaves_behind_can_be_written(queue: Callable[..., Lin
     assert shelf.kept[-1] == b"next"
 
 
-def test_a_refusal_is_told_and_tried_again_with_the_next_line(queue: Callable[..., LineQueue]) -> None:
+@pytest.mark.parametrize("prompt", [True, False])
+def test_a_refusal_is_told_and_tried_again_with_the_next_line(queue: Callable[..., LineQueue], prompt: bool) -> None:
     """A full disk keeps lines waiting; each attempt is told, and once there is room all are written."""
     told: list[Exception] = []
-    shelf = Shelf()
+    shelf = Shelf(prompt=prompt)
     shelf.refusal = refusal = OSError("full")
     made = queue(shelf, on_error=told.append)
     made.put(b"one")
@@ -332,6 +337,7 @@ def test_a_forked_child_begins_empty(queue: Callable[..., LineQueue]) -> None:
     made.put(b"the parent's")
     thread = made._thread
     made.renew()
+    assert (shelf.forgotten, made.waiting, made.dropped) == (1, 0, 0)
     shelf.door.set()
     made.put(b"the child's")
     assert made.flush(5.0)

@@ -6,6 +6,9 @@ import contextlib
 import io
 import json
 import logging
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,7 +48,7 @@ class Stream(io.StringIO):
         text = self.getvalue()
         self.seek(0)
         self.truncate()
-        assert all(len(line) < MAX_LINE_BYTES and line.isascii() for line in text.splitlines())
+        assert all(len(line) < MAX_LINE_BYTES and line.isascii() and line.isprintable() for line in text.splitlines())
         lines: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
         for line in lines:
             line.pop("timestamp", None)
@@ -139,6 +142,37 @@ def test_each_level_says_the_same(stream: Stream, level: str) -> None:
         getattr(get_logger("a", bound=1), level)("x", n=2)
     fast, slow = stream.lines()
     assert (fast, fast["level"]) == (slow, level)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("x" * 2_049, "https://u:p@h/x?y", "a //u:p@h", "\x7f", "ä", "\ud800", "\x00"),
+        *(1 << 63, -(1 << 63), (1 << 63) - 1, 1 << 90, float("nan"), float("inf"), 1e300, -0.0),
+        *(
+            b"bytes",
+            [1],
+            {"a": 1},
+            (1,),
+            {1},
+            object,
+            OSError("x"),
+            Path("a"),
+            date(2026, 1, 2),
+            Decimal(1),
+            timedelta(1),
+        ),
+    ],
+    ids=repr,
+)
+def test_what_has_to_be_changed_is_changed_either_way(stream: Stream, value: object) -> None:
+    """What is cut, redacted or turned into text in the ordinary way is so in the fast one."""
+    stream.configure()
+    get_logger("a").info("x", value=value)
+    with ordinary():
+        get_logger("a").info("x", value=value)
+    fast, slow = stream.lines()
+    assert fast == slow
 
 
 def test_the_fast_way_is_taken(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +288,7 @@ def test_levels_are_looked_at_each_time(stream: Stream) -> None:
     assert [line["event"] for line in stream.lines()] == ["one", "two"]
 
 
+@pytest.mark.usefixtures("stream")
 def test_console_lines_and_own_processors_take_the_ordinary_way() -> None:
     """What renders or changes lines otherwise is never passed over."""
     for config in (LoggingConfig(emit_json=False), LoggingConfig(extra_processors=["copy.copy"])):
@@ -291,6 +326,7 @@ def test_an_event_line_leaves_out_what_is_blank(stream: Stream) -> None:
     line.write(("d", ""), ("",))
     line.write(("", ""), ("token=secret",))
     line.write(("d", "n"), ("",), suppressed=3)
+    line.write(("", "n"), ("",))
     shown = [
         {name: line[name] for name in line if not name.startswith(("service", "oneiric"))} for line in stream.lines()
     ]
@@ -299,5 +335,6 @@ def test_an_event_line_leaves_out_what_is_blank(stream: Stream) -> None:
         {**common, "domain": "d", "note": ""},
         {**common, "note": "", "error": "token=***"},
         {**common, "domain": "d", "note": "n", "suppressed": 3},
+        {**common, "note": "n"},
     ]
     assert unused == []
