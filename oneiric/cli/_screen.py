@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-DRAIN_SECONDS = 1.0
+DRAIN_SECONDS = 0.5
 """How long the end waits for what is still to be printed."""
-END_SECONDS = 4
+END_SECONDS = 4.5
 """How long a command may take to end once a signal told it to, before it is ended."""
 
 
@@ -49,7 +49,8 @@ def signals_handled(told: Callable[[], None]) -> Iterator[None]:
     """Call *told* at SIGINT and SIGTERM, even within a call that waits, and end the process if it does not end then."""
 
     def handle(_number: int, _frame: object) -> None:
-        signal.alarm(END_SECONDS)  # needs no thread and no lock, and ends a process that waits in a write
+        # It needs no thread and no lock, and ends a process that waits in a write.
+        signal.setitimer(signal.ITIMER_REAL, END_SECONDS)
         told()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -57,7 +58,7 @@ def signals_handled(told: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 

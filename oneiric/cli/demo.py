@@ -21,6 +21,7 @@ from oneiric.cli._screen import Screen, signals_handled
 from oneiric.core.config import (
     LoggingConfig,
     LoggingSinkConfig,
+    LogQueueConfig,
     OneiricSettings,
     PushSettings,
     SettingsError,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 5.0
 PROBE_SECONDS = 2.0
+FLUSH_SECONDS = 0.5
+"""How long the end waits for log lines that nobody takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,13 +142,28 @@ async def _demonstrate(
         runtime.resolver.register(candidate)
     for source in world.sources.values():
         runtime.remotes.add(source)
-    async with runtime:
-        view.screen.print(f"[bold]metrics[/]    {_metrics_url(runtime)}")
-        view.screen.print(_duration(options))
-        await _drive(runtime, options, view, interruption)
+    try:
+        if await _start(runtime, interruption):
+            view.screen.print(f"[bold]metrics[/]    {_metrics_url(runtime)}")
+            view.screen.print(_duration(options))
+            await _drive(runtime, options, view, interruption)
+    finally:
+        await runtime.stop()
     samples = runtime.telemetry.samples() if runtime.telemetry is not None else {}
     errors = samples.get(HOOK_ERRORS.name, [])
     return not any(value for labels, value in errors if labels["sink"] == "push")
+
+
+async def _start(runtime: RuntimeOrchestrator, interruption: _Interruption) -> bool:
+    """Start *runtime* and return True; where somebody interrupts, give that up and return False."""
+    start, stop = asyncio.create_task(runtime.start()), asyncio.create_task(interruption.wait())
+    await asyncio.wait([start, stop], return_when=asyncio.FIRST_COMPLETED)
+    interrupted = stop.done()
+    (start if interrupted else stop).cancel()
+    await asyncio.wait([start, stop])
+    if not start.cancelled():
+        start.result()
+    return not interrupted
 
 
 async def _drive(runtime: RuntimeOrchestrator, options: DemoOptions, view: _View, interruption: _Interruption) -> None:
@@ -237,7 +255,8 @@ def _logging(options: DemoOptions) -> Iterator[str]:
         path = options.log_file or _new_log_file()
         sink, target = LoggingSinkConfig(target="file", path=path, level=options.log_level), str(path)
     try:
-        handle = configure_logging(LoggingConfig(level=options.log_level, sinks=[sink]))
+        queue = LogQueueConfig(flush_seconds=FLUSH_SECONDS)
+        handle = configure_logging(LoggingConfig(level=options.log_level, sinks=[sink], queue=queue))
     except OSError as error:
         raise SettingsError(f"--log-file {target}: cannot be written: {error.strerror}") from error
     try:
