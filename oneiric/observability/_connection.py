@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES: Final = 8192
 _MAX_DISCARDED_BYTES: Final = 1024 * 1024
+_TAKEN_BYTES: Final = 32 * 1024  # who reads a byte now and then takes less
 _RESET: Final = struct.pack("ii", 1, 0)  # do not linger: throw away what the client did not take
 
 
@@ -83,6 +84,7 @@ class Connection:
         "_received",
         "_request",
         "_socket",
+        "_taken",
         "_unread",
         "outgoing",
         "since",
@@ -98,6 +100,7 @@ class Connection:
         self._unread = False
         self._events = 0
         self._request: Request | None = None
+        self._taken: int | None = None
         self.outgoing: list[memoryview] = []
         self.since = 0.0
         self.stage: Stage | None = None
@@ -232,9 +235,16 @@ class Connection:
         while self.outgoing:
             sent = self._socket.send(self.outgoing[0]) if self._is_tls else self._socket.sendmsg(self.outgoing)
             self._drop_sent(sent)
-            if self._events:
-                self._keeper.took(self)
+            self._note_taken(sent)
         self._finish()
+
+    def _note_taken(self, sent: int) -> None:
+        if self._taken is None:
+            self._taken = 0  # at first the operating system takes it, not the client
+            return
+        self._taken += sent
+        if self._taken >= _TAKEN_BYTES:
+            self._keeper.took(self)
 
     def _drop_sent(self, sent: int) -> None:
         while self.outgoing and sent >= len(self.outgoing[0]):
