@@ -18,6 +18,7 @@ import pytest
 from attackers import ATTACKS
 from besieged import DESCRIPTORS
 from certificates import make_identity
+from processes import untraced
 
 from oneiric.observability import ServerLimits
 
@@ -122,7 +123,7 @@ def besieged(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scraper
         tls = ssl.create_default_context(cafile=certificate)
         arguments.append(str(certificate))
     command = [sys.executable, str(TESTS / "besieged.py"), *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=untraced())
     try:
         assert process.stdout is not None
         scraper = Scraper(int(process.stdout.readline()), process.pid, tls)
@@ -145,6 +146,7 @@ def attack(name: str, scraper: Scraper) -> dict[str, int]:
             text=True,
             timeout=60,
             check=False,
+            env=untraced(),
         )
     finally:
         scraper.stop()
@@ -224,6 +226,7 @@ def scraped(port: int) -> dict[str, float]:
         text=True,
         timeout=60,
         check=False,
+        env=untraced(),
     )
     assert (done.returncode, done.stderr) == (0, "")
     figures: dict[str, float] = json.loads(done.stdout)
