@@ -252,6 +252,27 @@ def test_what_waits_can_be_forgotten(pipe: Pipe) -> None:
     assert pipe.read() == b"the child's\n"
 
 
+def test_a_stream_can_be_used_while_a_thread_of_the_parent_waits_for_it(pipe: Pipe) -> None:
+    """What a forked child inherits in the middle of a wait is made anew, since it refuses a second one."""
+    pipe.fill()
+    lines = LineStream(pipe.stream)
+    waiting = threading.Thread(target=lines._poll.poll, args=(10_000,))
+    waiting.start()
+
+    def poll_too() -> None:
+        for _ in range(5_000):
+            lines._poll.poll(1)
+
+    try:
+        with pytest.raises(RuntimeError, match="concurrent"):
+            poll_too()
+        lines.forget()
+        assert lines.send([b"the child's"], 0.0) is None
+    finally:
+        pipe.read()
+        waiting.join()
+
+
 def test_what_takes_lines_at_once_is_known(pipe: Pipe, tmp_path: Path) -> None:
     """Pipes, the null device and what is in memory may be written to by whoever logs; files and terminals may not."""
     main, terminal = os.openpty()

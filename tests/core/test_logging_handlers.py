@@ -149,6 +149,15 @@ def test_a_file_is_renamed_before_it_exceeds_its_size(tmp_path: Path, more: int,
     assert sorted(path.name for path in tmp_path.iterdir()) == files
 
 
+def test_a_line_over_the_size_of_a_file_has_one_to_itself(tmp_path: Path) -> None:
+    """An empty file is not replaced by another one."""
+    handler = RotatingLineHandler(tmp_path / "log", max_bytes=4, backup_count=3)
+    handler.send(b"longer")
+    handler.send(b"than that")
+    handler.close()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"log": "than that\n", "log.1": "longer\n"}
+
+
 def test_no_more_than_the_backups_are_kept(tmp_path: Path) -> None:
     """The oldest file goes when a new one is begun."""
     handler = RotatingLineHandler(tmp_path / "log", max_bytes=4, backup_count=2)
