@@ -23,7 +23,7 @@ class Batch(Protocol):
     durations: list[float] | None
 
     def full(self) -> None:
-        """Count what is there; called once there are BATCH_SIZE durations. Never raises, waits or takes long."""
+        """Count what is there, once there are BATCH_SIZE durations; never raises, and waits only where very many do."""
 
 
 @runtime_checkable

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from oneiric.core._access_rules import require_whole
+
 _Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -48,13 +50,5 @@ class MetricsServerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> MetricsServerSettings:
-        if (self.tls_cert_file is None) != (self.tls_key_file is None):
-            raise ValueError("tls_cert_file and tls_key_file: either both or none expected")
-        if self.tls_client_ca_file is not None and self.tls_cert_file is None:
-            raise ValueError("tls_client_ca_file: expected together with tls_cert_file and tls_key_file")
-        if (self.basic_auth_user is None) != (self.basic_auth_password_file is None):
-            raise ValueError("basic_auth_user and basic_auth_password_file: either both or none expected")
-        user = self.basic_auth_user
-        if user is not None and (not user.isprintable() or not user or ":" in user):
-            raise ValueError(f"basic_auth_user = {user[:80]!r}: printable text without a colon expected")
+        require_whole(self)
         return self

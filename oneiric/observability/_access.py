@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from oneiric.core._access_rules import require_whole
 from oneiric.observability._reloading import Reloaded, read_file, read_secret
 
 if TYPE_CHECKING:
@@ -43,16 +44,7 @@ class ServerSecurity:
 
     def __post_init__(self) -> None:
         """Refuse half a configuration."""
-        if (self.tls_cert_file is None) != (self.tls_key_file is None):
-            raise ValueError("tls_cert_file and tls_key_file: either both or none expected")
-        if self.tls_client_ca_file is not None and self.tls_cert_file is None:
-            raise ValueError("tls_client_ca_file: expected together with tls_cert_file and tls_key_file")
-        if (self.basic_auth_user is None) != (self.basic_auth_password_file is None):
-            raise ValueError("basic_auth_user and basic_auth_password_file: either both or none expected")
-        if self.basic_auth_user is not None and not is_user(self.basic_auth_user):
-            raise ValueError(
-                f"basic_auth_user = {self.basic_auth_user[:80]!r}: printable text without a colon expected"
-            )
+        require_whole(self)
 
     @property
     def missing(self) -> str:
@@ -60,11 +52,6 @@ class ServerSecurity:
         authenticated = self.tls_client_ca_file or self.bearer_token_file or self.basic_auth_user is not None
         found = {"tls": self.tls_cert_file is not None, "authentication": bool(authenticated)}
         return ", ".join(name for name, there in found.items() if not there)
-
-
-def is_user(name: str) -> bool:
-    """Whether *name* can be the user of basic authentication (RFC 7617)."""
-    return bool(name) and name.isprintable() and ":" not in name
 
 
 def tls_of(security: ServerSecurity, failed: Callable[[Exception], object]) -> Reloaded[ssl.SSLContext] | None:

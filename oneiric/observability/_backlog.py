@@ -104,18 +104,6 @@ class PromptBacklog(Backlog):
 
     def record(self, record: object) -> None:
         """Count *record*."""
-        records = self._records
-        records.append(record)
-        with self.lock:
-            if self._counting:
-                return
-            self._counting = True
-            try:
-                count = self._count
-                for _ in range(BATCH_SIZE):
-                    if not records:
-                        break
-                    count(records.popleft())
-            finally:
-                self._counting = False
-        self._settle()
+        self._records.append(record)
+        if self._do_alone(self._count_all):
+            self._settle()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Durations:
     """A :class:`~oneiric.core._batches.Batch` that adds to given cells.
 
-    Appending needs no lock: an item is taken out of the list only after it was counted, and new ones come behind it.
+    Appending needs no lock: what is taken to be counted is the beginning of the list, and new ones come behind it.
 
     Args:
         labels: Of the event, by field; what is over is found by them.
