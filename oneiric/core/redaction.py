@@ -27,9 +27,12 @@ _KNOWN = re.compile(
 )
 _KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)")
 _HEADER = re.compile(r"(?i)((?:authorization|cookie)[\"']?\s{0,8}[=:]\s{0,8})[^\r\n]+")
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s{1,8}[A-Za-z0-9+/=._~-]+")
-_VALUE = r"""(?:"(?:[^"\\]|\\[\s\S])*(?:"|\Z)|'(?:[^'\\]|\\[\s\S])*(?:'|\Z)|[^\s,;&)}\]]+)"""
 _SEPARATOR = r"""[\"']{0,2}\s{0,8}(?:[=:]|%3[Dd]|(?<=[\"']),|(?<=[\"'] ),)\s{0,8}(?:b(?=[\"']))?"""
+# What names a credential is no credential itself: were it taken for one, the other would lose its name and show.
+_NO_NAME = rf"(?![\w.\"'(\[{{{{-]{{0,32}}{_NAMES}[\w-]{{0,64}}{_SEPARATOR})"
+_NO_FLAG = rf"(?!--?[\w-]{{0,32}}{_NAMES}[\w-]{{0,32}}\s)"
+_VALUE = rf"""(?:"(?:[^"\\]|\\[\s\S])*(?:"|\Z)|'(?:[^'\\]|\\[\s\S])*(?:'|\Z)|{_NO_NAME}{_NO_FLAG}[^\s,;&)}}\]]+)"""
+_BEARER = re.compile(rf"(?i)\b(bearer|basic)\s{{1,8}}{_NO_NAME}{_NO_FLAG}[A-Za-z0-9+/=._~-]+")
 _SECRET = re.compile(rf"(?i)({_NAMES}[\w-]{{0,64}})({_SEPARATOR}){_VALUE}")
 _SIGNATURE = re.compile(r"(?i)\b((?:[\w-]{0,32}-)?sig(?:nature)?=)[^\s&]+")
 _FLAG = re.compile(rf"(?i)(?<![\w-])(--?[\w-]{{0,32}}{_NAMES}[\w-]{{0,32}})\s{{1,8}}\S+")

@@ -55,6 +55,24 @@ def test_secrets_and_urls_are_cut(text: str, expected: str) -> None:
     assert redact(text) == expected
 
 
+@pytest.mark.parametrize("before", ["Basic", "bearer", "BASIC  ", "token=", "password:", "Bearer token="])
+@pytest.mark.parametrize(
+    "named",
+    [
+        'api_key="{}"',
+        "x_api_key: '{}'",
+        "Password: '{}'",
+        "password={}",
+        "--db-password {}",
+        "('access-token', '{}')",
+        '{{"client_secret": "{}"}}',
+    ],
+)
+def test_what_names_a_credential_is_not_taken_for_one(before: str, named: str) -> None:
+    """A name that stands where a credential could is left its meaning: what it names is gone."""
+    assert SECRET not in redact(f"{before}\n{named.format(SECRET)}")
+
+
 def test_text_is_bounded_at_its_edge() -> None:
     """A text of exactly the limit stays whole, one more character is cut to the limit."""
     assert redact("x" * MAX_ERROR_CHARS) == "x" * MAX_ERROR_CHARS
