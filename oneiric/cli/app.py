@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from oneiric.cli import monitoring
+
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended before it could handle that itself."""
 
@@ -29,6 +31,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(monitoring.app)
 
 
 def main() -> None:

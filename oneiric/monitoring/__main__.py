@@ -10,6 +10,7 @@ from oneiric.monitoring.generated import generated_files
 def main(root: Path) -> None:
     """Write the generated files below the repository's *root*."""
     for path, text in generated_files(root).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
 

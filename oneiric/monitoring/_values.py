@@ -1,0 +1,55 @@
+"""What the texts among the settings of the bundle must look like."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_NAME = re.compile(r"[A-Za-z0-9][\w./:-]{0,127}")
+_TARGET = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
+_MAX_PORT = 65_535
+
+
+def checked_name(text: str) -> str:
+    """Return *text*; ValueError unless it can stand in a label, a file and a query as it is."""
+    if not _NAME.fullmatch(text):
+        raise ValueError("must begin with a letter or digit, and have letters, digits and ./:_- only, at most 128")
+    return text
+
+
+def checked_matchers(matchers: dict[str, str]) -> dict[str, str]:
+    """Return *matchers*; ValueError for a name that is no label's, or a value that would need escapes."""
+    for name, value in matchers.items():
+        if not LABEL_NAME.fullmatch(name) or name in {"job", "instance"} or name.startswith("__"):
+            raise ValueError(f"{name!r} must be the name of a target's label, other than job and instance")
+        checked_name(value)
+    return matchers
+
+
+def checked_targets(targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Return *targets*; ValueError unless each is HOST:PORT and there is one at least."""
+    for target in targets:
+        port = _TARGET.fullmatch(target)
+        if port is None or not 0 < int(port[1]) <= _MAX_PORT:
+            raise ValueError(f"{target!r} must be HOST:PORT")
+    if not targets:
+        raise ValueError("must name one target at least, HOST:PORT")
+    return targets
+
+
+def checked_url(text: str) -> str:
+    """Return *text* without a slash at its end; ValueError unless it is an http(s) URL without a login or a query."""
+    if not _is_plain_url(text):
+        raise ValueError("must be http://HOST or https://HOST, perhaps with a port and a path, no login and no query")
+    return text.rstrip("/")
+
+
+def _is_plain_url(text: str) -> bool:
+    if not text.isprintable() or " " in text or set(text) & set("@?#\"'`{}<>|\\^"):
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,212 @@
+"""PromQL made of the catalogue's metrics: what does not fit a metric is an error where the expression is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from oneiric.observability._model import Metric
+
+TARGET_LABELS = frozenset({"job", "instance"})
+"""What Prometheus adds to every series that it scrapes."""
+
+_ATOM, _UNARY, _TIMES, _PLUS, _COMPARED, _AND, _OR = range(7)
+
+
+class ExpressionError(ValueError):
+    """An expression asks a metric for what it does not have; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """An instant vector, or a number; immutable.
+
+    Attributes:
+        text: Its PromQL.
+        labels: The labels that its series can have.
+        metrics: Names of the metrics that it reads.
+        level: How loosely its outermost operator binds.
+    """
+
+    text: str
+    labels: frozenset[str] = frozenset()
+    metrics: frozenset[str] = frozenset()
+    level: int = _ATOM
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __gt__(self, other: Expr | float) -> Expr:
+        return self._joined(">", other, _COMPARED)
+
+    def __ge__(self, other: Expr | float) -> Expr:
+        return self._joined(">=", other, _COMPARED)
+
+    def __lt__(self, other: Expr | float) -> Expr:
+        return self._joined("<", other, _COMPARED)
+
+    def __le__(self, other: Expr | float) -> Expr:
+        return self._joined("<=", other, _COMPARED)
+
+    def __add__(self, other: Expr | float) -> Expr:
+        return self._joined("+", other, _PLUS)
+
+    def __sub__(self, other: Expr | float) -> Expr:
+        return self._joined("-", other, _PLUS)
+
+    def __mul__(self, other: Expr | float) -> Expr:
+        return self._joined("*", other, _TIMES)
+
+    def __truediv__(self, other: Expr | float) -> Expr:
+        return self._joined("/", other, _TIMES)
+
+    def __and__(self, other: Expr) -> Expr:
+        return self._joined("and", other, _AND)
+
+    def __or__(self, other: Expr) -> Expr:
+        return self._joined("or", other, _OR)
+
+    def equal(self, other: Expr | float) -> Expr:
+        """Return what of this equals *other*."""
+        return self._joined("==", other, _COMPARED)
+
+    def unequal(self, other: Expr | float) -> Expr:
+        """Return what of this differs from *other*."""
+        return self._joined("!=", other, _COMPARED)
+
+    def unless(self, other: Expr) -> Expr:
+        """Return what of this has no counterpart in *other*."""
+        return self._joined("unless", other, _AND)
+
+    def matched(self, operator: str, other: Expr, *, on: Iterable[str]) -> Expr:
+        """Return this joined to *other* with *operator*, where they agree on the labels *on* alone."""
+        labels = tuple(on)
+        _need(labels, self.labels & other.labels, f"both sides of {operator}")
+        level = {"and": _AND, "unless": _AND, "or": _OR, "*": _TIMES, "/": _TIMES, "+": _PLUS, "-": _PLUS}.get(operator)
+        return self._joined(f"{operator} on ({', '.join(labels)})", other, _COMPARED if level is None else level)
+
+    def _joined(self, operator: str, other: Expr | float, level: int) -> Expr:
+        if not isinstance(other, Expr):
+            other = Expr(number(other))
+        left = self.text if self.level <= level else f"({self.text})"
+        right = other.text if other.level < level else f"({other.text})"
+        labels = self.labels | other.labels if level == _OR else self.labels
+        return Expr(f"{left} {operator} {right}", labels, self.metrics | other.metrics, level)
+
+
+NOW = Expr("time()")
+
+
+def number(value: float) -> str:
+    """Return *value* as PromQL and the exposition write it: 30000, 0.1, 1e-05."""
+    return str(int(value)) if value == int(value) else repr(float(value))
+
+
+def call(function: str, argument: Expr, *more: str) -> Expr:
+    """Return *function* of *argument*, with *more* arguments before it; labels stay."""
+    return Expr(f"{function}({', '.join((*more, argument.text))})", argument.labels, argument.metrics)
+
+
+def total(argument: Expr, *, by: Iterable[str] = (), operator: str = "sum") -> Expr:
+    """Return *argument* aggregated by the labels *by*; ExpressionError for one that it does not have."""
+    labels = tuple(by)
+    _need(labels, argument.labels, argument.text)
+    grouping = f" by ({', '.join(labels)}) " if labels else ""
+    return Expr(f"{operator}{grouping}({argument.text})", frozenset(labels), argument.metrics)
+
+
+def quantile(share: float, buckets: Expr) -> Expr:
+    """Return the quantile *share* (0 to 1) of *buckets*, rates that still have the label ``le``."""
+    _need(("le",), buckets.labels, buckets.text)
+    return Expr(f"histogram_quantile({number(share)}, {buckets.text})", buckets.labels - {"le"}, buckets.metrics)
+
+
+def ended(seconds: str, argument: Expr) -> Expr:
+    """Return *argument* with the range or offset *seconds*; for what the other functions do not cover."""
+    return Expr(f"{argument.text}{seconds}", argument.labels, argument.metrics)
+
+
+class PromQL:
+    """Makes expressions over metrics of the catalogue that share matchers, such as those of a job.
+
+    Args:
+        matchers: Label matchers of every selector, by label: the text after the name (``="oneiric"``, ``=~"$job"``).
+            One whose label a metric does not have is left out, unless it is a target's label.
+        targets: Further labels that the scrape configuration gives to the targets.
+    """
+
+    def __init__(self, matchers: Mapping[str, str], targets: Iterable[str] = ()) -> None:
+        self._matchers = dict(matchers)
+        self.target_labels = TARGET_LABELS | frozenset(targets)
+
+    def series(self, metric: Metric, /, *, suffix: str = "", **labels: str | tuple[str, ...]) -> Expr:
+        """Return the series of *metric* with the given label values; a tuple stands for any of its values.
+
+        *suffix* is ``_bucket``, ``_sum`` or ``_count`` of a histogram, whose label ``le`` can then be given.
+
+        Raises:
+            ExpressionError: A label that the metric lacks, a value that its enumeration or buckets do not have, a
+                histogram without a suffix, or a suffix on anything else.
+        """
+        allowed = ("_bucket", "_sum", "_count") if metric.type == "histogram" else ("",)
+        if suffix not in allowed:
+            raise ExpressionError(f"{metric.name}{suffix}: a {metric.type} has {', '.join(allowed) or 'no suffix'}")
+        own = frozenset(metric.label_names) | ({"le"} if suffix == "_bucket" else frozenset())
+        for name, value in labels.items():
+            _check_label(metric, name, value, own)
+        common = {name: text for name, text in self._matchers.items() if name in own | self.target_labels}
+        matchers = common | {name: _matcher(name, value) for name, value in labels.items()}
+        inside = ", ".join(f"{name}{text}" for name, text in matchers.items())
+        text = f"{metric.name}{suffix}{{{inside}}}" if inside else f"{metric.name}{suffix}"
+        return Expr(text, own | self.target_labels, frozenset({metric.name}))
+
+    def up(self) -> Expr:
+        """Return whether the targets could be scraped."""
+        inside = ", ".join(f"{name}{text}" for name, text in self._matchers.items() if name in self.target_labels)
+        return Expr(f"up{{{inside}}}", self.target_labels)
+
+    def rate(self, metric: Metric, window: str, /, *, suffix: str = "", **labels: str | tuple[str, ...]) -> Expr:
+        """Return the per-second rate of *metric* over *window*; ExpressionError for a gauge."""
+        return self._over("rate", metric, window, suffix, labels)
+
+    def increase(self, metric: Metric, window: str, /, *, suffix: str = "", **labels: str | tuple[str, ...]) -> Expr:
+        """Return the increase of *metric* over *window*; ExpressionError for a gauge."""
+        return self._over("increase", metric, window, suffix, labels)
+
+    def over(self, metric: Metric, window: str, bound: float, /) -> Expr:
+        """Return how many observations of a histogram over *window* were above *bound*, one of its buckets."""
+        everything = self.increase(metric, window, suffix="_count")
+        below = self.increase(metric, window, suffix="_bucket", le=number(bound))
+        kept = (*metric.label_names, *sorted(self.target_labels))
+        return total(everything, by=kept) - total(below, by=kept)
+
+    def _over(
+        self, function: str, metric: Metric, window: str, suffix: str, labels: Mapping[str, str | tuple[str, ...]]
+    ) -> Expr:
+        if metric.type == "gauge":
+            raise ExpressionError(f"{function}() of {metric.name}, which is a gauge")
+        return call(function, ended(f"[{window}]", self.series(metric, suffix=suffix, **labels)))
+
+
+def _check_label(metric: Metric, name: str, value: str | tuple[str, ...], own: frozenset[str]) -> None:
+    _need((name,), own, metric.name)
+    allowed = next((label.values for label in metric.labels if label.name == name), ())
+    if name == "le":
+        allowed = (*map(number, metric.buckets), "+Inf")
+    if allowed and (wrong := {value} - {*allowed} if isinstance(value, str) else {*value} - {*allowed}):
+        raise ExpressionError(f"{metric.name}: {name} is never {sorted(wrong)}; it is one of {', '.join(allowed)}")
+
+
+def _matcher(name: str, value: str | tuple[str, ...]) -> str:
+    if isinstance(value, tuple):
+        return f'=~"{"|".join(value)}"'
+    # A bound that is whole is written 30000 by some, 30000.0 by others, Prometheus 3 among them.
+    return f'=~"{value}([.]0)?"' if name == "le" and value.isdigit() else f'="{value}"'
+
+
+def _need(names: tuple[str, ...], has: frozenset[str], what: str) -> None:
+    if missing := sorted({*names} - has):
+        raise ExpressionError(f"{what} has no label {', '.join(missing)}; it has {', '.join(sorted(has)) or 'none'}")
