@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from oneiric.observability.catalogue import RESOLUTION_DURATION, SWAP_DURATION
+
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NAME = re.compile(r"[A-Za-z0-9][\w./:-]{0,127}")
 _TARGET = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
@@ -53,3 +55,18 @@ def _is_plain_url(text: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def checked_swap_bound(seconds: float) -> float:
+    """Return *seconds*; ValueError unless it is the bound of a bucket: what lies between two cannot be counted."""
+    bounds = [bound / 1000 for bound in SWAP_DURATION.buckets]
+    if seconds not in bounds:
+        raise ValueError(f"must be a bound of the histogram's buckets: {', '.join(f'{bound:g}' for bound in bounds)}")
+    return seconds
+
+
+def checked_quantile_bound(seconds: float) -> float:
+    """Return *seconds*; ValueError unless a quantile can be above: none is beyond the last bucket."""
+    if seconds >= (last := RESOLUTION_DURATION.buckets[-1]):
+        raise ValueError(f"must be below {last:g}, the last bound of the histogram's buckets")
+    return seconds

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from oneiric.monitoring._values import LABEL_NAME, checked_matchers, checked_name, checked_targets, checked_url
+from oneiric.monitoring._values import (
+    LABEL_NAME,
+    checked_matchers,
+    checked_name,
+    checked_quantile_bound,
+    checked_swap_bound,
+    checked_targets,
+    checked_url,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,10 +61,10 @@ class BundleConfig(BaseModel):
     loki_url: Url = "http://localhost:3100"
 
     resolution_failures_per_minute: Positive = 10
-    resolution_p99_seconds: Positive = 0.1
+    resolution_p99_seconds: Annotated[Positive, AfterValidator(checked_quantile_bound)] = 0.1
     resolution_minimum_count: Count = 100
     swap_failures_per_minute: Positive = 5
-    swap_slow_seconds: Positive = 30
+    swap_slow_seconds: Annotated[Positive, AfterValidator(checked_swap_bound)] = 30
     health_check_failures_per_minute: Positive = 3
     unhealthy_seconds: Positive = 300
     rollbacks_burst_count: Count = 3
@@ -76,7 +84,11 @@ class BundleConfig(BaseModel):
 
     def window(self, nominal: float) -> str:
         """Return the range of *nominal* seconds in PromQL, scaled, and never shorter than four scrapes."""
-        return duration(max(self.seconds(nominal), MINIMUM_SCRAPES * self.scrape_interval_seconds))
+        return duration(self.window_seconds(nominal))
+
+    def window_seconds(self, nominal: float) -> float:
+        """Return how many seconds the range of :meth:`window` has."""
+        return max(self.seconds(nominal), MINIMUM_SCRAPES * self.scrape_interval_seconds)
 
     def hold(self, nominal: float) -> str:
         """Return *nominal* seconds, scaled, as Prometheus writes a duration."""

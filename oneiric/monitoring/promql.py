@@ -29,12 +29,14 @@ class Expr:
         labels: The labels that its series can have.
         metrics: Names of the metrics that it reads.
         level: How loosely its outermost operator binds.
+        is_vector: Whether it has series; a number has none.
     """
 
     text: str
     labels: frozenset[str] = frozenset()
     metrics: frozenset[str] = frozenset()
     level: int = _ATOM
+    is_vector: bool = True
 
     def __str__(self) -> str:
         return self.text
@@ -90,14 +92,16 @@ class Expr:
 
     def _joined(self, operator: str, other: Expr | float, level: int) -> Expr:
         if not isinstance(other, Expr):
-            other = Expr(number(other))
+            other = scalar(other)
         left = self.text if self.level <= level else f"({self.text})"
         right = other.text if other.level < level else f"({other.text})"
-        labels = self.labels | other.labels if level == _OR else self.labels
-        return Expr(f"{left} {operator} {right}", labels, self.metrics | other.metrics, level)
+        labels = self.labels | other.labels if level == _OR or not self.is_vector else self.labels
+        metrics, is_vector = self.metrics | other.metrics, self.is_vector or other.is_vector
+        return Expr(f"{left} {operator} {right}", labels, metrics, level, is_vector)
 
 
-NOW = Expr("time()")
+NOW = Expr("time()", is_vector=False)
+"""The time of the evaluation, in seconds since the Unix epoch."""
 
 
 def number(value: float) -> str:
@@ -124,9 +128,29 @@ def quantile(share: float, buckets: Expr) -> Expr:
     return Expr(f"histogram_quantile({number(share)}, {buckets.text})", buckets.labels - {"le"}, buckets.metrics)
 
 
-def ended(seconds: str, argument: Expr) -> Expr:
-    """Return *argument* with the range or offset *seconds*; for what the other functions do not cover."""
-    return Expr(f"{argument.text}{seconds}", argument.labels, argument.metrics)
+def scalar(value: float) -> Expr:
+    """Return a number to calculate from: ``scalar(1) - ratio``."""
+    return Expr(number(value), is_vector=False)
+
+
+def absent(argument: Expr) -> Expr:
+    """Return 1 with the labels that *argument*, a selector, asks for, where there is no series of it."""
+    return Expr(f"absent({argument.text})", argument.labels, argument.metrics)
+
+
+def before(window: str, argument: Expr) -> Expr:
+    """Return what *argument*, a selector, was *window* ago."""
+    return Expr(f"{argument.text} offset {window}", argument.labels, argument.metrics)
+
+
+def increased(record: str, window: str, like: Expr) -> Expr:
+    """Return the increase over *window* of what a recording rule keeps under the name *record*, made from *like*."""
+    return Expr(f"increase({record}[{window}])", like.labels, like.metrics)
+
+
+def recorded(record: str, like: Expr) -> Expr:
+    """Return what a recording rule keeps under the name *record*, made from *like*."""
+    return Expr(record, like.labels, like.metrics)
 
 
 class PromQL:
@@ -163,10 +187,15 @@ class PromQL:
         text = f"{metric.name}{suffix}{{{inside}}}" if inside else f"{metric.name}{suffix}"
         return Expr(text, own | self.target_labels, frozenset({metric.name}))
 
+    def foreign(self, name: str, window: str = "", /) -> Expr:
+        """Return the series of *name*, which another collector of the same targets exposes; over *window*, its rate."""
+        inside = ", ".join(f"{label}{text}" for label, text in self._matchers.items() if label in self.target_labels)
+        series = Expr(f"{name}{{{inside}}}", self.target_labels)
+        return call("rate", _ranged(series, window)) if window else series
+
     def up(self) -> Expr:
         """Return whether the targets could be scraped."""
-        inside = ", ".join(f"{name}{text}" for name, text in self._matchers.items() if name in self.target_labels)
-        return Expr(f"up{{{inside}}}", self.target_labels)
+        return self.foreign("up")
 
     def rate(self, metric: Metric, window: str, /, *, suffix: str = "", **labels: str | tuple[str, ...]) -> Expr:
         """Return the per-second rate of *metric* over *window*; ExpressionError for a gauge."""
@@ -176,19 +205,33 @@ class PromQL:
         """Return the increase of *metric* over *window*; ExpressionError for a gauge."""
         return self._over("increase", metric, window, suffix, labels)
 
-    def over(self, metric: Metric, window: str, bound: float, /) -> Expr:
-        """Return how many observations of a histogram over *window* were above *bound*, one of its buckets."""
-        everything = self.increase(metric, window, suffix="_count")
-        below = self.increase(metric, window, suffix="_bucket", le=number(bound))
-        kept = (*metric.label_names, *sorted(self.target_labels))
-        return total(everything, by=kept) - total(below, by=kept)
+    def above(self, metric: Metric, bound: float, /) -> Expr:
+        """Return how many observations of a histogram were ever above *bound*, one of its buckets.
+
+        Take the increase of what a rule recorded of it: increases of the two counts are extrapolated each in its own
+        way, and differ where nothing was above.
+        """
+        everything = self.series(metric, suffix="_count")
+        below = self.series(metric, suffix="_bucket", le=number(bound))
+        text = f"{everything.text} - ignoring (le) {below.text}"
+        return Expr(text, everything.labels, everything.metrics, _PLUS)
+
+    def grown(self, metric: Metric, window: str, /, *, by: Iterable[str]) -> Expr:
+        """Return by how much a counter grew over *window*, a series counting whole that was not there before."""
+        series, labels = self.series(metric), tuple(by)
+        new = series.unless(before(window, series))
+        return (total(self.increase(metric, window), by=labels) > 0) | (total(new, by=labels) > 0)
 
     def _over(
         self, function: str, metric: Metric, window: str, suffix: str, labels: Mapping[str, str | tuple[str, ...]]
     ) -> Expr:
         if metric.type == "gauge":
             raise ExpressionError(f"{function}() of {metric.name}, which is a gauge")
-        return call(function, ended(f"[{window}]", self.series(metric, suffix=suffix, **labels)))
+        return call(function, _ranged(self.series(metric, suffix=suffix, **labels), window))
+
+
+def _ranged(selector: Expr, window: str) -> Expr:
+    return Expr(f"{selector.text}[{window}]", selector.labels, selector.metrics)
 
 
 def _check_label(metric: Metric, name: str, value: str | tuple[str, ...], own: frozenset[str]) -> None:

@@ -1,0 +1,181 @@
+"""Service level objectives, and the alerts on how fast their error budgets burn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oneiric.monitoring.alerts.common import DAY, HOUR, MINUTE, REMOTE, RESOLUTION, ask, by, promql
+from oneiric.monitoring.promql import recorded, total
+from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
+from oneiric.observability import catalogue
+
+if TYPE_CHECKING:
+    from oneiric.monitoring.config import BundleConfig, Severity, Team
+    from oneiric.monitoring.promql import Expr
+
+PERIOD_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A service level objective over 30 days.
+
+    Attributes:
+        name: CamelCase, part of the alerts' names.
+        slug: Part of the recording rules' names.
+        title: One sentence.
+        target: The share of good events, between 0 and 1.
+        minimum: Events in the long window below which nothing fires.
+        dashboard: The uid of the dashboard that shows it.
+        team: Whom its alerts are for.
+        see: The alert whose runbook leads to the cause.
+    """
+
+    name: str
+    slug: str
+    title: str
+    target: float
+    minimum: int
+    dashboard: str
+    team: Team
+    see: str
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """How much faster than the budget allows, seen over a long window and still so over a short one; in seconds."""
+
+    factor: float
+    long: float
+    short: float
+    severity: Severity
+
+    @property
+    def label(self) -> str:
+        """The long window as the alerts' names have it."""
+        return f"{self.long / DAY:g}d" if self.long >= DAY else f"{self.long / HOUR:g}h"
+
+
+BURNS = (
+    Burn(14.4, HOUR, 5 * MINUTE, "critical"),
+    Burn(6, 6 * HOUR, 30 * MINUTE, "critical"),
+    Burn(3, DAY, 2 * HOUR, "warning"),
+    Burn(1, 3 * DAY, 6 * HOUR, "warning"),
+)
+"""Google's Site Reliability Workbook, chapter 5, "Alerting on SLOs": multiple windows, multiple burn rates."""
+
+
+def objectives(config: BundleConfig) -> tuple[Objective, ...]:
+    """Return the objectives with the configured targets."""
+    return (
+        Objective(
+            "Resolution",
+            "oneiric_resolution",
+            "Resolutions select a provider.",
+            config.resolution_objective,
+            config.resolution_slo_minimum_count,
+            RESOLUTION,
+            "platform",
+            "OneiricResolutionFailures",
+        ),
+        Objective(
+            "Sync",
+            "oneiric_remote_sync",
+            "Synchronisations with remote sources succeed.",
+            config.sync_objective,
+            config.sync_slo_minimum_count,
+            REMOTE,
+            "release",
+            "OneiricRemoteSyncFailures",
+        ),
+    )
+
+
+def counted(config: BundleConfig, objective: Objective, window: str, *, good: bool | None = None) -> Expr:
+    """Return the rate over *window* of the objective's events: all of them, the good ones, or the bad ones."""
+    query = promql(config)
+    if objective.name == "Sync":
+        outcomes = ("success", "failed") if good is None else ("success",) if good else ("failed",)
+        return total(query.rate(catalogue.SYNCS, window, outcome=outcomes), by=by(config))
+    everything = total(query.rate(catalogue.RESOLUTIONS, window), by=by(config))
+    bad = total(query.rate(catalogue.RESOLUTION_FAILURES, window), by=by(config))
+    return {None: everything, True: everything - bad, False: bad}[good]
+
+
+def budget_records(config: BundleConfig) -> Group:
+    """Return the share of bad events over every window that an alert looks at."""
+    windows = sorted({window for burn in BURNS for window in (burn.long, burn.short)})
+    return Group(
+        "oneiric-budget-records",
+        tuple(
+            Record(_ratio_name(objective, window), _ratio(config, objective, window))
+            for objective in objectives(config)
+            for window in windows
+        ),
+    )
+
+
+def budgets(config: BundleConfig) -> Group:
+    """Return the alerts on error budgets that burn too fast."""
+    rules = tuple(_alert(config, objective, burn) for objective in objectives(config) for burn in BURNS)
+    return Group("oneiric-budgets", rules)
+
+
+def budget_alert_name(objective: Objective, burn: Burn) -> str:
+    """Return the name of the alert on *burn* of *objective*."""
+    return f"Oneiric{objective.name}BudgetBurn{burn.label}"
+
+
+def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
+    budget = 1 - objective.target
+    limit = round(burn.factor * budget, 9)
+    long, short = (
+        recorded(_ratio_name(objective, window), _ratio(config, objective, window)) > limit
+        for window in (burn.long, burn.short)
+    )
+    window = config.window(burn.long)
+    events = counted(config, objective, window) * config.window_seconds(burn.long)
+    return Alert(
+        budget_alert_name(objective, burn),
+        severity=burn.severity,
+        team=objective.team,
+        expr=long & short & (events >= objective.minimum),
+        hold=0,
+        summary=f"The error budget burns {burn.factor:g} times too fast: {objective.title.lower().rstrip('.')}",
+        description="{{ $value | humanizePercentage }} failed over "
+        f"{_words(burn.long)}, and still do; the objective of {objective.target:.10g} allows {budget:.3g}.",
+        dashboard=objective.dashboard,
+        runbook=Runbook(
+            f"Over {_words(burn.long)} and over the last {_words(burn.short)} so much failed that the budget of "
+            f"{PERIOD_DAYS} days is gone in {PERIOD_DAYS / burn.factor:.2g}.",
+            "The service is worse than was promised.",
+            (
+                ask("What share fails now?", _ratio(config, objective, 5 * MINUTE)),
+                ask("How much of it was there?", events),
+            ),
+            (
+                Step(f"Find the cause with the runbook of {objective.see}."),
+                Step("It is known and accepted: lower the objective, export the bundle anew, and say so to the users."),
+            ),
+        ),
+    )
+
+
+def _ratio(config: BundleConfig, objective: Objective, window: float) -> Expr:
+    nominal = config.window(window)
+    return counted(config, objective, nominal, good=False) / counted(config, objective, nominal)
+
+
+def _ratio_name(objective: Objective, window: float) -> str:
+    for unit, size in (("d", DAY), ("h", HOUR)):
+        if window >= size:
+            return f"job:{objective.slug}_errors:ratio_rate{window / size:g}{unit}"
+    return f"job:{objective.slug}_errors:ratio_rate{window / MINUTE:g}m"
+
+
+def _words(window: float) -> str:
+    for unit, size in (("days", DAY), ("hours", HOUR)):
+        if window > size:
+            return f"{window / size:g} {unit}"
+    return "one day" if window == DAY else "one hour" if window == HOUR else f"{window / MINUTE:g} minutes"

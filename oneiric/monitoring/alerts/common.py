@@ -1,0 +1,41 @@
+"""What the alerts of every subject share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneiric.monitoring.promql import PromQL
+from oneiric.monitoring.rules import Step
+
+if TYPE_CHECKING:
+    from oneiric.monitoring.config import BundleConfig
+    from oneiric.monitoring.promql import Expr
+
+MINUTE = 60.0
+HOUR = 3600.0
+DAY = 86_400.0
+
+OVERVIEW, RESOLUTION = "oneiric-overview", "oneiric-resolution"
+LIFECYCLE, REMOTE = "oneiric-lifecycle", "oneiric-remote"
+"""The uids of the dashboards, the two above included."""
+
+
+def promql(config: BundleConfig) -> PromQL:
+    """Return what makes expressions over the series of the configured job."""
+    matchers = {"job": config.job, **config.matchers}
+    return PromQL({name: f'="{value}"' for name, value in matchers.items()}, config.matchers)
+
+
+def by(config: BundleConfig, *labels: str) -> tuple[str, ...]:
+    """Return *labels* after those that every series of the configured job has."""
+    return ("job", *config.matchers, *labels)
+
+
+def ask(text: str, expr: Expr) -> Step:
+    """Return a step that asks Prometheus for *expr*."""
+    return Step(text, expr.text, "promql")
+
+
+def search(text: str, query: str) -> Step:
+    """Return a step that asks Loki for *query*."""
+    return Step(text, query, "logql")

@@ -1,0 +1,120 @@
+"""LogQL made of the catalogue's log events: a field that an event does not have is an error where it is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+from oneiric.monitoring.promql import ExpressionError
+from oneiric.observability.catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from oneiric.core.events import Event
+    from oneiric.monitoring.config import BundleConfig
+    from oneiric.observability._model import Log, Phase, Signal
+
+COMMON_FIELDS = frozenset(
+    {
+        "timestamp",
+        "level",
+        "logger",
+        "event",
+        "service.name",
+        "service.version",
+        "deployment.environment",
+        "domain",
+        "key",
+        "provider",
+        "trace_id",
+        "span_id",
+        "error_type",
+        "error",
+        "suppressed",
+    }
+)
+"""Fields that any log event may have."""
+
+
+def log_of(event: type[Event], on: Phase | None = None) -> tuple[Signal, Log]:
+    """Return the log event that tells of *event*, of an operation's phase *on*, with its signal.
+
+    Raises:
+        ExpressionError: There is none, or there are several and *on* does not say which.
+    """
+    found = [
+        (signal, log) for signal, log in CATALOGUE.log_events if signal.event is event and (on is None or on in log.on)
+    ]
+    if len(found) != 1:
+        names = ", ".join(log.name for _, log in found) or "none"
+        raise ExpressionError(f"{event.__name__}, phase {on}: must be one log event, and there are: {names}")
+    return found[0]
+
+
+def stream(config: BundleConfig) -> str:
+    """Return the selector of the runtime's streams."""
+    return f'{{app="{config.app}"}}'
+
+
+def lines(
+    config: BundleConfig,
+    event: type[Event],
+    on: Phase | None = None,
+    *,
+    where: Mapping[str, str] | None = None,
+    parsed: bool = True,
+) -> str:
+    """Return the query for the lines that tell of *event*, of its phase *on*, with the fields *where*.
+
+    The name is looked for in the whole line, which is quick. Fields follow where *where* asks for them or where another
+    event has the same name and other fixed fields; without *parsed* none do.
+
+    Raises:
+        ExpressionError: No such log event, or a field or value that it never has.
+    """
+    signal, log = log_of(event, on)
+    wanted = {**_fixed(log), **(where or {})}
+    for field, value in wanted.items():
+        _check(signal, log, field, value)
+    query = f'{stream(config)} |= "{log.name}"'
+    if not parsed:
+        return query
+    return query + " | json" + "".join(f' | {field_label(field)}="{value}"' for field, value in wanted.items())
+
+
+def counted(query: str, window: str, *, by: tuple[str, ...] = (), function: str = "count_over_time") -> str:
+    """Return how many lines of *query* there were over *window*, by the fields *by*."""
+    over = f"{function}({query} [{window}])"
+    return f"sum by ({', '.join(field_label(field) for field in by)}) ({over})" if by else f"sum({over})"
+
+
+def containing(config: BundleConfig, text: str) -> str:
+    """Return the query for the lines with *text* in them."""
+    return f'{stream(config)} |= "{text}"'
+
+
+def field_label(field: str) -> str:
+    """Return the label that ``| json`` makes of *field*."""
+    return field.replace(".", "_")
+
+
+def _fixed(log: Log) -> dict[str, str]:
+    shared = [other for _, other in CATALOGUE.log_events if other.name == log.name and other.const != log.const]
+    return dict(log.const) if shared else {}
+
+
+def _check(signal: Signal, log: Log, field: str, value: str) -> None:
+    known = COMMON_FIELDS | {*log.fields, *log.const}
+    if field not in known:
+        raise ExpressionError(f"{log.name} has no field {field}; it has {', '.join(sorted({*log.fields, *log.const}))}")
+    allowed = _values(signal, field)
+    if field not in log.const and allowed and value not in allowed:
+        raise ExpressionError(f"{log.name}: {field} is never {value!r}; it is one of {', '.join(allowed)}")
+
+
+def _values(signal: Signal, field: str) -> tuple[str, ...]:
+    for binding in signal.metrics:
+        for label in binding.metric.labels:
+            if label.name == field and field not in binding.const:
+                return label.values
+    return tuple(str(value) for value in get_args(signal.event.__annotations__.get(field)))
