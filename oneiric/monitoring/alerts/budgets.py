@@ -103,23 +103,16 @@ def counted(config: BundleConfig, objective: Objective, window: str, *, good: bo
     return {None: everything, True: everything - bad, False: bad}[good]
 
 
-def budget_records(config: BundleConfig) -> Group:
-    """Return the share of bad events over every window that an alert looks at."""
-    windows = sorted({window for burn in BURNS for window in (burn.long, burn.short)})
-    return Group(
-        "oneiric-budget-records",
-        tuple(
-            Record(_ratio_name(objective, window), _ratio(config, objective, window))
-            for objective in objectives(config)
-            for window in windows
-        ),
-    )
-
-
 def budgets(config: BundleConfig) -> Group:
-    """Return the alerts on error budgets that burn too fast."""
+    """Return the alerts on error budgets that burn too fast, after the shares of bad events that they look at."""
+    windows = sorted({window for burn in BURNS for window in (burn.long, burn.short)})
+    records = tuple(
+        Record(_ratio_name(objective, window), _ratio(config, objective, window))
+        for objective in objectives(config)
+        for window in windows
+    )
     rules = tuple(_alert(config, objective, burn) for objective in objectives(config) for burn in BURNS)
-    return Group("oneiric-budgets", rules)
+    return Group("oneiric-budgets", (*records, *rules))
 
 
 def budget_alert_name(objective: Objective, burn: Burn) -> str:
@@ -178,4 +171,4 @@ def _words(window: float) -> str:
     for unit, size in (("days", DAY), ("hours", HOUR)):
         if window > size:
             return f"{window / size:g} {unit}"
-    return "one day" if window == DAY else "one hour" if window == HOUR else f"{window / MINUTE:g} minutes"
+    return "one hour" if window == HOUR else f"{window / MINUTE:g} minutes"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.alerts.availability import availability
-from oneiric.monitoring.alerts.budgets import budget_records, budgets
+from oneiric.monitoring.alerts.budgets import budgets
 from oneiric.monitoring.alerts.cache import cache
 from oneiric.monitoring.alerts.lifecycle import lifecycle, lifecycle_records
 from oneiric.monitoring.alerts.remote import remote
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def alert_groups(config: BundleConfig) -> tuple[Group, ...]:
-    """Return the alerts for *config*, by subject."""
+    """Return the alerts for *config*, by subject, each after what it needs recorded in the same evaluation."""
     return tuple(
         subject(config) for subject in (availability, resolution, lifecycle, remote, cache, telemetry, budgets)
     )
 
 
 def record_groups(config: BundleConfig) -> tuple[Group, ...]:
-    """Return the recording rules for *config*, by subject."""
-    return tuple(subject(config) for subject in (resolution_records, lifecycle_records, budget_records))
+    """Return the recording rules for *config* that no alert needs, by subject."""
+    return tuple(subject(config) for subject in (resolution_records, lifecycle_records))
 
 
 def alerts(config: BundleConfig) -> tuple[Alert, ...]:

@@ -25,17 +25,15 @@ SLOW_SWAPS = "instance_domain_key:oneiric_lifecycle_swap_slow:total"
 def lifecycle(config: BundleConfig) -> Group:
     """Return the alerts on swaps, health checks and pauses."""
     makers = (_swap_failures, _swap_slow, _rollbacks, _health_failures, _unhealthy, _forgotten_pause)
-    return Group("oneiric-lifecycle", tuple(make(config) for make in makers))
+    record = Record(SLOW_SWAPS, _slow(config))
+    return Group("oneiric-lifecycle", (record, *(make(config) for make in makers)))
 
 
 def lifecycle_records(config: BundleConfig) -> Group:
-    """Return the recording rules of the lifecycle; the alert on slow swaps needs the first."""
+    """Return the recording rules of the lifecycle, by domain."""
     query, labels = promql(config), by(config, "domain", "outcome")
     swaps = total(query.rate(catalogue.SWAPS, config.window(WINDOW)), by=labels)
-    return Group(
-        "oneiric-lifecycle-records",
-        (Record(SLOW_SWAPS, _slow(config)), Record("job_domain_outcome:oneiric_lifecycle_swap:rate5m", swaps)),
-    )
+    return Group("oneiric-lifecycle-records", (Record("job_domain_outcome:oneiric_lifecycle_swap:rate5m", swaps),))
 
 
 def _swap_failures(config: BundleConfig) -> Alert:
