@@ -124,11 +124,16 @@ class Prometheus:
     @classmethod
     def start(cls, directory: Path, target: str) -> Prometheus:
         """Start it with *target* (``host:port``) to scrape, and return once it is ready."""
-        program = executable("prometheus", package="prometheus")
         config = directory / "prometheus.yml"
         scrape = {"job_name": "oneiric", "static_configs": [{"targets": [target]}]}
         settings = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}
         config.write_text(json.dumps(settings), encoding="utf-8")
+        return cls.configured(directory, config)
+
+    @classmethod
+    def configured(cls, directory: Path, config: Path) -> Prometheus:
+        """Start it with the file *config*, and return once it is ready."""
+        program = executable("prometheus", package="prometheus")
         address = f"127.0.0.1:{free_port()}"
         options = {
             "config.file": config,
@@ -156,6 +161,64 @@ class Prometheus:
         assert body["status"] == "success", body
         result: list[dict[str, Any]] = body["data"]["result"]
         return result
+
+    def _is_ready(self) -> bool:
+        try:
+            return bool(get(f"{self.url}/-/ready"))
+        except OSError:
+            return False
+
+
+@dataclass
+class Alertmanager:
+    """A running Alertmanager."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    @classmethod
+    def configured(cls, directory: Path, config: Path) -> Alertmanager:
+        """Start it with the file *config*, and return once it is ready."""
+        return cls.listening(directory, config, f"127.0.0.1:{free_port()}")
+
+    @classmethod
+    def listening(cls, directory: Path, config: Path, address: str) -> Alertmanager:
+        """Start it with the file *config* at *address*, and return once it is ready."""
+        program = executable("prometheus-alertmanager", package="prometheus-alertmanager")
+        options = {
+            "config.file": config,
+            "storage.path": directory / "alertmanager",
+            "web.listen-address": address,
+            "cluster.listen-address": "",
+            "log.level": "error",
+        }
+        log = (directory / "alertmanager.log").open("wb")
+        process = subprocess.Popen([program, *(f"--{name}={value}" for name, value in options.items())], stderr=log)
+        log.close()
+        server = cls(process, f"http://{address}")
+        try:
+            eventually(server._is_ready, what="Alertmanager is ready")
+        except BaseException:
+            server.stop()
+            raise
+        return server
+
+    def stop(self) -> None:
+        """Stop it."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+    def post(self, *alerts: dict[str, str]) -> None:
+        """Tell it of firing *alerts*, given by their labels."""
+        body = json.dumps([{"labels": labels} for labels in alerts]).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/api/v2/alerts", data=body, headers=headers)
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts that it has, with their states."""
+        found: list[dict[str, Any]] = json.loads(get(f"{self.url}/api/v2/alerts"))
+        return found
 
     def _is_ready(self) -> bool:
         try:

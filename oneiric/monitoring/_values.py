@@ -10,6 +10,9 @@ from oneiric.observability.catalogue import RESOLUTION_DURATION, SWAP_DURATION
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NAME = re.compile(r"[A-Za-z0-9][\w./:-]{0,127}")
 _TARGET = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
+_PATH = re.compile(r"[\w./-]{1,200}")
+_CHANNEL = re.compile(r"#[a-z0-9_-]{0,59}")
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,128}")
 _MAX_PORT = 65_535
 
 
@@ -29,15 +32,38 @@ def checked_matchers(matchers: dict[str, str]) -> dict[str, str]:
     return matchers
 
 
+def checked_target(text: str) -> str:
+    """Return *text*; ValueError unless it is HOST:PORT."""
+    port = _TARGET.fullmatch(text)
+    if port is None or not 0 < int(port[1]) <= _MAX_PORT:
+        raise ValueError(f"{text!r} must be HOST:PORT")
+    return text
+
+
 def checked_targets(targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Return *targets*; ValueError unless each is HOST:PORT and there is one at least."""
-    for target in targets:
-        port = _TARGET.fullmatch(target)
-        if port is None or not 0 < int(port[1]) <= _MAX_PORT:
-            raise ValueError(f"{target!r} must be HOST:PORT")
-    if not targets:
-        raise ValueError("must name one target at least, HOST:PORT")
-    return targets
+    """Return *targets*; ValueError unless each is HOST:PORT."""
+    return tuple(map(checked_target, targets))
+
+
+def checked_path(text: str) -> str:
+    """Return *text*; ValueError unless it is empty or a path that needs no quotes."""
+    if text and not _PATH.fullmatch(text):
+        raise ValueError("must be a path of letters, digits and ./_- only")
+    return text
+
+
+def checked_channel(text: str) -> str:
+    """Return *text*; ValueError unless the names of Slack's channels can begin with it."""
+    if not _CHANNEL.fullmatch(text):
+        raise ValueError("must be # and lower-case letters, digits, _ and -, at most 60")
+    return text
+
+
+def checked_address(text: str) -> str:
+    """Return *text*; ValueError unless it is empty or an e-mail address."""
+    if text and not _ADDRESS.fullmatch(text):
+        raise ValueError("must be an e-mail address")
+    return text
 
 
 def checked_url(text: str) -> str:

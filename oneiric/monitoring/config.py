@@ -9,10 +9,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from oneiric.monitoring._values import (
     LABEL_NAME,
+    checked_address,
+    checked_channel,
     checked_matchers,
     checked_name,
+    checked_path,
     checked_quantile_bound,
     checked_swap_bound,
+    checked_target,
     checked_targets,
     checked_url,
 )
@@ -53,12 +57,22 @@ class BundleConfig(BaseModel):
     scrape_interval_seconds: Positive = 15
     evaluation_interval_seconds: Positive = 15
     time_scale: Positive = 1
+    scrape_ca_file: Annotated[str, AfterValidator(checked_path)] = ""
+    scrape_token_file: Annotated[str, AfterValidator(checked_path)] = ""
 
     docs_url: Url = "https://oneiric.example/docs"
     grafana_url: Url = "http://localhost:3000"
     prometheus_url: Url = "http://localhost:9090"
     alertmanager_url: Url = "http://localhost:9093"
     loki_url: Url = "http://localhost:3100"
+
+    webhook_url: Url = "http://localhost:9095/alerts"
+    secrets_dir: Annotated[str, AfterValidator(checked_path)] = "/etc/alertmanager/secrets"
+    slack_channel_prefix: Annotated[str, AfterValidator(checked_channel)] = "#oneiric-"
+    smtp_host: Annotated[str, AfterValidator(checked_target)] = "localhost:25"
+    smtp_username: Annotated[str, AfterValidator(checked_address)] = ""
+    email_from: Annotated[str, AfterValidator(checked_address)] = "alertmanager@oneiric.example"
+    email_domain: Annotated[str, AfterValidator(checked_name)] = "oneiric.example"
 
     resolution_failures_per_minute: Positive = 10
     resolution_p99_seconds: Annotated[Positive, AfterValidator(checked_quantile_bound)] = 0.1

@@ -56,6 +56,7 @@ class Alert:
         description: Sentences with the values; may use Prometheus' templates.
         dashboard: The uid of the dashboard that shows it.
         runbook: What to do.
+        inhibits: Names of the alerts that need no notice while this one fires for the same labels.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Alert:
     description: str
     dashboard: str
     runbook: Runbook
+    inhibits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

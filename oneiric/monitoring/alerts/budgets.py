@@ -138,6 +138,7 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
         summary=f"The error budget burns {burn.factor:g} times too fast: {objective.title.lower().rstrip('.')}",
         description="{{ $value | humanizePercentage }} failed over "
         f"{_words(burn.long)}, and still do; the objective of {objective.target:.10g} allows {budget:.3g}.",
+        inhibits=_slower(objective) if burn.severity == "critical" else (),
         dashboard=objective.dashboard,
         runbook=Runbook(
             f"Over {_words(burn.long)} and over the last {_words(burn.short)} so much failed that the budget of "
@@ -153,6 +154,10 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
             ),
         ),
     )
+
+
+def _slower(objective: Objective) -> tuple[str, ...]:
+    return tuple(budget_alert_name(objective, burn) for burn in BURNS if burn.severity != "critical")
 
 
 def _ratio(config: BundleConfig, objective: Objective, window: float) -> Expr:

@@ -48,6 +48,7 @@ def _swap_failures(config: BundleConfig) -> Alert:
         summary="Swaps of domain {{ $labels.domain }} fail",
         description="{{ $value | humanize }} swaps a minute of domain {{ $labels.domain }} fail "
         f"(threshold {config.swap_failures_per_minute:g}).",
+        inhibits=("OneiricRollbackBurst",),
         dashboard=LIFECYCLE,
         runbook=Runbook(
             "New providers cannot take over.",
@@ -147,6 +148,7 @@ def _health_failures(config: BundleConfig) -> Alert:
         summary="Health checks of domain {{ $labels.domain }} fail",
         description="{{ $value | humanize }} health checks a minute of domain {{ $labels.domain }} fail "
         f"(threshold {config.health_check_failures_per_minute:g}).",
+        inhibits=("OneiricComponentUnhealthy",),
         dashboard=LIFECYCLE,
         runbook=Runbook(
             "Checks answer false, raise, or take too long, in swaps or in the probes in between.",

@@ -35,6 +35,7 @@ def _failures(config: BundleConfig) -> Alert:
         summary="Source {{ $labels.source }} cannot be synchronised",
         description="On {{ $labels.instance }} the last {{ $value }} synchronisations with {{ $labels.source }} failed "
         f"(threshold {config.sync_consecutive_failures}).",
+        inhibits=("OneiricRemoteSyncStale",),
         dashboard=REMOTE,
         runbook=Runbook(
             "The manifest of this source cannot be fetched, verified or applied.",
@@ -98,6 +99,7 @@ def _loop_dead(config: BundleConfig) -> Alert:
         hold=MINUTE,
         summary="Nothing refreshes source {{ $labels.source }}",
         description="On {{ $labels.instance }} {{ $labels.source }} should be refreshed, but its loop does not run.",
+        inhibits=("OneiricRemoteSyncStale",),
         dashboard=REMOTE,
         runbook=Runbook(
             "The task that synchronises this source ended, or was never started.",

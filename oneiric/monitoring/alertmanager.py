@@ -1,0 +1,202 @@
+"""Alertmanager's configuration: who is told of what, how urgently, and what needs no notice of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from oneiric.monitoring.alerts import DAY, HOUR, MINUTE, alerts
+from oneiric.monitoring.config import Team
+from oneiric.monitoring.output import NOTICE, as_yaml
+
+if TYPE_CHECKING:
+    from oneiric.monitoring.config import BundleConfig
+    from oneiric.monitoring.rules import Alert
+
+TEAMS: tuple[Team, ...] = get_args(Team)
+RESPONSE: dict[Team, tuple[str, float]] = {
+    "platform": ("P1", HOUR),
+    "providers": ("P2", 4 * HOUR),
+    "release": ("P2", 4 * HOUR),
+    "infrastructure": ("P3", 8 * HOUR),
+}
+"""The priority of each team's critical alerts, and within how many seconds somebody must have answered."""
+WATCHDOG, TARGET_DOWN = "OneiricWatchdog", "OneiricTargetDown"
+DEADMAN, RECORD, ESCALATION = "deadman", "record", "escalation"
+"""Receivers that are no team's: of the dead-man's switch, of everything, and of what nobody answered in time."""
+
+
+def files(config: BundleConfig) -> dict[str, str]:
+    """Return the text of each file of this part for *config*, by its path."""
+    document = {
+        "global": _global(config),
+        "templates": ["templates/*.tmpl"],
+        "route": _route(config),
+        "inhibit_rules": _inhibitions(config),
+        "receivers": _receivers(config),
+    }
+    return {"alertmanager/alertmanager.yml": as_yaml(document), "alertmanager/templates/oneiric.tmpl": TEMPLATES}
+
+
+def receivers_of(alert: Alert) -> tuple[str, ...]:
+    """Return the receivers that are told of *alert*, in the order of the routes."""
+    if alert.name == WATCHDOG:
+        return (DEADMAN,)
+    if alert.severity == "critical":
+        return (RECORD, f"pager-{alert.team}", f"{ESCALATION}-{alert.team}")
+    return (RECORD, f"chat-{alert.team}" if alert.severity == "warning" else f"mail-{alert.team}")
+
+
+def _global(config: BundleConfig) -> dict[str, Any]:
+    login = {
+        "smtp_auth_username": config.smtp_username,
+        "smtp_auth_password_file": f"{config.secrets_dir}/smtp-password",
+    }
+    return {
+        "resolve_timeout": "5m",
+        "slack_api_url_file": f"{config.secrets_dir}/slack-url",
+        "smtp_smarthost": config.smtp_host,
+        "smtp_from": config.email_from,
+        **(login if config.smtp_username else {}),
+    }
+
+
+def _route(config: BundleConfig) -> dict[str, Any]:
+    return {
+        "receiver": "mail-platform",
+        "group_by": ["alertname", "job", "domain", "source"],
+        **_times(config, wait=30, interval=5 * MINUTE, repeat=12 * HOUR),
+        "routes": [
+            {
+                "receiver": DEADMAN,
+                "matchers": [f'alertname="{WATCHDOG}"'],
+                **_times(config, wait=0, interval=MINUTE, repeat=5 * MINUTE),
+            },
+            {"receiver": RECORD, "continue": True, **_times(config, wait=10, interval=MINUTE, repeat=DAY)},
+            *(_by_team(config, team) for team in TEAMS),
+        ],
+    }
+
+
+def _by_team(config: BundleConfig, team: Team) -> dict[str, Any]:
+    _, response = RESPONSE[team]
+    critical = ['severity="critical"']
+    return {
+        "receiver": f"mail-{team}",
+        "matchers": [f'team="{team}"'],
+        "routes": [
+            {
+                "receiver": f"pager-{team}",
+                "matchers": critical,
+                "continue": True,
+                **_times(config, wait=10, interval=MINUTE, repeat=response),
+            },
+            {
+                # A group is told of for the first time when it has waited: what is over by then is never told of here.
+                "receiver": f"{ESCALATION}-{team}",
+                "matchers": critical,
+                **_times(config, wait=response, interval=5 * MINUTE, repeat=response),
+            },
+            {
+                "receiver": f"chat-{team}",
+                "matchers": ['severity="warning"'],
+                **_times(config, wait=30, interval=5 * MINUTE, repeat=12 * HOUR),
+            },
+            {
+                "receiver": f"mail-{team}",
+                "matchers": ['severity="info"'],
+                **_times(config, wait=5 * MINUTE, interval=HOUR, repeat=DAY),
+            },
+        ],
+    }
+
+
+def _times(config: BundleConfig, *, wait: float, interval: float, repeat: float) -> dict[str, str]:
+    return {
+        "group_wait": config.hold(wait),
+        "group_interval": config.hold(interval),
+        "repeat_interval": config.hold(repeat),
+    }
+
+
+def _inhibitions(config: BundleConfig) -> list[dict[str, Any]]:
+    """Return what needs no notice: all of a target that is down, and warnings that a critical alert explains."""
+    known = {alert.name: alert for alert in alerts(config)}
+    down = {
+        "source_matchers": [f'alertname="{TARGET_DOWN}"'],
+        "target_matchers": [f'alertname!="{TARGET_DOWN}"'],
+        "equal": ["job", "instance", *config.matchers],
+    }
+    # Labels that both lack are equal, too: what has no instance must not be silenced by a target.
+    down["target_matchers"].append('instance!=""')
+    return [down, *(_explained(alert, known[name]) for alert in known.values() for name in alert.inhibits)]
+
+
+def _explained(by: Alert, alert: Alert) -> dict[str, Any]:
+    return {
+        "source_matchers": [f'alertname="{by.name}"'],
+        "target_matchers": [f'alertname="{alert.name}"'],
+        "equal": sorted(by.expr.labels & alert.expr.labels),
+    }
+
+
+def _receivers(config: BundleConfig) -> list[dict[str, Any]]:
+    # send_resolved of a dead-man's switch would tell that all is well.
+    webhooks = [
+        {"name": DEADMAN, "webhook_configs": [{"url": f"{config.webhook_url}/{DEADMAN}", "send_resolved": False}]},
+        {"name": RECORD, "webhook_configs": [{"url": f"{config.webhook_url}/{RECORD}", "send_resolved": True}]},
+    ]
+    return [*webhooks, *(receiver for team in TEAMS for receiver in _of_team(config, team))]
+
+
+def _of_team(config: BundleConfig, team: Team) -> list[dict[str, Any]]:
+    pager = {
+        "routing_key_file": f"{config.secrets_dir}/pagerduty-{team}",
+        "description": '{{ template "oneiric.title" . }}',
+        "details": {"text": '{{ template "oneiric.text" . }}'},
+        "send_resolved": True,
+    }
+    chat = {
+        "channel": f"{config.slack_channel_prefix}{team}",
+        "title": '{{ template "oneiric.title" . }}',
+        "text": '{{ template "oneiric.text" . }}',
+        "send_resolved": True,
+    }
+    return [
+        {"name": f"pager-{team}", "pagerduty_configs": [pager], "slack_configs": [chat]},
+        {
+            "name": f"{ESCALATION}-{team}",
+            "email_configs": [_mail(config, f"{team}-lead")],
+            "pagerduty_configs": [pager],
+        },
+        {"name": f"chat-{team}", "slack_configs": [chat]},
+        {"name": f"mail-{team}", "email_configs": [_mail(config, team)]},
+    ]
+
+
+def _mail(config: BundleConfig, name: str) -> dict[str, Any]:
+    return {
+        "to": f"{name}@{config.email_domain}",
+        "headers": {"Subject": '{{ template "oneiric.title" . }}'},
+        "text": '{{ template "oneiric.text" . }}',
+        "html": "",
+        "send_resolved": True,
+    }
+
+
+TEMPLATES = (
+    "{{/* " + NOTICE.removeprefix("# ").strip() + " */}}\n"
+    """{{ define "oneiric.title" -}}
+[{{ .Status | toUpper }}{{ if eq .Status "firing" }} {{ .Alerts.Firing | len }}{{ end }}] {{ .GroupLabels.alertname -}}
+{{ with .CommonLabels.severity }} ({{ . }}){{ end }}
+{{- end }}
+
+{{ define "oneiric.text" -}}
+{{ range .Alerts -}}
+{{ .Annotations.summary }}
+{{ .Annotations.description }}
+Runbook: {{ .Annotations.runbook_url }}
+Dashboard: {{ .Annotations.dashboard_url }}
+{{ end -}}
+{{- end }}
+"""
+)

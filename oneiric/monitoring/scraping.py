@@ -1,0 +1,81 @@
+"""Prometheus' own configuration: what it scrapes, found in three ways, and where rules and alerts go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from oneiric.monitoring.config import duration
+from oneiric.monitoring.output import as_yaml
+
+if TYPE_CHECKING:
+    from oneiric.monitoring.config import BundleConfig
+
+SCRAPE_TIMEOUT_SECONDS = 10
+"""A scrape of 10,500 lines takes milliseconds; who needs this long will not answer."""
+POD_LABEL = "app.kubernetes.io/name"
+PORT_NAME = "metrics"
+
+
+def files(config: BundleConfig) -> dict[str, str]:
+    """Return the text of each file of this part for *config*, by its path."""
+    static = {"static_configs": [{"targets": list(config.targets), **_labels(config)}]}
+    found = {"file_sd_configs": [{"files": ["targets/*.yml"], "refresh_interval": "1m"}]}
+    return {
+        "prometheus/prometheus.yml": _prometheus(config, static),
+        "prometheus/prometheus-file.yml": _prometheus(config, found),
+        "prometheus/prometheus-kubernetes.yml": _prometheus(config, _kubernetes(config)),
+        "prometheus/targets/oneiric.yml": as_yaml([{"targets": list(config.targets), **_labels(config)}]),
+    }
+
+
+def _prometheus(config: BundleConfig, discovery: dict[str, Any]) -> str:
+    interval = config.scrape_interval_seconds
+    return as_yaml(
+        {
+            "global": {
+                "scrape_interval": duration(interval),
+                "scrape_timeout": duration(min(SCRAPE_TIMEOUT_SECONDS, interval)),
+                "evaluation_interval": duration(config.evaluation_interval_seconds),
+            },
+            "rule_files": ["rules/*.yml"],
+            "alerting": {"alertmanagers": [_alertmanager(config)]},
+            "scrape_configs": [{"job_name": config.job, **_access(config), **discovery}],
+        }
+    )
+
+
+def _labels(config: BundleConfig) -> dict[str, Any]:
+    return {"labels": dict(config.matchers)} if config.matchers else {}
+
+
+def _access(config: BundleConfig) -> dict[str, Any]:
+    """Return how the metrics server is spoken to, where it asks for more than a request."""
+    access: dict[str, Any] = {}
+    if config.scrape_ca_file:
+        access |= {"scheme": "https", "tls_config": {"ca_file": config.scrape_ca_file}}
+    if config.scrape_token_file:
+        access["authorization"] = {"credentials_file": config.scrape_token_file}
+    return access
+
+
+def _alertmanager(config: BundleConfig) -> dict[str, Any]:
+    url = urlsplit(config.alertmanager_url)
+    path = {"path_prefix": url.path} if url.path else {}
+    return {"scheme": url.scheme, **path, "static_configs": [{"targets": [url.netloc]}]}
+
+
+def _kubernetes(config: BundleConfig) -> dict[str, Any]:
+    """Return the discovery of pods with the application's label and a container port of the metrics' name."""
+    label = "".join(character if character.isalnum() else "_" for character in POD_LABEL)
+    keep = [
+        {"source_labels": [f"__meta_kubernetes_pod_label_{label}"], "regex": config.app, "action": "keep"},
+        {"source_labels": ["__meta_kubernetes_pod_container_port_name"], "regex": PORT_NAME, "action": "keep"},
+        {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "Pending|Succeeded|Failed", "action": "drop"},
+    ]
+    named = [
+        {"source_labels": [f"__meta_kubernetes_{meta}"], "target_label": name}
+        for meta, name in (("namespace", "namespace"), ("pod_name", "pod"))
+    ]
+    fixed = [{"target_label": name, "replacement": value} for name, value in config.matchers.items()]
+    return {"kubernetes_sd_configs": [{"role": "pod"}], "relabel_configs": [*keep, *named, *fixed]}

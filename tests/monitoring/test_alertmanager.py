@@ -1,0 +1,170 @@
+"""Alertmanager's configuration, judged by amtool and by a real Alertmanager: who is told, and what is not told of."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from processes import Alertmanager, eventually, executable
+
+from oneiric.monitoring.alertmanager import receivers_of
+from oneiric.monitoring.alerts import alerts
+from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.config import BundleConfig, configured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from oneiric.monitoring.rules import Alert
+
+CONFIG = BundleConfig()
+ALERTS = {alert.name: alert for alert in alerts(CONFIG)}
+VALUES = {"job": "oneiric", "instance": "a:9464", "domain": "adapter", "key": "cache", "source": "shop"}
+
+
+@pytest.fixture(scope="module")
+def configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file with the default configuration."""
+    directory = tmp_path_factory.mktemp("bundle")
+    write(bundle(CONFIG), directory)
+    return directory / "alertmanager" / "alertmanager.yml"
+
+
+def labels_of(alert: Alert, **values: str) -> dict[str, str]:
+    """Return the labels of *alert* as it fires for one series."""
+    own = {name: value for name, value in (VALUES | values).items() if name in alert.expr.labels}
+    return {"alertname": alert.name, "severity": alert.severity, "team": alert.team, **own}
+
+
+def amtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run amtool and return how it ended."""
+    program = executable("amtool", package="prometheus-alertmanager")
+    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("settings", [(), ("time_scale=0.01", "smtp_username=oneiric@mail.example", "matchers.env=eu")])
+def test_amtool_accepts_the_configuration(settings: tuple[str, ...], tmp_path: Path) -> None:
+    """Alertmanager reads the configuration and its templates."""
+    write(bundle(configured(settings)), tmp_path)
+    done = amtool("check-config", tmp_path / "alertmanager" / "alertmanager.yml")
+    assert (done.returncode, "SUCCESS" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("name", ALERTS)
+def test_every_alert_is_routed_to_its_receivers(name: str, configuration: Path) -> None:
+    """An alert's labels lead to just the receivers that the guide names for it."""
+    receivers = ",".join(receivers_of(ALERTS[name]))
+    labels = [f"{label}={value}" for label, value in labels_of(ALERTS[name]).items()]
+    done = amtool(
+        "config", "routes", "test", f"--config.file={configuration}", f"--verify.receivers={receivers}", *labels
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.prometheus
+def test_an_alert_of_nobody_still_reaches_somebody(configuration: Path) -> None:
+    """An alert without a team goes to the platform team."""
+    done = amtool("config", "routes", "test", f"--config.file={configuration}", "alertname=Other")
+    assert done.stdout.split() == ["record"]
+
+
+@pytest.fixture(scope="module")
+def alertmanager(configuration: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+    """A real Alertmanager with the default configuration."""
+    server = Alertmanager.configured(tmp_path_factory.mktemp("alertmanager"), configuration)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def inhibited(server: Alertmanager, marker: str) -> set[str]:
+    """Return the alerts with the job *marker* that the server holds back, once it has looked at all."""
+
+    def look() -> list[dict[str, Any]] | None:
+        mine = [alert for alert in server.alerts() if alert["labels"].get("job") == marker]
+        return mine if mine and all(alert["status"]["state"] != "unprocessed" for alert in mine) else None
+
+    found = eventually(look, what="Alertmanager has looked at the alerts")
+    return {alert["labels"]["alertname"] for alert in found if alert["status"]["inhibitedBy"]}
+
+
+CRITICAL = [alert.name for alert in ALERTS.values() if alert.inhibits]
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("name", CRITICAL)
+def test_a_critical_alert_holds_back_its_warnings(name: str, alertmanager: Alertmanager) -> None:
+    """While a critical alert fires, the warnings it explains are not told of for the same labels, but for others."""
+    alert = ALERTS[name]
+    assert alert.severity == "critical"
+    warnings = [ALERTS[other] for other in alert.inhibits]
+    assert {warning.severity for warning in warnings} == {"warning"}
+    same, other = f"same-{name}", f"other-{name}"
+    alertmanager.post(
+        labels_of(alert, job=same),
+        *(labels_of(warning, job=same) for warning in warnings),
+        *(labels_of(warning, job=other) for warning in warnings),
+    )
+    assert inhibited(alertmanager, same) == {*alert.inhibits}
+    assert inhibited(alertmanager, other) == set()
+
+
+@pytest.mark.prometheus
+def test_a_target_that_is_down_holds_back_the_rest_of_it(alertmanager: Alertmanager) -> None:
+    """What else fires of an instance that is down is not told of; what has no instance is."""
+    names = ("OneiricTargetDown", "OneiricRemoteSyncFailures", "OneiricSwapFailures", "OneiricWatchdog")
+    alertmanager.post(*(labels_of(ALERTS[name], job="down") for name in names))
+    assert inhibited(alertmanager, "down") == {"OneiricRemoteSyncFailures"}
+    watchdog = [alert for alert in alertmanager.alerts() if alert["labels"]["alertname"] == "OneiricWatchdog"]
+    assert [alert["status"]["inhibitedBy"] for alert in watchdog] == [[]]
+
+
+def test_secrets_stand_in_files_only() -> None:
+    """No field of the configuration that Alertmanager takes for a secret is there but as the path of a file."""
+    text = bundle(configured(["smtp_username=oneiric@mail.example"]))["alertmanager/alertmanager.yml"]
+    secret = re.compile(r"(api_url|routing_key|service_key|password|bearer_token|credentials|secret)$")
+    assert not [key for key in keys(yaml.safe_load(text)) if secret.search(key)]
+    assert [key for key in keys(yaml.safe_load(text)) if key.endswith("_file")]
+
+
+def keys(node: Any) -> list[str]:
+    """Return every key in *node*, at any depth."""
+    if isinstance(node, dict):
+        return [*node, *(key for value in node.values() for key in keys(value))]
+    return [key for value in node for key in keys(value)] if isinstance(node, list) else []
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize(
+    ("status", "title"), [("firing", "[FIRING 1] OneiricX (critical)"), ("resolved", "[RESOLVED] OneiricX (critical)")]
+)
+def test_what_a_notice_says(status: str, title: str, configuration: Path, tmp_path: Path) -> None:
+    """A notice has the title, the sentences and both links of each alert."""
+    annotations = {name: f"the {name}" for name in ("summary", "description", "runbook_url", "dashboard_url")}
+    data = {
+        "status": status,
+        "groupLabels": {"alertname": "OneiricX"},
+        "commonLabels": {"severity": "critical"},
+        "alerts": [{"status": status, "annotations": annotations}],
+    }
+    (tmp_path / "data.json").write_text(json.dumps(data), encoding="utf-8")
+    rendered = [
+        amtool(
+            "template",
+            "render",
+            f"--template.glob={configuration.parent / 'templates' / '*.tmpl'}",
+            f"--template.data={tmp_path / 'data.json'}",
+            f'--template.text={{{{ template "oneiric.{part}" . }}}}',
+        ).stdout.strip()
+        for part in ("title", "text")
+    ]
+    text = "the summary\nthe description\nRunbook: the runbook_url\nDashboard: the dashboard_url"
+    assert rendered == [title, text]

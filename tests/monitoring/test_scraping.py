@@ -1,0 +1,94 @@
+"""Prometheus' configurations: all that it can find targets with, and that the rules find the series again."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from processes import executable
+
+from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.config import configured
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SETTINGS = {
+    "defaults": (),
+    "a user's own": (
+        "job=shop",
+        "matchers.cluster=eu",
+        "targets=10.0.0.1:9464,[::1]:9464",
+        "scrape_interval_seconds=5",
+        "scrape_ca_file=/etc/oneiric/ca.pem",
+        "scrape_token_file=/etc/oneiric/token",
+        "alertmanager_url=https://alerts.example/am",
+    ),
+    "scaled": ("time_scale=0.01", "scrape_interval_seconds=0.5", "evaluation_interval_seconds=0.5"),
+}
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-file.yml", "prometheus-kubernetes.yml"])
+def test_promtool_accepts_the_configuration(name: str, settings: str, tmp_path: Path) -> None:
+    """Prometheus reads each configuration with its rules; Debian's has no discovery of pods, so that is taken out."""
+    write(bundle(configured(SETTINGS[settings])), tmp_path)
+    path = tmp_path / "prometheus" / name
+    if "kubernetes" in name:
+        path.write_text(without_kubernetes(path.read_text(encoding="utf-8")), encoding="utf-8")
+    program = executable("promtool", package="prometheus")
+    command: list[str | Path] = [program, "check", "config", "--lint=all", "--lint-fatal", path]
+    if settings == "a user's own":
+        command.insert(3, "--syntax-only")  # the files with secrets are elsewhere
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def without_kubernetes(text: str) -> str:
+    """Return the configuration *text* with an empty discovery of files in place of that of pods."""
+    document = yaml.safe_load(text)
+    for scrape in document["scrape_configs"]:
+        assert scrape.pop("kubernetes_sd_configs") == [{"role": "pod"}]
+        scrape["file_sd_configs"] = [{"files": ["targets/*.yml"]}]
+    return yaml.safe_dump(document)
+
+
+def test_targets_have_the_labels_that_rules_ask_for() -> None:
+    """Whichever way a target is found, its series have the job and the matchers of every rule."""
+    config = configured(SETTINGS["a user's own"])
+    files = {name: yaml.safe_load(text) for name, text in bundle(config).items() if name.startswith("prometheus/")}
+    static = scrape(files, "prometheus.yml")
+    assert static["static_configs"] == [{"targets": ["10.0.0.1:9464", "[::1]:9464"], "labels": {"cluster": "eu"}}]
+    assert files["prometheus/targets/oneiric.yml"] == static["static_configs"]
+    kubernetes = scrape(files, "prometheus-kubernetes.yml")["relabel_configs"]
+    assert {"target_label": "cluster", "replacement": "eu"} in kubernetes
+    assert {scrape(files, name)["job_name"] for name in ("prometheus.yml", "prometheus-file.yml")} == {"shop"}
+
+
+def scrape(files: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the only scrape configuration of the file *name*."""
+    (only,) = files[f"prometheus/{name}"]["scrape_configs"]
+    found: dict[str, Any] = only
+    return found
+
+
+def test_a_scrape_never_outlasts_its_interval() -> None:
+    """The time-out of a scrape is ten seconds, or the interval where that is shorter."""
+    for interval, timeout in ((15, "10s"), (5, "5s"), (0.5, "500ms")):
+        text = bundle(configured([f"scrape_interval_seconds={interval}"]))["prometheus/prometheus.yml"]
+        assert yaml.safe_load(text)["global"]["scrape_timeout"] == timeout
+
+
+def test_credentials_are_read_from_files() -> None:
+    """A server with TLS and a token is asked with both, and neither stands in the configuration."""
+    files = {
+        "prometheus/prometheus.yml": yaml.safe_load(
+            bundle(configured(SETTINGS["a user's own"]))["prometheus/prometheus.yml"]
+        )
+    }
+    asked = scrape(files, "prometheus.yml")
+    assert (asked["scheme"], asked["tls_config"]) == ("https", {"ca_file": "/etc/oneiric/ca.pem"})
+    assert asked["authorization"] == {"credentials_file": "/etc/oneiric/token"}
