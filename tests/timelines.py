@@ -137,7 +137,7 @@ def _burn(
         series,
         part,
         {"job": "oneiric"},
-        f"The error budget burns {burn} times too fast: {title}",
+        f"The error budget burns {'faster than' if burn == '1' else f'{burn} times as fast as'} it may: {title}",
         f"{failed} failed over {over}, and still do; the objective of {target} allows {allowed}.",
         interval,
         evaluation,
