@@ -7,11 +7,12 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from processes import executable
 from timelines import NONE, TIMELINES, A, Timeline, growing, held
 
 from oneiric.monitoring.alerts import alerts
-from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig
 
 if TYPE_CHECKING:
@@ -26,17 +27,20 @@ WATCHDOG = "OneiricWatchdog"
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory with the rule files of the bundle."""
-    directory = tmp_path_factory.mktemp("bundle")
-    write(bundle(BundleConfig()), directory)
-    return directory / "prometheus" / "rules"
+    """A directory in which each alert's group has a file of its own: promtool evaluates all that it is given."""
+    directory = tmp_path_factory.mktemp("rules")
+    document = yaml.safe_load(bundle(BundleConfig())["prometheus/rules/oneiric-alerts.yml"])
+    for group in document["groups"]:
+        for rule in group["rules"]:
+            if "alert" in rule:
+                (directory / f"{rule['alert']}.yml").write_text(yaml.safe_dump({"groups": [group]}), encoding="utf-8")
+    return directory
 
 
-def judge(rules: Path, document: dict[str, Any]) -> str:
-    """Return what `promtool test rules` finds wrong with *document* of the rules."""
-    files = [str(rules / name) for name in ("oneiric-records.yml", "oneiric-alerts.yml")]
-    test = rules.parent / "test.json"  # JSON is YAML
-    test.write_text(json.dumps({"rule_files": files, **document}), encoding="utf-8")
+def judge(rules: Path, name: str, document: dict[str, Any]) -> str:
+    """Return what `promtool test rules` finds wrong with *document* of the group with the alert *name*."""
+    test = rules / f"{name}.json"  # JSON is YAML
+    test.write_text(json.dumps({"rule_files": [f"{name}.yml"], **document}), encoding="utf-8")
     program = executable("promtool", package="prometheus")
     done = subprocess.run([program, "test", "rules", test], capture_output=True, text=True, check=False)
     assert done.returncode == 0 or "FAILED" in done.stdout + done.stderr
@@ -88,7 +92,7 @@ def test_every_alert_has_a_timeline() -> None:
 def test_an_alert_fires_just_above_its_threshold_and_stops(name: str, rules: Path) -> None:
     """The alert is silent just below its threshold, fires with its labels and texts just above, and is silent after."""
     timeline = TIMELINES[name]
-    assert judge(rules, judged(timeline, name, [], [fired(ALERTS[name], timeline)], [])) == ""
+    assert judge(rules, name, judged(timeline, name, [], [fired(ALERTS[name], timeline)], [])) == ""
 
 
 def firing(rules: Path, name: str, series: dict[str, str], expected: list[dict[str, str]], *, at: str = "20m") -> str:
@@ -98,7 +102,7 @@ def firing(rules: Path, name: str, series: dict[str, str], expected: list[dict[s
     asked = {"expr": f'ALERTS{{alertname="{name}", alertstate="firing"}}', "eval_time": at, "exp_samples": samples}
     inputs = [{"series": selector, "values": values} for selector, values in series.items()]
     test = {"interval": "30s", "input_series": inputs, "promql_expr_test": [asked]}
-    return judge(rules, {"evaluation_interval": "30s", "tests": [test]})
+    return judge(rules, name, {"evaluation_interval": "30s", "tests": [test]})
 
 
 def labelled(name: str, labels: dict[str, str]) -> str:
