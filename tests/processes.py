@@ -140,6 +140,7 @@ class Prometheus:
             "storage.tsdb.path": directory / "tsdb",
             "web.listen-address": address,
             "log.level": "warn",
+            "rules.alert.resend-delay": "5s",  # what it tells before it has found Alertmanager is lost
         }
         process = subprocess.Popen([program, *(f"--{name}={value}" for name, value in options.items())])
         server = cls(process, f"http://{address}")

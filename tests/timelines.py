@@ -137,7 +137,7 @@ def _burn(
         series,
         part,
         {"job": "oneiric"},
-        f"The error budget burns {burn} times too fast: {title}",
+        f"The error budget burns {'faster than' if burn == '1' else f'{burn} times as fast as'} it may: {title}",
         f"{failed} failed over {over}, and still do; the objective of {target} allows {allowed}.",
         interval,
         evaluation,
@@ -289,6 +289,13 @@ TIMELINES: dict[str, Timeline] = {
         A,
         "The artifact cache of a:9464 is nearly full",
         "81% of the cache's limit, or of the file system it lies on, is used (threshold 80%).",
+    ),
+    "OneiricMemoryHigh": Timeline(
+        {_name("process_resident_memory_bytes"): held(P, 2**30, 2**30 + 1, 2**30)},
+        P,
+        A,
+        "a:9464 takes much memory",
+        "The process behind a:9464 takes 1GiB (threshold 1024 MiB).",
     ),
     "OneiricHookErrors": Timeline(
         {_name("oneiric_observability_hook_errors_total", sink="log"): once(Q, 0, 1, 0)},

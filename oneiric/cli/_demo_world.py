@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HOST = "127.0.0.1"
-VALIDITY = timedelta(hours=1)
+VALIDITY = timedelta(days=7)
 COMPONENTS = {
     ("adapter", "greeting"): "demo_remote_adapter",
     ("service", "status"): "demo_remote_service",
@@ -41,17 +41,17 @@ class DemoWorld:
 
     def __init__(self, directory: Path) -> None:
         private, self.public_key = generate_signing_key()
-        self._server = ThreadingHTTPServer((HOST, 0), partial(_QuietHandler, directory=str(directory)))
+        self._server = ThreadingHTTPServer((HOST, 0), partial(QuietHandler, directory=str(directory)))
         self._thread = threading.Thread(target=self._server.serve_forever, name="demo-manifests", daemon=True)
         address = f"http://{HOST}:{self._server.server_port}"
-        good = _manifest(directory, address)
-        tampered = _signed(good, private) | {"source": "somebody else"}
+        good = manifest_of(directory, address)
+        tampered = signed(good, private) | {"source": "somebody else"}
         mislabelled = copy.deepcopy(good)
         mislabelled["entries"][-1]["sha256"] = hashlib.sha256(b"something else").hexdigest()
         manifests = {
-            "main": _signed(good, private),
+            "main": signed(good, private),
             "tampered": tampered,
-            "mislabelled": _signed(mislabelled, private),
+            "mislabelled": signed(mislabelled, private),
         }
         for name, manifest in manifests.items():
             (directory / f"{name}.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
@@ -73,20 +73,21 @@ class DemoWorld:
         self._thread.join()
 
 
-class _QuietHandler(SimpleHTTPRequestHandler):
+class QuietHandler(SimpleHTTPRequestHandler):
     """Serves the directory and keeps silent about it."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
         """Keep silent."""
 
 
-def _manifest(directory: Path, address: str) -> dict[str, Any]:
-    (directory / "artifacts").mkdir()
+def manifest_of(directory: Path, address: str, *, validity: timedelta = VALIDITY) -> dict[str, Any]:
+    """Return a manifest, not yet signed, and write its artifacts below *directory*, which is served at *address*."""
+    (directory / "artifacts").mkdir(exist_ok=True)
     now = datetime.now(UTC)
     return {
         "source": "demo",
         "signed_at": now.isoformat(),
-        "expires_at": (now + VALIDITY).isoformat(),
+        "expires_at": (now + validity).isoformat(),
         "entries": [_entry(directory, address, domain, key) for domain, key in COMPONENTS],
     }
 
@@ -106,7 +107,8 @@ def _entry(directory: Path, address: str, domain: str, key: str) -> dict[str, An
     }
 
 
-def _signed(manifest: dict[str, Any], private_key: str) -> dict[str, Any]:
+def signed(manifest: dict[str, Any], private_key: str) -> dict[str, Any]:
+    """Return *manifest* with its signature."""
     return manifest | {"signature": sign_manifest_for_publishing(manifest, private_key)}
 
 

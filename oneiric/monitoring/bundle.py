@@ -7,14 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring import alertmanager, prometheus, scraping
+from oneiric.monitoring import alertmanager, openslo, prometheus, scraping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric.monitoring.config import BundleConfig
 
-PARTS = (scraping.files, prometheus.files, alertmanager.files)
+PARTS = (scraping.files, prometheus.files, alertmanager.files, openslo.files)
 """What makes the files of one part, in the order of the reference."""
 
 

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Ratio = Annotated[float, Field(gt=0, lt=1)]
+Objective = Annotated[float, Field(gt=0.94, lt=1)]
+"""A target below could not burn 14.4 times too fast: more than everything would have to fail."""
 Url = Annotated[str, AfterValidator(checked_url)]
 Severity = Literal["critical", "warning", "info"]
 Team = Literal["platform", "providers", "release", "infrastructure"]
 """Whom an alert is for: who runs the runtime, owns a provider, publishes manifests, or runs the machines."""
 
-MINIMUM_SCRAPES = 4
-"""A window holds at least so many scrapes: rate() needs two, and one or two may fail."""
+MINIMUM_SAMPLES = 4
+"""A window holds at least so many samples, scraped or recorded: rate() needs two, and one or two may be missing."""
 
 
 class ConfigError(ValueError):
@@ -44,7 +46,7 @@ class BundleConfig(BaseModel):
     """The settings of the monitoring bundle; immutable. Times are seconds, sizes bytes, ratios between 0 and 1.
 
     ``time_scale`` stretches or shrinks every window and every time that an alert waits, for rehearsals: thresholds that
-    are rates keep their meaning. No window gets shorter than four scrapes.
+    are rates keep their meaning. No window gets shorter than four samples.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -87,8 +89,9 @@ class BundleConfig(BaseModel):
     sync_stale_intervals: Positive = 4
     manifest_expiry_seconds: Positive = 86_400
     cache_usage_ratio: Ratio = 0.8
-    resolution_objective: Ratio = 0.999
-    sync_objective: Ratio = 0.99
+    memory_bytes: Annotated[float, Field(gt=0, le=1e15)] = 2**30
+    resolution_objective: Objective = 0.999
+    sync_objective: Objective = 0.99
     resolution_slo_minimum_count: Count = 1000
     sync_slo_minimum_count: Count = 10
 
@@ -97,12 +100,17 @@ class BundleConfig(BaseModel):
         return nominal * self.time_scale
 
     def window(self, nominal: float) -> str:
-        """Return the range of *nominal* seconds in PromQL, scaled, and never shorter than four scrapes."""
+        """Return the range of *nominal* seconds in PromQL, scaled, and never shorter than four samples."""
         return duration(self.window_seconds(nominal))
 
     def window_seconds(self, nominal: float) -> float:
         """Return how many seconds the range of :meth:`window` has."""
-        return max(self.seconds(nominal), MINIMUM_SCRAPES * self.scrape_interval_seconds)
+        return max(self.seconds(nominal), MINIMUM_SAMPLES * self.sample_seconds)
+
+    @property
+    def sample_seconds(self) -> float:
+        """Seconds between samples, scraped or recorded, whichever come more rarely."""
+        return max(self.scrape_interval_seconds, self.evaluation_interval_seconds)
 
     def hold(self, nominal: float) -> str:
         """Return *nominal* seconds, scaled, as Prometheus writes a duration."""

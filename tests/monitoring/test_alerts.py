@@ -108,7 +108,7 @@ def labelled(name: str, labels: dict[str, str]) -> str:
 
 def test_the_watchdog_always_fires(rules: Path) -> None:
     """The dead-man's switch fires without a single series."""
-    assert firing(rules, WATCHDOG, {}, [{}]) == ""
+    assert firing(rules, WATCHDOG, {}, [{"job": "oneiric"}]) == ""
 
 
 def test_metrics_are_missing_where_there_is_no_target(rules: Path) -> None:

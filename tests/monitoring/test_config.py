@@ -78,9 +78,9 @@ def test_durations_are_written_as_prometheus_does(seconds: float, text: str) -> 
     assert duration(seconds) == text
 
 
-def test_windows_are_scaled_and_hold_four_scrapes() -> None:
+def test_windows_are_scaled_and_hold_four_samples() -> None:
     """The time scale shrinks what alerts wait for and look at; a window stays wide enough for rate()."""
-    config = configured(["time_scale=0.01", "scrape_interval_seconds=2"])
+    config = configured(["time_scale=0.01", "scrape_interval_seconds=1", "evaluation_interval_seconds=2"])
     assert config.window(3600) == "36s"
     assert config.window(300) == "8s"
     assert config.hold(60) == "600ms"

@@ -82,7 +82,7 @@ def _watchdog(config: BundleConfig) -> Alert:
         "OneiricWatchdog",
         severity="info",
         team="platform",
-        expr=Expr("vector(1)"),
+        expr=Expr(f'label_replace(vector(1), "job", "{config.job}", "", "")', frozenset({"job"})),
         hold=0,
         summary="The alerting works",
         description="This alert fires always. Who receives it must raise an alarm when it stops.",

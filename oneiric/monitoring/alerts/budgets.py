@@ -11,6 +11,8 @@ from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oneiric.monitoring.config import BundleConfig, Severity, Team
     from oneiric.monitoring.promql import Expr
 
@@ -95,11 +97,20 @@ def objectives(config: BundleConfig) -> tuple[Objective, ...]:
 def counted(config: BundleConfig, objective: Objective, window: str, *, good: bool | None = None) -> Expr:
     """Return the rate over *window* of the objective's events: all of them, the good ones, or the bad ones."""
     query = promql(config)
+    return _events(config, objective, lambda metric, **labels: query.rate(metric, window, **labels), good=good)
+
+
+def ever(config: BundleConfig, objective: Objective, *, good: bool | None = None) -> Expr:
+    """Return the objective's events since the processes began: all of them, the good ones, or the bad ones."""
+    return _events(config, objective, promql(config).series, good=good)
+
+
+def _events(config: BundleConfig, objective: Objective, of: Callable[..., Expr], *, good: bool | None) -> Expr:
     if objective.name == "Sync":
         outcomes = ("success", "failed") if good is None else ("success",) if good else ("failed",)
-        return total(query.rate(catalogue.SYNCS, window, outcome=outcomes), by=by(config))
-    everything = total(query.rate(catalogue.RESOLUTIONS, window), by=by(config))
-    bad = total(query.rate(catalogue.RESOLUTION_FAILURES, window), by=by(config))
+        return total(of(catalogue.SYNCS, outcome=outcomes), by=by(config))
+    everything = total(of(catalogue.RESOLUTIONS), by=by(config))
+    bad = total(of(catalogue.RESOLUTION_FAILURES), by=by(config))
     return {None: everything, True: everything - bad, False: bad}[good]
 
 
@@ -135,7 +146,7 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
         team=objective.team,
         expr=long & short & (events >= objective.minimum),
         hold=0,
-        summary=f"The error budget burns {burn.factor:g} times too fast: {objective.title.lower().rstrip('.')}",
+        summary=f"The error budget burns {_speed(burn)} it may: {objective.title.lower().rstrip('.')}",
         description="{{ $value | humanizePercentage }} failed over "
         f"{_words(burn.long)}, and still do; the objective of {objective.target:.10g} allows {budget:.3g}.",
         inhibits=_slower(objective) if burn.severity == "critical" else (),
@@ -154,6 +165,10 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
             ),
         ),
     )
+
+
+def _speed(burn: Burn) -> str:
+    return "faster than" if burn.factor == 1 else f"{burn.factor:g} times as fast as"
 
 
 def _slower(objective: Objective) -> tuple[str, ...]:

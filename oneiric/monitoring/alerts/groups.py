@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.alerts.availability import availability
 from oneiric.monitoring.alerts.budgets import budgets
-from oneiric.monitoring.alerts.cache import cache
 from oneiric.monitoring.alerts.lifecycle import lifecycle, lifecycle_records
 from oneiric.monitoring.alerts.remote import remote
 from oneiric.monitoring.alerts.resolution import resolution, resolution_records
+from oneiric.monitoring.alerts.resources import resources
 from oneiric.monitoring.alerts.telemetry import telemetry
 from oneiric.monitoring.rules import Alert
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def alert_groups(config: BundleConfig) -> tuple[Group, ...]:
     """Return the alerts for *config*, by subject, each after what it needs recorded in the same evaluation."""
     return tuple(
-        subject(config) for subject in (availability, resolution, lifecycle, remote, cache, telemetry, budgets)
+        subject(config) for subject in (availability, resolution, lifecycle, remote, resources, telemetry, budgets)
     )
 
 

@@ -1,4 +1,4 @@
-"""The alert about the artifact cache."""
+"""Alerts about what the runtime takes of its machine."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from oneiric.monitoring.promql import NOW, scalar
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
 
+HUNDREDS = 500
+"""Series of one metric from which on it is worth a look."""
+
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
 
 
-def cache(config: BundleConfig) -> Group:
-    """Return the alert on the space that the cache takes, of its own limit or of the file system."""
+def resources(config: BundleConfig) -> Group:
+    """Return the alerts on disk and memory."""
+    return Group("oneiric-resources", (_cache(config), _memory(config)))
+
+
+def _cache(config: BundleConfig) -> Alert:
     query = promql(config)
     of_limit = query.series(catalogue.CACHE_SIZE) / (query.series(catalogue.CACHE_LIMIT) > 0)
     used = scalar(1) - query.series(catalogue.CACHE_FILESYSTEM_AVAIL) / query.series(catalogue.CACHE_FILESYSTEM_SIZE)
     ratio = config.cache_usage_ratio
-    alert = Alert(
+    return Alert(
         "OneiricCacheDiskUsageHigh",
         severity="warning",
         team="infrastructure",
@@ -51,4 +58,36 @@ def cache(config: BundleConfig) -> Group:
             ),
         ),
     )
-    return Group("oneiric-cache", (alert,))
+
+
+def _memory(config: BundleConfig) -> Alert:
+    query = promql(config)
+    memory = query.foreign("process_resident_memory_bytes")
+    return Alert(
+        "OneiricMemoryHigh",
+        severity="warning",
+        team="platform",
+        expr=memory > config.memory_bytes,
+        hold=5 * MINUTE,
+        summary="{{ $labels.instance }} takes much memory",
+        description="The process behind {{ $labels.instance }} takes {{ $value | humanize1024 }}B "
+        f"(threshold {config.memory_bytes / 2**20:.0f} MiB).",
+        dashboard=OVERVIEW,
+        runbook=Runbook(
+            "The resident memory of the process is over the threshold, which should be well below its limit.",
+            "Near its limit the process is slow, and then killed.",
+            (
+                ask("Does it grow steadily, or did it jump?", query.foreign("process_resident_memory_bytes")),
+                ask("How many instances are alive?", query.series(catalogue.INSTANCES)),
+                ask("Do cleanups fail?", query.increase(catalogue.CLEANUP_FAILURES, config.window(15 * MINUTE))),
+                ask("Has a metric very many series?", query.series(catalogue.SERIES) > HUNDREDS),
+                search("What was not closed?", lines(config, events.CleanupFailed)),
+            ),
+            (
+                Step("It jumped with a swap: the new provider needs that much; swap back, or give the process more."),
+                Step("Instances grow and nobody closes them: clean up what is not needed."),
+                Step("It grows and the instances do not: a leak in a provider; profile the process, then restart it."),
+                Step("It is near its limit now: restart it with a higher one, and look for the cause afterwards."),
+            ),
+        ),
+    )

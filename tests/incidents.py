@@ -1,0 +1,160 @@
+"""Every incident for real: sandboxes, a Prometheus that scrapes them, an Alertmanager, and who is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from processes import Alertmanager, Prometheus, eventually, free_port, untraced
+
+from oneiric.cli._drill_scenarios import SCENARIOS
+from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.config import configured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[1]
+PACE = ("time_scale=0.001", "scrape_interval_seconds=0.5", "evaluation_interval_seconds=1")
+"""What of the bundle's own settings makes minutes fractions of a second."""
+Notice = dict[str, Any]
+
+
+class Desk:
+    """A web server with the documents of this repository, which takes the notices of an Alertmanager.
+
+    Attributes:
+        url: Its address.
+        notices: Every notice so far, with ``receiver`` and ``at``, the time it came.
+    """
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+        handler = partial(_DeskHandler, self.notices)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop it."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def told(self, name: str, job: str, *, status: str, since: float) -> Notice | None:
+        """Return the first notice since then with that *status* about the alert *name* of *job*, or None."""
+        for notice in self.notices:
+            labels = notice["labels"]
+            found = (labels["alertname"], labels.get("job"), notice["status"]) == (name, job, status)
+            if found and notice["at"] >= since:
+                return notice
+        return None
+
+
+class _DeskHandler(SimpleHTTPRequestHandler):
+    def __init__(self, notices: list[Notice], *arguments: Any, **options: Any) -> None:
+        self._notices = notices
+        super().__init__(*arguments, directory=str(ROOT), **options)
+
+    def do_POST(self) -> None:
+        """Take a notice."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        at = time.time()
+        self._notices.extend(alert | {"receiver": body["receiver"], "at": at} for alert in body["alerts"])
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Keep silent."""
+
+
+@dataclass
+class Incidents:
+    """All incidents, in the same Prometheus and Alertmanager; each is a job of its own.
+
+    Attributes:
+        desk: Who is told.
+        began: When the faults were put in.
+        ended: When they were taken out.
+    """
+
+    directory: Path
+    desk: Desk
+    sandboxes: subprocess.Popen[str]
+    prometheus: Prometheus
+    alertmanager: Alertmanager
+    began: float = 0.0
+    ended: float = 0.0
+
+    @classmethod
+    def start(cls, directory: Path) -> Incidents:
+        """Start everything below *directory*, and return once every sandbox was scraped."""
+        desk = Desk()
+        command = [sys.executable, str(ROOT / "tests" / "sandboxes.py"), str(directory)]
+        sandboxes = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=untraced())
+        assert sandboxes.stdout is not None
+        ports = json.loads(sandboxes.stdout.readline())
+        address = f"127.0.0.1:{free_port()}"
+        config = export(directory, ports, desk.url, address)
+        alertmanager = Alertmanager.listening(
+            directory, directory / "resolution-failures-bundle" / "alertmanager" / "alertmanager.yml", address
+        )
+        prometheus = Prometheus.configured(directory, config)
+        incidents = cls(directory, desk, sandboxes, prometheus, alertmanager)
+        eventually(lambda: len(prometheus.query("up == 1")) == len(SCENARIOS), what="every sandbox is scraped")
+        return incidents
+
+    def tell(self, word: str) -> None:
+        """Have the sandboxes do *word*, and wait until they did."""
+        assert self.sandboxes.stdin is not None
+        assert self.sandboxes.stdout is not None
+        self.sandboxes.stdin.write(word + "\n")
+        self.sandboxes.stdin.flush()
+        assert self.sandboxes.stdout.readline().strip() == word
+
+    def stop(self) -> None:
+        """Stop everything."""
+        for server in (self.prometheus, self.alertmanager):
+            server.stop()
+        self.sandboxes.kill()
+        self.sandboxes.communicate()
+        self.desk.close()
+
+
+def export(directory: Path, ports: Mapping[str, int], desk: str, alertmanager: str) -> Path:
+    """Export a bundle for every scenario, and return a configuration with the jobs and rule files of all of them."""
+    scrapes, rules, document = [], [], {}
+    for name, scenario in SCENARIOS.items():
+        settings = (
+            f"job={name}",
+            f"targets=127.0.0.1:{ports[name]}",
+            f"webhook_url={desk}/notices",
+            f"docs_url={desk}/docs",
+            f"alertmanager_url=http://{alertmanager}",
+            *PACE,
+            *scenario.bundle,
+        )
+        place = directory / f"{name}-bundle"
+        write(bundle(configured(settings)), place)
+        document = yaml.safe_load((place / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+        scrapes += document["scrape_configs"]
+        rules.append(str(place / "prometheus" / "rules" / "oneiric-alerts.yml"))
+    config = directory / "prometheus.yml"
+    config.write_text(yaml.safe_dump(document | {"scrape_configs": scrapes, "rule_files": rules}), encoding="utf-8")
+    return config
+
+
+def page(url: str) -> str:
+    """Return the text at *url*."""
+    with urllib.request.urlopen(url, timeout=10) as response:
+        text: str = response.read().decode()
+        return text

@@ -1,0 +1,111 @@
+"""Every alert end to end: a fault in a real runtime, a real Prometheus and Alertmanager, and the notice that arrives.
+
+The bundle's rules are used as they are exported; its own settings make minutes fractions of a second.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from incidents import Incidents, page
+from processes import eventually
+
+from oneiric.cli._drill_scenarios import SCENARIOS
+from oneiric.monitoring.alerts import alerts
+from oneiric.monitoring.config import BundleConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.prometheus, pytest.mark.slow]
+ALERTS = {alert.name: alert for alert in alerts(BundleConfig())}
+WATCHDOG = "OneiricWatchdog"
+REHEARSED = [(name, alert) for name, scenario in SCENARIOS.items() for alert in scenario.alerts]
+SECONDS = 90
+"""How long a notice may take on a machine that has much else to do."""
+
+
+@pytest.fixture(scope="module")
+def incidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Incidents]:
+    """All incidents: begun, told of, ended, and told of again."""
+    incidents = Incidents.start(tmp_path_factory.mktemp("incidents"))
+    try:
+        eventually(lambda: not firing(incidents), what="nothing is wrong before the faults", seconds=SECONDS)
+        incidents.began = time.time()
+        incidents.tell("begin")
+        wait(incidents, "firing", incidents.began)
+        incidents.ended = time.time()
+        incidents.tell("end")
+        wait(incidents, "resolved", incidents.ended)
+        yield incidents
+    finally:
+        incidents.stop()
+
+
+def firing(incidents: Incidents) -> list[str]:
+    """Return the alerts that fire now, but for the one that always does."""
+    query = f'ALERTS{{alertstate="firing", alertname!="{WATCHDOG}"}}'
+    return [sample["metric"]["alertname"] for sample in incidents.prometheus.query(query)]
+
+
+def wait(incidents: Incidents, status: str, since: float) -> None:
+    """Wait until every alert was told of with *status*, or it takes too long, which the tests then tell of."""
+    deadline = time.monotonic() + SECONDS
+    missing = REHEARSED
+    while missing and time.monotonic() < deadline:
+        time.sleep(0.2)
+        missing = [
+            (job, name) for job, name in missing if not incidents.desk.told(name, job, status=status, since=since)
+        ]
+
+
+def test_every_alert_is_rehearsed() -> None:
+    """Each alert but the dead-man's switch has an incident, and each incident an alert."""
+    assert {alert for _, alert in REHEARSED} | {WATCHDOG} == ALERTS.keys()
+    assert all(scenario.alerts for scenario in SCENARIOS.values())
+
+
+@pytest.mark.parametrize(("job", "name"), REHEARSED)
+def test_an_alert_fires_is_told_of_and_resolves(job: str, name: str, incidents: Incidents) -> None:
+    """A fault makes the notice arrive, with its labels and links that lead somewhere, and so does the fault's end."""
+    notice = incidents.desk.told(name, job, status="firing", since=incidents.began)
+    assert notice is not None, f"{name} was not told of; firing: {firing(incidents)}"
+    alert = ALERTS[name]
+    labels = notice["labels"]
+    assert (labels["severity"], labels["team"], notice["receiver"]) == (alert.severity, alert.team, "record")
+    assert labels.keys() == {"alertname", "severity", "team", *alert.expr.labels}
+    assert headings(page(notice["annotations"]["runbook_url"])) >= {name}
+    assert notice["annotations"]["runbook_url"].endswith(f"#{name.lower()}")
+    assert "<no value>" not in str(notice["annotations"])
+    resolved = incidents.desk.told(name, job, status="resolved", since=incidents.ended)
+    assert resolved is not None, f"{name} did not resolve"
+    assert resolved["labels"].keys() == labels.keys()
+
+
+def headings(markdown: str) -> set[str]:
+    """Return the texts of the headings of *markdown*."""
+    return set(re.findall(r"^#+ (.+)$", markdown, re.MULTILINE))
+
+
+def test_the_watchdog_is_heard_of_all_the_time(incidents: Incidents) -> None:
+    """The dead-man's switch reaches its own receiver, again and again."""
+    heard = [notice for notice in incidents.desk.notices if notice["labels"]["alertname"] == WATCHDOG]
+    assert {notice["receiver"] for notice in heard} == {"deadman"}
+    assert len(heard) > 1
+
+
+@pytest.mark.parametrize("job", SCENARIOS)
+def test_a_fault_sets_off_nothing_else(job: str, incidents: Incidents) -> None:
+    """While a fault lasts nothing is told of its job but what its scenario says."""
+    told = {
+        notice["labels"]["alertname"]
+        for notice in incidents.desk.notices
+        if notice["labels"].get("job") == job
+        and notice["receiver"] == "record"
+        and incidents.began <= notice["at"] < incidents.ended
+        and notice["status"] == "firing"
+    }
+    assert told <= {*SCENARIOS[job].alerts, *SCENARIOS[job].also}
