@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.reference import golden, with_table
-from oneiric.monitoring.reference_page import reference_page
+from oneiric.monitoring.golden import golden
+from oneiric.monitoring.reference import reference_page
 from oneiric.monitoring.runbooks import runbook_page
 from oneiric.observability.catalogue import CATALOGUE
 
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
 def generated_files(root: Path) -> dict[Path, str]:
     """Return what every generated file below the repository's *root* must say."""
-    readme = root / "README.md"
     config, monitoring = BundleConfig(), root / "deploy" / "monitoring"
     return {
         **{monitoring / path: text for path, text in bundle(config).items()},
         root / "docs" / "runbooks" / "ALERTS.md": runbook_page(config),
         root / "docs" / "monitoring" / "METRICS.md": reference_page(CATALOGUE, config),
-        readme: with_table(readme.read_text(encoding="utf-8"), CATALOGUE),
         root / "tests" / "observability" / "catalogue.golden.json": golden(CATALOGUE),
     }

@@ -12,7 +12,6 @@ from promised import CONTRACT
 
 from oneiric.core import events
 from oneiric.monitoring.generated import generated_files
-from oneiric.monitoring.reference import with_table
 from oneiric.observability._model import Catalogue, CatalogueError, Count, Label, Log, Metric, Observe, Read, Signal
 from oneiric.observability.catalogue import CATALOGUE
 
@@ -20,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 COUNTER = Metric("x_total", "counter", "X.", (Label("domain"),))
 HISTOGRAM = Metric("x_seconds", "histogram", "X.", (Label("domain"),), buckets=(1.0,))
 GAUGE = Metric("x", "gauge", "X.", (Label("domain"),))
+GENERATED = {path.relative_to(ROOT).as_posix(): text for path, text in generated_files(ROOT).items()}
 
 
 def test_the_frozen_metrics_are_exactly_these() -> None:
@@ -28,10 +28,10 @@ def test_the_frozen_metrics_are_exactly_these() -> None:
     assert frozen == CONTRACT
 
 
-@pytest.mark.parametrize("path", [path.relative_to(ROOT).as_posix() for path in generated_files(ROOT)])
+@pytest.mark.parametrize("path", GENERATED)
 def test_generated_files_are_current(path: str) -> None:
     """What is generated from the catalogue equals what is committed; `python -m oneiric.monitoring` makes it anew."""
-    assert (ROOT / path).read_text(encoding="utf-8") == generated_files(ROOT)[ROOT / path]
+    assert (ROOT / path).read_text(encoding="utf-8") == GENERATED[path]
 
 
 def test_telemetry_names_are_written_in_the_catalogue_only() -> None:
@@ -87,12 +87,6 @@ def test_a_contradiction_is_refused(metrics: tuple[Metric, ...], signal: Signal,
     """A catalogue that its events cannot feed is refused when it is made, naming the signal and what is wrong."""
     with pytest.raises(CatalogueError, match=message):
         Catalogue(metrics, (signal,))
-
-
-def test_a_text_without_the_place_for_the_table_is_refused() -> None:
-    """Generating into a document that lost its markers is an error, not a silent omission."""
-    with pytest.raises(ValueError, match="no place for the table of signals"):
-        with_table("# nothing here", CATALOGUE)
 
 
 def test_the_module_writes_what_is_committed() -> None:
