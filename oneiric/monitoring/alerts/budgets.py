@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.alerts.common import DAY, HOUR, MINUTE, REMOTE, RESOLUTION, ask, by, promql
-from oneiric.monitoring.promql import recorded, total
+from oneiric.monitoring.promql import total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
 
@@ -136,7 +136,7 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
     budget = 1 - objective.target
     limit = round(burn.factor * budget, 9)
     long, short = (
-        recorded(_ratio_name(objective, window), _ratio(config, objective, window)) > limit
+        promql(config).recorded(_ratio_name(objective, window), _ratio(config, objective, window)) > limit
         for window in (burn.long, burn.short)
     )
     window = config.window(burn.long)
