@@ -14,10 +14,12 @@ from oneiric.monitoring._values import (
     checked_matchers,
     checked_name,
     checked_path,
+    checked_pattern,
     checked_quantile_bound,
     checked_swap_bound,
     checked_target,
     checked_targets,
+    checked_unit,
     checked_url,
 )
 
@@ -69,6 +71,13 @@ class BundleConfig(BaseModel):
     loki_url: Url = "http://localhost:3100"
     tempo_url: Url = "http://localhost:3200"
     grafana_dashboards_dir: Annotated[str, AfterValidator(checked_path)] = "/var/lib/grafana/dashboards/oneiric"
+
+    loki_dir: Annotated[str, AfterValidator(checked_path)] = "/var/lib/loki"
+    loki_rules_dir: Annotated[str, AfterValidator(checked_path)] = "/etc/loki/rules"
+    loki_token_file: Annotated[str, AfterValidator(checked_path)] = ""
+    log_files: Annotated[str, AfterValidator(checked_pattern)] = "/var/log/oneiric/*.jsonl"
+    log_retention_seconds: Annotated[float, Field(ge=86_400, le=1e9)] = 2_592_000
+    systemd_unit: Annotated[str, AfterValidator(checked_unit)] = "oneiric.service"
 
     webhook_url: Url = "http://localhost:9095/alerts"
     secrets_dir: Annotated[str, AfterValidator(checked_path)] = "/etc/alertmanager/secrets"

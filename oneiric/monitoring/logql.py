@@ -34,6 +34,8 @@ COMMON_FIELDS = frozenset(
     }
 )
 """Fields that any log event may have."""
+STREAM_LABELS = ("app", "env", "host")
+"""The labels of the runtime's streams, and no others: each value of one makes a stream of its own."""
 
 
 def log_of(event: type[Event], on: Phase | None = None) -> tuple[Signal, Log]:
@@ -93,9 +95,15 @@ def containing(config: BundleConfig, text: str) -> str:
     return f'{stream(config)} |= "{text}"'
 
 
+def names(*logs: Log) -> str:
+    """Return a regular expression for the lines of *logs*, by their names."""
+    return "|".join(dict.fromkeys(log.name for log in logs))
+
+
 def field_label(field: str) -> str:
-    """Return the label that ``| json`` makes of *field*."""
-    return field.replace(".", "_")
+    """Return the label that ``| json`` makes of *field*; one that the stream has already gets a suffix."""
+    label = field.replace(".", "_")
+    return f"{label}_extracted" if label in STREAM_LABELS else label
 
 
 def _fixed(log: Log) -> dict[str, str]:
