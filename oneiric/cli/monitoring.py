@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer evaluates the annotations
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 USAGE = 2
 """Exit code where what was asked for cannot be done."""
+
+FINDINGS = 1
+"""Exit code of a check that found something."""
+
+
+class ReportFormat(StrEnum):
+    """The ways in which findings can be written."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
 
 app = typer.Typer(
     name="monitoring",
@@ -29,15 +43,54 @@ def export(
     """Write the rules, alerts, dashboards and pipeline configurations for your thresholds and names."""
     from oneiric.monitoring.bundle import bundle, write  # noqa: PLC0415 - only this command needs them
     from oneiric.monitoring.config import ConfigError, configured  # noqa: PLC0415 - likewise
+    from oneiric.monitoring.dashboards import MissingExtraError  # noqa: PLC0415 - likewise
 
     try:
         files = bundle(configured(assignments or ()))
         write(files, out)
-    except ConfigError as error:
+    except (ConfigError, MissingExtraError) as error:
         _refuse(str(error))
     except OSError as error:
         _refuse(f"--out {out}: {error.filename} cannot be written: {error.strerror}")
     typer.echo(f"{len(files)} files in {out}")
+
+
+@app.command()
+def check(  # noqa: PLR0913 - one parameter an option
+    paths: Annotated[
+        list[Path] | None, typer.Argument(show_default="the current directory", help="Files and directories.")
+    ] = None,
+    *,
+    style: Annotated[ReportFormat, typer.Option("--format", help="How findings are written.")] = ReportFormat.TEXT,
+    target_label: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A label that your scrape configuration gives to targets.")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Leave findings of this code out.")] = None,
+    scrape_interval: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between scrapes, where no Prometheus configuration says so.")
+    ] = 15.0,
+    refresh_interval: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between synchronisations with a remote source.")
+    ] = 300.0,
+) -> None:
+    """Check that what your rules, dashboards and documents name exists: exit code 1 with findings, 2 if nothing was."""
+    from oneiric.monitoring.drift import CODES, Options, Pace, formatted  # noqa: PLC0415 - only this command needs them
+    from oneiric.monitoring.drift import check as run_check  # noqa: PLC0415 - likewise
+
+    if unknown := sorted({*(ignore or ())} - CODES.keys()):
+        _refuse(f"--ignore {unknown[0]}: there is no such code; docs/monitoring/DRIFT_CHECK.md lists them")
+    options = Options(
+        target_labels=frozenset(target_label or ()),
+        pace=Pace(scrape=scrape_interval, sync=refresh_interval),
+        ignored=frozenset(ignore or ()),
+    )
+    outcome = run_check(paths or [Path()], options)
+    if text := formatted(outcome.findings, style.value):
+        typer.echo(text)
+    if not outcome.findings and not outcome.files:
+        _refuse("nothing to check: none of the files is of a kind that can be checked")
+    typer.echo(f"{outcome.files} files, {len(outcome.findings)} findings", err=True)
+    raise typer.Exit(FINDINGS if outcome.findings else 0)
 
 
 def _refuse(why: str) -> NoReturn:

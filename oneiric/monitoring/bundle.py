@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring import alertmanager, openslo, prometheus, scraping
+from oneiric.monitoring import alertmanager, dashboards, openslo, prometheus, scraping
 from oneiric.monitoring.loki import alloy, promtail
 from oneiric.monitoring.loki import rules as loki_rules
 from oneiric.monitoring.loki import server as loki_server
@@ -26,6 +26,7 @@ PARTS = (
     loki_rules.files,
     alloy.files,
     promtail.files,
+    dashboards.files,
 )
 """What makes the files of one part, in the order of the reference."""
 

@@ -69,6 +69,8 @@ class BundleConfig(BaseModel):
     prometheus_url: Url = "http://localhost:9090"
     alertmanager_url: Url = "http://localhost:9093"
     loki_url: Url = "http://localhost:3100"
+    tempo_url: Url = "http://localhost:3200"
+    grafana_dashboards_dir: Annotated[str, AfterValidator(checked_path)] = "/var/lib/grafana/dashboards/oneiric"
 
     loki_dir: Annotated[str, AfterValidator(checked_path)] = "/var/lib/loki"
     loki_rules_dir: Annotated[str, AfterValidator(checked_path)] = "/etc/loki/rules"
