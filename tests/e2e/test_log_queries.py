@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from oneiric.monitoring.config import configured
-from oneiric.monitoring.logql import STREAM_LABELS
 from oneiric.monitoring.loki import measure, parse, select
 from oneiric.monitoring.loki.lines import Line
 from oneiric.monitoring.loki.queries import further_searches, measurements, plan_searches
 from oneiric.monitoring.loki.rules import log_rules
 from oneiric.monitoring.loki.shipping import METADATA
-from oneiric.monitoring.loki.syntax import LogQuery
+from oneiric.monitoring.loki.syntax import LogQuery, VectorAggregation
 from oneiric.monitoring.loki.variables import replaced
 
 if TYPE_CHECKING:
@@ -145,19 +144,24 @@ def _measured(title: str, written: list[Line]) -> dict[tuple[str, ...], float]:
 
 @pytest.mark.parametrize("name", log_rules(CONFIG))
 def test_a_recording_rule_counts_each_line_once(written: list[Line], name: str) -> None:
-    """Over minute after minute a rule adds up to all lines of its event, and its series have the stream's labels."""
+    """Over minute after minute a rule adds up to all lines of its event, by labels and fields."""
     query = parse(log_rules(CONFIG)[name])
-    assert not isinstance(query, LogQuery)
-    first, last = min(line.seconds for line in written), max(line.seconds for line in written)
-    total, minute = 0.0, last
-    while minute > first - 60:
-        found = measure(query, written, at=minute)
-        assert isinstance(found, dict)
-        assert all({*STREAM_LABELS} - {"host"} <= {label for label, _ in labels} for labels in found)
-        total += sum(found.values())
+    assert isinstance(query, VectorAggregation)
+    assert query.grouping is not None
+    found: Counter[frozenset[tuple[str, str]]] = Counter()
+    minute = max(line.seconds for line in written)
+    while minute > min(line.seconds for line in written) - 60:
+        vector = measure(query, written, at=minute)
+        assert isinstance(vector, dict)
+        found.update({labels: int(value) for labels, value in vector.items()})
         minute -= 60
-    size = sum(len(line.text.encode()) for line in written)
+    by = [label.text for label in query.grouping.labels]
     event = name.removeprefix("env:oneiric_log_").removesuffix(":count").replace("_", "-")
-    lines = [line for line in written if json.loads(line.text)["event"] == event]
-    expected = {"env_host:oneiric_log_lines:count": len(written), "env_host:oneiric_log_bytes:sum": size}
-    assert total == expected.get(name, len(lines))
+    expected: Counter[frozenset[tuple[str, str]]] = Counter()
+    for line in written:
+        fields = json.loads(line.text)
+        if "oneiric_log_lines" in name or "oneiric_log_bytes" in name or fields["event"] == event:
+            known = {**fields, "host_extracted": fields.get("host"), **STREAM}
+            labels = frozenset((label, str(known[label])) for label in by if known.get(label) is not None)
+            expected[labels] += len(line.text.encode()) if "bytes" in name else 1
+    assert found == expected
