@@ -63,7 +63,7 @@ def _global(config: BundleConfig) -> dict[str, Any]:
 def _route(config: BundleConfig) -> dict[str, Any]:
     return {
         "receiver": "mail-platform",
-        "group_by": ["alertname", "job", "domain", "source"],
+        "group_by": ["alertname", "job", *config.matchers, "domain", "source"],
         **_times(config, wait=30, interval=5 * MINUTE, repeat=12 * HOUR),
         "routes": [
             {
@@ -73,6 +73,8 @@ def _route(config: BundleConfig) -> dict[str, Any]:
             },
             {"receiver": RECORD, "continue": True, **_times(config, wait=10, interval=MINUTE, repeat=DAY)},
             *(_by_team(config, team) for team in TEAMS),
+            # The route of everything has matched already, so that what no team's does would end with it.
+            {"receiver": f"mail-{TEAMS[0]}"},
         ],
     }
 

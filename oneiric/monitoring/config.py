@@ -67,6 +67,8 @@ class BundleConfig(BaseModel):
     prometheus_url: Url = "http://localhost:9090"
     alertmanager_url: Url = "http://localhost:9093"
     loki_url: Url = "http://localhost:3100"
+    tempo_url: Url = "http://localhost:3200"
+    grafana_dashboards_dir: Annotated[str, AfterValidator(checked_path)] = "/var/lib/grafana/dashboards/oneiric"
 
     webhook_url: Url = "http://localhost:9095/alerts"
     secrets_dir: Annotated[str, AfterValidator(checked_path)] = "/etc/alertmanager/secrets"

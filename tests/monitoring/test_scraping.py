@@ -34,17 +34,22 @@ SETTINGS = {
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-file.yml", "prometheus-kubernetes.yml"])
 def test_promtool_accepts_the_configuration(name: str, settings: str, tmp_path: Path) -> None:
-    """Prometheus reads each configuration with its rules; Debian's has no discovery of pods, so that is taken out."""
+    """Prometheus reads each configuration with its rules; one built without discovery of pods, all but that."""
     write(bundle(configured(SETTINGS[settings])), tmp_path)
     path = tmp_path / "prometheus" / name
-    if "kubernetes" in name:
+    options = ["--syntax-only"] if settings == "a user's own" else []  # the files with secrets are elsewhere
+    done = check(path, *options)
+    if "field kubernetes_sd_configs not found" in done.stderr:
         path.write_text(without_kubernetes(path.read_text(encoding="utf-8")), encoding="utf-8")
-    program = executable("promtool", package="prometheus")
-    command: list[str | Path] = [program, "check", "config", "--lint=all", "--lint-fatal", path]
-    if settings == "a user's own":
-        command.insert(3, "--syntax-only")  # the files with secrets are elsewhere
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = check(path, *options)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def check(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Have promtool check the configuration at *path*, and return how it ended."""
+    program = executable("promtool", package="prometheus")
+    command: list[str | Path] = [program, "check", "config", *options, "--lint=all", "--lint-fatal", path]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def without_kubernetes(text: str) -> str:

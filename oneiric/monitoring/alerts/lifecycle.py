@@ -117,7 +117,7 @@ def _rollbacks(config: BundleConfig) -> Alert:
         expr=burst >= config.rollbacks_burst_count,
         hold=0,
         summary="Swaps of {{ $labels.domain }}/{{ $labels.key }} are rolled back again and again",
-        description="{{ $value | humanize }} swaps of {{ $labels.domain }}/{{ $labels.key }} were rolled back "
+        description='{{ $value | printf "%.0f" }} swaps of {{ $labels.domain }}/{{ $labels.key }} were rolled back '
         f"(threshold {config.rollbacks_burst_count}).",
         dashboard=LIFECYCLE,
         runbook=Runbook(

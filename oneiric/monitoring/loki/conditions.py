@@ -68,4 +68,4 @@ def _compared(cursor: Cursor) -> Number | Duration | Size | Variable:
 
 def _is_next(cursor: Cursor) -> bool:
     """Say whether another condition stands here, with nothing before it."""
-    return cursor.token.kind in {"word", "variable"} and cursor.following.text in OPERATORS
+    return cursor.at_name() and cursor.following.text in OPERATORS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from oneiric.monitoring.loki.syntax import Duration, LogQLError, Name, Number, Size, Text, Variable
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+RESERVED = frozenset(
+    {
+        *("and", "bool", "by", "decolorize", "drop", "group_left", "group_right", "ignoring", "ip", "json", "keep"),
+        *("label_format", "label_replace", "line_format", "logfmt", "of", "offset", "on", "or", "pattern", "regexp"),
+        *("unless", "unpack", "unwrap", "variants", "without"),
+    }
+)
+"""Words that are no label's name in a query."""
 MAX_DEPTH = 50
 """Parentheses and functions within each other; nobody writes as many, and each takes a part of the stack."""
 
@@ -25,7 +34,10 @@ class Cursor:
     """The tokens of a text, and which of them is the next."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = tokens(text)
+        found = tokens(text)
+        self._tokens = tuple(
+            _keyword(token, following) for token, following in zip(found, (*found[1:], found[-1]), strict=True)
+        )
         self._index = 0
         self._depth = 0
 
@@ -68,9 +80,13 @@ class Cursor:
         hint = f"; did you mean {close[0]}?" if close else ""
         raise LogQLError(self.token.start, f"expected {expected}, found {self.token}{hint}")
 
+    def at_name(self) -> bool:
+        """Say whether the next token can be a label's name, or is a variable in its place."""
+        return self.token.kind == "variable" or (self.token.kind == "word" and self.token.text not in RESERVED)
+
     def name(self, what: str = "the name of a label") -> Name:
         """Take a label's name, or a variable in its place."""
-        if self.token.kind not in {"word", "variable"}:
+        if not self.at_name():
             self.fail(what)
         token = self.take()
         return Name(token.start, token.end, token.text)
@@ -135,3 +151,11 @@ class Cursor:
 
     def _one(self, kind: Kind, what: str) -> Token:
         return self.take() if self.token.kind == kind else self.fail(what)
+
+
+def _keyword(token: Token, following: Token) -> Token:
+    """Return *token*, in lower case where it is a keyword or a function's name: their case does not matter."""
+    is_function = following.text.lower() in {"(", "by", "without"}
+    if token.kind == "word" and (is_function or token.text.lower() in RESERVED):
+        return replace(token, text=token.text.lower())
+    return token

@@ -73,8 +73,7 @@ def _line_value(cursor: Cursor) -> Text | Address:
 def _stage(cursor: Cursor) -> Stage:
     start = cursor.need("|").start
     word = cursor.token.text
-    # A label may be called as a stage is: then it is compared.
-    if word in _STAGES and cursor.following.text not in OPERATORS:
+    if word in _STAGES:
         cursor.take()
         return _STAGES[word](cursor, start)
     if cursor.token.kind not in {"word", "variable"} and not cursor.at("("):
@@ -100,7 +99,7 @@ def _logfmt(cursor: Cursor, start: int) -> Parser:
 
 
 def _extractions(cursor: Cursor) -> tuple[Extraction, ...]:
-    is_next = cursor.token.kind == "word" and cursor.following.text not in {"(", "by", "without"}
+    is_next = cursor.at_name() and cursor.following.text not in {"(", "by", "without"}
     return cursor.several(lambda: _extraction(cursor)) if is_next else ()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import warnings
 
+from oneiric.monitoring.loki.syntax import LogQLError
+
 _UNKNOWN_TO_GO = re.compile(r"(?<!\\)(?:\\\\)*(\(\?(?:=|!|<=|<!|>|\()|\\[1-9])")
 _UNKNOWN_TO_PYTHON = re.compile(r"\\[pP]|\[\[:|\\Q|\\C")
 _NAMED = re.compile(r"\(\?<(?=[A-Za-z_])")
@@ -26,3 +28,15 @@ def compiled(pattern: str) -> re.Pattern[str] | None:
             return re.compile(_NAMED.sub("(?P<", pattern).replace(r"\z", r"\Z"))
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"no regular expression: {error}") from None
+
+
+def needed(pattern: str, offset: int) -> re.Pattern[str]:
+    """Return *pattern*, which stands at *offset*, compiled.
+
+    Raises:
+        LogQLError: It can be read by Go only.
+    """
+    found = compiled(pattern)
+    if found is None:
+        raise LogQLError(offset, "has a class of characters that only Loki itself can answer for")
+    return found

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Kind = Literal["word", "string", "number", "duration", "size", "variable", "flag", "sign", "end"]
 
 _UNIT = r"(?:ns|us|\u00b5s|ms|[smhdwy])"
+TIME = re.compile(rf"(?:\d+(?:\.\d+)?{_UNIT})+")
+"""A time without a sign, as a query or a line has it."""
 _TOKEN = re.compile(
     rf"""
     (?P<blank>\s+|\#[^\n]*)
