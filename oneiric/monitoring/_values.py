@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from oneiric.observability.catalogue import RESOLUTION_DURATION, SWAP_DURATION
 
@@ -13,9 +15,12 @@ _TARGET = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
 _PATH = re.compile(r"[\w./-]{1,200}")
 _PATTERN = re.compile(r"/[\w./*-]{1,199}")
 _UNIT = re.compile(r"[\w@.-]{1,120}\.service")
-_CHANNEL = re.compile(r"#[a-z0-9_-]{0,59}")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,128}")
+_USER = re.compile(r"[\w.@+-]{1,64}")
+_HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
+_SECRET = re.compile(r"(?=(?:[A-Za-z_-]*\d){3})[\w-]{20,}")
 _MAX_PORT = 65_535
+_RESERVED = ("alertname", "instance", "job", "severity", "team")
 
 
 def checked_name(text: str) -> str:
@@ -28,8 +33,10 @@ def checked_name(text: str) -> str:
 def checked_matchers(matchers: dict[str, str]) -> dict[str, str]:
     """Return *matchers*; ValueError for a name that is no label's, or a value that would need escapes."""
     for name, value in matchers.items():
-        if not LABEL_NAME.fullmatch(name) or name in {"job", "instance"} or name.startswith("__"):
-            raise ValueError(f"{name!r} must be the name of a target's label, other than job and instance")
+        if not LABEL_NAME.fullmatch(name) or name in _RESERVED or name.startswith("__"):
+            raise ValueError(
+                f"{name!r} must be the name of a target's label, other than {', '.join(sorted(_RESERVED))}"
+            )
         checked_name(value)
     return matchers
 
@@ -68,17 +75,41 @@ def checked_unit(text: str) -> str:
     return text
 
 
-def checked_channel(text: str) -> str:
-    """Return *text*; ValueError unless the names of Slack's channels can begin with it."""
-    if not _CHANNEL.fullmatch(text):
-        raise ValueError("must be # and lower-case letters, digits, _ and -, at most 60")
-    return text
-
-
 def checked_address(text: str) -> str:
     """Return *text*; ValueError unless it is empty or an e-mail address."""
     if text and not _ADDRESS.fullmatch(text):
         raise ValueError("must be an e-mail address")
+    return text
+
+
+def checked_user(text: str) -> str:
+    """Return *text*; ValueError unless it is empty or the name of a user."""
+    if text and not _USER.fullmatch(text):
+        raise ValueError("must be letters, digits and .@+_- only, at most 64")
+    return text
+
+
+def checked_hours(text: str) -> str:
+    """Return *text*; ValueError unless it is empty or hours of a day, the later ones last."""
+    begin, _, end = text.partition("-")
+    if text and (not _HOURS.fullmatch(text) or begin >= end):
+        raise ValueError("must be HH:MM-HH:MM, the first before the second, 24:00 the latest")
+    return text
+
+
+def checked_timezone(text: str) -> str:
+    """Return *text*; ValueError unless it is a time zone of the IANA's database."""
+    known = available_timezones()
+    if text not in known and text != "UTC":
+        close = difflib.get_close_matches(text, known, n=1)
+        raise ValueError("must be a time zone such as Europe/Berlin" + (f"; did you mean {close[0]}?" if close else ""))
+    return text
+
+
+def checked_public(text: str) -> str:
+    """Return the URL *text*; ValueError if its path has what looks like a key: that belongs into a file."""
+    if any(_SECRET.fullmatch(part) for part in re.split(r"[/:.]", urlsplit(text).path)):
+        raise ValueError("has what looks like a secret, which must be in a file of its own")
     return text
 
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from oneiric.monitoring.alerts import DAY, HOUR, MINUTE, alerts
 from oneiric.monitoring.config import Team
-from oneiric.monitoring.output import NOTICE, as_yaml
+from oneiric.monitoring.notices import (
+    DEADMAN,
+    ESCALATION,
+    RECORD,
+    TEMPLATES,
+    receivers_of_all,
+    receivers_of_team,
+    services,
+)
+from oneiric.monitoring.output import as_yaml
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
@@ -21,18 +30,19 @@ RESPONSE: dict[Team, tuple[str, float]] = {
 }
 """The priority of each team's critical alerts, and within how many seconds somebody must have answered."""
 WATCHDOG, TARGET_DOWN = "OneiricWatchdog", "OneiricTargetDown"
-DEADMAN, RECORD, ESCALATION = "deadman", "record", "escalation"
-"""Receivers that are no team's: of the dead-man's switch, of everything, and of what nobody answered in time."""
+OFFICE = "office-hours"
+"""The time interval in which what is not critical is told of, where there is one."""
 
 
 def files(config: BundleConfig) -> dict[str, str]:
     """Return the text of each file of this part for *config*, by its path."""
     document = {
-        "global": _global(config),
+        "global": services(config),
         "templates": ["templates/*.tmpl"],
+        **_intervals(config),
         "route": _route(config),
         "inhibit_rules": _inhibitions(config),
-        "receivers": _receivers(config),
+        "receivers": [*receivers_of_all(config), *(made for team in TEAMS for made in receivers_of_team(config, team))],
     }
     return {"alertmanager/alertmanager.yml": as_yaml(document), "alertmanager/templates/oneiric.tmpl": TEMPLATES}
 
@@ -44,20 +54,6 @@ def receivers_of(alert: Alert) -> tuple[str, ...]:
     if alert.severity == "critical":
         return (RECORD, f"pager-{alert.team}", f"{ESCALATION}-{alert.team}")
     return (RECORD, f"chat-{alert.team}" if alert.severity == "warning" else f"mail-{alert.team}")
-
-
-def _global(config: BundleConfig) -> dict[str, Any]:
-    login = {
-        "smtp_auth_username": config.smtp_username,
-        "smtp_auth_password_file": f"{config.secrets_dir}/smtp-password",
-    }
-    return {
-        "resolve_timeout": "5m",
-        "slack_api_url_file": f"{config.secrets_dir}/slack-url",
-        "smtp_smarthost": config.smtp_host,
-        "smtp_from": config.email_from,
-        **(login if config.smtp_username else {}),
-    }
 
 
 def _route(config: BundleConfig) -> dict[str, Any]:
@@ -79,9 +75,22 @@ def _route(config: BundleConfig) -> dict[str, Any]:
     }
 
 
+def _intervals(config: BundleConfig) -> dict[str, Any]:
+    if not config.office_hours:
+        return {}
+    begin, _, end = config.office_hours.partition("-")
+    hours = {
+        "times": [{"start_time": begin, "end_time": end}],
+        "weekdays": ["monday:friday"],
+        "location": config.office_timezone,
+    }
+    return {"time_intervals": [{"name": OFFICE, "time_intervals": [hours]}]}
+
+
 def _by_team(config: BundleConfig, team: Team) -> dict[str, Any]:
     _, response = RESPONSE[team]
     critical = ['severity="critical"']
+    patient = {"active_time_intervals": [OFFICE]} if config.office_hours else {}
     return {
         "receiver": f"mail-{team}",
         "matchers": [f'team="{team}"'],
@@ -102,10 +111,12 @@ def _by_team(config: BundleConfig, team: Team) -> dict[str, Any]:
                 "receiver": f"chat-{team}",
                 "matchers": ['severity="warning"'],
                 **_times(config, wait=30, interval=5 * MINUTE, repeat=12 * HOUR),
+                **patient,
             },
             {
                 "receiver": f"mail-{team}",
                 "matchers": ['severity="info"'],
+                **patient,
                 **_times(config, wait=5 * MINUTE, interval=HOUR, repeat=DAY),
             },
         ],
@@ -139,66 +150,3 @@ def _explained(by: Alert, alert: Alert) -> dict[str, Any]:
         "target_matchers": [f'alertname="{alert.name}"'],
         "equal": sorted(by.expr.labels & alert.expr.labels),
     }
-
-
-def _receivers(config: BundleConfig) -> list[dict[str, Any]]:
-    # send_resolved of a dead-man's switch would tell that all is well.
-    webhooks = [
-        {"name": DEADMAN, "webhook_configs": [{"url": f"{config.webhook_url}/{DEADMAN}", "send_resolved": False}]},
-        {"name": RECORD, "webhook_configs": [{"url": f"{config.webhook_url}/{RECORD}", "send_resolved": True}]},
-    ]
-    return [*webhooks, *(receiver for team in TEAMS for receiver in _of_team(config, team))]
-
-
-def _of_team(config: BundleConfig, team: Team) -> list[dict[str, Any]]:
-    pager = {
-        "routing_key_file": f"{config.secrets_dir}/pagerduty-{team}",
-        "description": '{{ template "oneiric.title" . }}',
-        "details": {"text": '{{ template "oneiric.text" . }}'},
-        "send_resolved": True,
-    }
-    chat = {
-        "channel": f"{config.slack_channel_prefix}{team}",
-        "title": '{{ template "oneiric.title" . }}',
-        "text": '{{ template "oneiric.text" . }}',
-        "send_resolved": True,
-    }
-    return [
-        {"name": f"pager-{team}", "pagerduty_configs": [pager], "slack_configs": [chat]},
-        {
-            "name": f"{ESCALATION}-{team}",
-            "email_configs": [_mail(config, f"{team}-lead")],
-            "pagerduty_configs": [pager],
-        },
-        {"name": f"chat-{team}", "slack_configs": [chat]},
-        {"name": f"mail-{team}", "email_configs": [_mail(config, team)]},
-    ]
-
-
-def _mail(config: BundleConfig, name: str) -> dict[str, Any]:
-    return {
-        "to": f"{name}@{config.email_domain}",
-        "headers": {"Subject": '{{ template "oneiric.title" . }}'},
-        "text": '{{ template "oneiric.text" . }}',
-        "html": "",
-        "send_resolved": True,
-    }
-
-
-TEMPLATES = (
-    "{{/* " + NOTICE.removeprefix("# ").strip() + " */}}\n"
-    """{{ define "oneiric.title" -}}
-[{{ .Status | toUpper }}{{ if eq .Status "firing" }} {{ .Alerts.Firing | len }}{{ end }}] {{ .GroupLabels.alertname -}}
-{{ with .CommonLabels.severity }} ({{ . }}){{ end }}
-{{- end }}
-
-{{ define "oneiric.text" -}}
-{{ range .Alerts -}}
-{{ .Annotations.summary }}
-{{ .Annotations.description }}
-Runbook: {{ .Annotations.runbook_url }}
-Dashboard: {{ .Annotations.dashboard_url }}
-{{ end -}}
-{{- end }}
-"""
-)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oneiric.monitoring._values import (
     LABEL_NAME,
     checked_address,
-    checked_channel,
+    checked_hours,
     checked_matchers,
     checked_name,
     checked_path,
     checked_pattern,
+    checked_public,
     checked_quantile_bound,
     checked_swap_bound,
     checked_target,
     checked_targets,
+    checked_timezone,
     checked_unit,
     checked_url,
+    checked_user,
 )
 
 if TYPE_CHECKING:
@@ -51,60 +54,128 @@ class BundleConfig(BaseModel):
     are rates keep their meaning. No window gets shorter than four samples.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     job: Annotated[str, AfterValidator(checked_name)] = "oneiric"
+    """The job that Prometheus scrapes the runtimes as."""
     matchers: Annotated[dict[str, str], AfterValidator(checked_matchers)] = {}
+    """Further labels of the targets, which every rule asks for (``matchers.LABEL=VALUE``)."""
     app: Annotated[str, AfterValidator(checked_name)] = "oneiric"
+    """The label `app` of log lines, and `app.kubernetes.io/name` of the pods that are scraped."""
     environment: Annotated[str, AfterValidator(checked_name)] = "production"
+    """The label `env` of log lines."""
     targets: Annotated[tuple[str, ...], AfterValidator(checked_targets)] = ("127.0.0.1:9464",)
+    """The metrics servers, HOST:PORT with commas between; where they are not discovered."""
     scrape_interval_seconds: Positive = 15
+    """Seconds between two scrapes of a target."""
     evaluation_interval_seconds: Positive = 15
+    """Seconds between two evaluations of a rule."""
     time_scale: Positive = 1
+    """What every window and every time that is waited is multiplied with; small for a rehearsal."""
     scrape_ca_file: Annotated[str, AfterValidator(checked_path)] = ""
+    """The authority of the metrics servers' certificates; when set, they are scraped with TLS."""
+    scrape_cert_file: Annotated[str, AfterValidator(checked_path)] = ""
+    """The certificate that Prometheus shows, for mutual TLS."""
+    scrape_key_file: Annotated[str, AfterValidator(checked_path)] = ""
+    """The key of that certificate."""
     scrape_token_file: Annotated[str, AfterValidator(checked_path)] = ""
+    """The file with the token that the metrics servers ask for; with a user, with the password."""
+    scrape_user: Annotated[str, AfterValidator(checked_user)] = ""
+    """The user of the metrics servers' basic authentication."""
 
     docs_url: Url = "https://oneiric.example/docs"
+    """Where this documentation is served: runbook links begin with it."""
     grafana_url: Url = "http://localhost:3000"
+    """Grafana, for links to dashboards."""
     prometheus_url: Url = "http://localhost:9090"
+    """Prometheus, for Grafana."""
     alertmanager_url: Url = "http://localhost:9093"
+    """Alertmanager, for Prometheus."""
     loki_url: Url = "http://localhost:3100"
+    """Loki, for Grafana and the shippers of log lines."""
     tempo_url: Url = "http://localhost:3200"
+    """Tempo, for Grafana's links from lines and exemplars to traces."""
     grafana_dashboards_dir: Annotated[str, AfterValidator(checked_path)] = "/var/lib/grafana/dashboards/oneiric"
+    """Where Grafana finds the dashboards' files."""
 
     loki_dir: Annotated[str, AfterValidator(checked_path)] = "/var/lib/loki"
+    """Where Loki keeps its data."""
     loki_rules_dir: Annotated[str, AfterValidator(checked_path)] = "/etc/loki/rules"
+    """Where Loki finds its recording rules, in a directory for each tenant."""
     loki_token_file: Annotated[str, AfterValidator(checked_path)] = ""
+    """The file with the token that Loki asks the shippers for."""
     log_files: Annotated[str, AfterValidator(checked_pattern)] = "/var/log/oneiric/*.jsonl"
+    """The files of log lines, where they are shipped from files."""
     log_retention_seconds: Annotated[float, Field(ge=86_400, le=1e9)] = 2_592_000
+    """How long Loki keeps lines."""
     systemd_unit: Annotated[str, AfterValidator(checked_unit)] = "oneiric.service"
+    """The service whose lines are shipped from the journal."""
 
-    webhook_url: Url = "http://localhost:9095/alerts"
+    webhook_url: Annotated[Url, AfterValidator(checked_public)] = "http://localhost:9095/alerts"
+    """The receiver of every notice: `/record` and `/deadman` are added to it. No secret may stand in it."""
+    webhook_token_file: Annotated[str, AfterValidator(checked_path)] = ""
+    """The file with the token that this receiver asks for."""
+    deadman_url_file: Annotated[str, AfterValidator(checked_path)] = ""
+    """The file with the secret URL of a service that misses the watchdog (Alertmanager 0.26 or later)."""
     secrets_dir: Annotated[str, AfterValidator(checked_path)] = "/etc/alertmanager/secrets"
-    slack_channel_prefix: Annotated[str, AfterValidator(checked_channel)] = "#oneiric-"
+    """Where Alertmanager finds `slack-TEAM`, `pagerduty-TEAM`, `pagerduty-escalation` and `smtp-password`."""
+    pagerduty_url: Annotated[Url, AfterValidator(checked_public)] = "https://events.pagerduty.com/v2/enqueue"
+    """PagerDuty's events API; another one for accounts in the EU."""
     smtp_host: Annotated[str, AfterValidator(checked_target)] = "localhost:25"
+    """The mail server, HOST:PORT; TLS is required unless it is on the same machine."""
     smtp_username: Annotated[str, AfterValidator(checked_address)] = ""
+    """The user of the mail server, an address; when set, the password is in `smtp-password`."""
     email_from: Annotated[str, AfterValidator(checked_address)] = "alertmanager@oneiric.example"
+    """The sender of mails."""
     email_domain: Annotated[str, AfterValidator(checked_name)] = "oneiric.example"
+    """The domain of the addresses TEAM@ and TEAM-lead@."""
+    office_hours: Annotated[str, AfterValidator(checked_hours)] = ""
+    """HH:MM-HH:MM, Monday to Friday: what is not critical is told of only then; always when empty."""
+    office_timezone: Annotated[str, AfterValidator(checked_timezone)] = "UTC"
+    """The time zone of these hours."""
 
     resolution_failures_per_minute: Positive = 10
+    """Failed resolutions of a domain a minute, above which it is an incident."""
     resolution_p99_seconds: Annotated[Positive, AfterValidator(checked_quantile_bound)] = 0.1
+    """The 99th percentile of a domain's resolutions, above which they are slow."""
     resolution_minimum_count: Count = 100
+    """Resolutions in five minutes, below which no percentile is looked at."""
     swap_failures_per_minute: Positive = 5
+    """Failed swaps of a domain a minute, above which it is an incident."""
     swap_slow_seconds: Annotated[Positive, AfterValidator(checked_swap_bound)] = 30
+    """What a single swap may take; a bound of the histogram's buckets."""
     health_check_failures_per_minute: Positive = 3
+    """Failed health checks of a domain a minute, above which it is an incident."""
     unhealthy_seconds: Positive = 300
+    """How long a component may be unhealthy."""
     rollbacks_burst_count: Count = 3
+    """Rollbacks of a component in the window that are a burst."""
     pause_forgotten_seconds: Positive = 14_400
+    """How long a component may be paused before it is taken for forgotten."""
     sync_consecutive_failures: Count = 3
+    """Failed synchronisations of a source in a row that are an incident."""
     sync_stale_intervals: Positive = 4
+    """Intervals of its loop that a source may go without a success."""
     manifest_expiry_seconds: Positive = 86_400
+    """How long before a manifest expires it is told of."""
     cache_usage_ratio: Ratio = 0.8
+    """The part of the cache's limit, or of its file system, that may be used."""
     memory_bytes: Annotated[float, Field(gt=0, le=1e15)] = 2**30
+    """The resident memory that a process may take."""
     resolution_objective: Objective = 0.999
+    """The part of resolutions that must succeed in thirty days."""
     sync_objective: Objective = 0.99
+    """The part of synchronisations that must succeed in thirty days."""
     resolution_slo_minimum_count: Count = 1000
+    """Resolutions in the long window, below which no error budget burns."""
     sync_slo_minimum_count: Count = 10
+    """Synchronisations in the long window, below which no error budget burns."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.scrape_cert_file) != bool(self.scrape_key_file):
+            raise ValueError("scrape_cert_file and scrape_key_file must be set together")
+        return self
 
     def seconds(self, nominal: float) -> float:
         """Return how many seconds a time of *nominal* seconds takes at this time scale."""
@@ -177,5 +248,8 @@ def _unknown(key: str) -> str:
 
 
 def _sentence(values: dict[str, Any], problem: Any) -> str:
+    why = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return f"--set: {why}"
     key = str(problem["loc"][0])
-    return f"--set {key}={values.get(key)}: {problem['msg'].removeprefix('Value error, ')}"
+    return f"--set {key}={values.get(key)}: {why}"

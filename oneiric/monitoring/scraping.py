@@ -54,7 +54,13 @@ def _access(config: BundleConfig) -> dict[str, Any]:
     access: dict[str, Any] = {}
     if config.scrape_ca_file:
         access |= {"scheme": "https", "tls_config": {"ca_file": config.scrape_ca_file}}
-    if config.scrape_token_file:
+    if config.scrape_cert_file:
+        shown = {"cert_file": config.scrape_cert_file, "key_file": config.scrape_key_file}
+        access |= {"scheme": "https", "tls_config": {**access.get("tls_config", {}), **shown}}
+    if config.scrape_user:
+        password = {"password_file": config.scrape_token_file} if config.scrape_token_file else {}
+        access["basic_auth"] = {"username": config.scrape_user, **password}
+    elif config.scrape_token_file:
         access["authorization"] = {"credentials_file": config.scrape_token_file}
     return access
 

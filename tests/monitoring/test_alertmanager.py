@@ -48,7 +48,14 @@ def amtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.prometheus
-@pytest.mark.parametrize("settings", [(), ("time_scale=0.01", "smtp_username=oneiric@mail.example", "matchers.env=eu")])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        ("time_scale=0.01", "smtp_username=oneiric@mail.example", "smtp_host=mail.example:587", "matchers.env=eu"),
+        ("office_hours=09:00-17:30", "office_timezone=Europe/Berlin", "webhook_token_file=/run/token"),
+    ],
+)
 def test_amtool_accepts_the_configuration(settings: tuple[str, ...], tmp_path: Path) -> None:
     """Alertmanager reads the configuration and its templates."""
     write(bundle(configured(settings)), tmp_path)
@@ -169,3 +176,12 @@ def test_what_a_notice_says(status: str, title: str, configuration: Path, tmp_pa
     ]
     text = "the summary\nthe description\nRunbook: the runbook_url\nDashboard: the dashboard_url"
     assert rendered == [title, text]
+
+
+@pytest.mark.prometheus
+def test_the_address_of_a_watching_service_can_be_a_secret(tmp_path: Path) -> None:
+    """Where the watchdog's notices go may stand in a file, for an Alertmanager that has the field."""
+    write(bundle(configured(["deadman_url_file=/run/deadman"])), tmp_path)
+    done = amtool("check-config", tmp_path / "alertmanager" / "alertmanager.yml")
+    said = done.stdout + done.stderr
+    assert done.returncode == 0 or "field url_file not found" in said, said

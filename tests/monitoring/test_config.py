@@ -45,13 +45,22 @@ REFUSED = {
     "targets=": "must be HOST:PORT",
     "targets=a:99999": "'a:99999' must be HOST:PORT",
     "matchers=a": "did you mean",
-    "matchers.job=a": "other than job and instance",
+    "matchers.job=a": "other than alertname, instance, job, severity, team",
+    "matchers.team=a": "other than alertname",
     "matchers.a-b=a": "there is no such setting",
     "docs_url=ftp://x": "must be http://HOST",
     "docs_url=https://user:secret@x": "no login",
     "docs_url=https://x/?token=1": "no query",
     "docs_url=https://": "must be http://HOST",
     "docs_url=https://[": "must be http://HOST",
+    "webhook_url=https://hooks.example/services/T0123/B0123/XXab01cd23ef45gh67ij89kl": "looks like a secret",
+    "pagerduty_url=https://events.example/0123456789abcdef0123456789abcdef": "looks like a secret",
+    "scrape_cert_file=/a": "--set: scrape_cert_file and scrape_key_file must be set together",
+    "scrape_user=a:b": "must be letters, digits",
+    "office_hours=9-17": "must be HH:MM-HH:MM",
+    "office_hours=17:00-09:00": "the first before the second",
+    "office_timezone=Europe/Berlinn": "did you mean Europe/Berlin?",
+    "office_timezone=../etc": "must be a time zone",
 }
 
 
@@ -92,3 +101,9 @@ def test_no_assignment_is_a_traceback(text: str) -> None:
     """Whatever is assigned, it is made or refused in words."""
     with contextlib.suppress(ConfigError):
         configured([text])
+
+
+@pytest.mark.parametrize("name", BundleConfig.model_fields)
+def test_every_setting_says_what_it_is(name: str) -> None:
+    """Each setting has its sentence, which the guide's table shows."""
+    assert (BundleConfig.model_fields[name].description or "").endswith(".")

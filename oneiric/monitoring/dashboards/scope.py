@@ -65,7 +65,7 @@ class Scope(PromQL):
         text = f'{foreign.ALERTS}{{alertstate="firing", alertname=~"Oneiric.+", job=~"$job"}}'
         return Expr(text, frozenset({"alertname", "severity", "job"}))
 
-    def kept(self, record: Record) -> Expr:
+    def of_rule(self, record: Record) -> Expr:
         """Return what *record* keeps of the jobs chosen; a sum over a job has no instance."""
         return Expr(f'{record.name}{{job=~"$job"}}', record.expr.labels, record.expr.metrics)
 
