@@ -41,7 +41,7 @@ class MetricsWatch:
 
     async def look(self, now: float, *, all_of_it: bool = False) -> list[str]:
         """Return a line for each series that moved, at the time *now*; *all_of_it*: also those shown just before."""
-        samples = await self.samples()
+        samples = await self._samples()
         if (samples is not None) != self._answers:
             self._answers = samples is not None
             return ["/metrics answers again" if self._answers else "/metrics does not answer"]
@@ -51,9 +51,9 @@ class MetricsWatch:
 
     async def settle(self) -> None:
         """Take what is so now for known."""
-        self._shown = self._wanted(await self.samples() or {})
+        self._shown = self._wanted(await self._samples() or {})
 
-    async def samples(self) -> dict[str, str] | None:
+    async def _samples(self) -> dict[str, str] | None:
         """Return the value of every series of a scrape, by its text, or None where nobody answers."""
         try:
             text = (await self._client.get(self._url)).raise_for_status().text

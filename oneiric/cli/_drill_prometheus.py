@@ -8,6 +8,7 @@ import httpx
 
 from oneiric.cli._drill_scenario import DrillError
 from oneiric.monitoring.alerts import promql
+from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 
 State = Literal["inactive", "pending", "firing"]
 STATES: tuple[State, ...] = ("inactive", "pending", "firing")
-START_TIME = "process_start_time_seconds"
-"""Tells the process of the sandbox from all others of its job."""
-SAME = 0.005
-"""How much, in seconds, two times may differ that are the same."""
 
 
 class PrometheusError(DrillError):
@@ -40,15 +37,13 @@ class PrometheusWatch:
         loaded = {rule.get("name") for rule in await self._rules()}
         return [name for name in self._names if name not in loaded]
 
-    async def instance(self, started_at: float) -> str | None:
-        """Return the instance of the job that is the process *started_at*, or None until it is scraped."""
-        query = promql(self._config).foreign(START_TIME).text
-        found = await self._get("query", query=query)
-        for sample in _listed(found, "result"):
+    async def instance(self, marker: str) -> str | None:
+        """Return the instance of the job whose runtime has the key *marker*, or None until it is scraped."""
+        query = promql(self._config).series(catalogue.RESOLUTIONS, key=marker)
+        for sample in _listed(await self._get("query", query=query.text), "result"):
             match sample:
-                case {"metric": {"instance": str(instance)}, "value": [_, str(value)]}:
-                    if abs(float(value) - started_at) < SAME:
-                        return instance
+                case {"metric": {"instance": str(instance)}}:
+                    return instance
         return None
 
     async def states(self, instance: str) -> dict[str, State]:
@@ -58,9 +53,10 @@ class PrometheusWatch:
         for rule in await self._rules():
             name = rule.get("name", "")
             for alert in _listed(rule, "alerts") if name in states else ():
-                labels, state = alert.get("labels", {}), alert.get("state")
-                if state in STATES and all(labels.get(label, value) == value for label, value in own.items()):
-                    states[name] = max(states[name], state, key=STATES.index)
+                match alert:
+                    case {"labels": {**labels}, "state": "pending" | "firing" as state}:
+                        if all(labels.get(label, value) == value for label, value in own.items()):
+                            states[name] = max(states[name], state, key=STATES.index)
         return states
 
     async def _rules(self) -> list[dict[str, Any]]:

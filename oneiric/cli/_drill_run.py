@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric.cli._drill_prometheus import START_TIME, PrometheusError
+from oneiric.cli._drill_prometheus import PrometheusError
 from oneiric.cli._drill_view import condition, runbook
 
 if TYPE_CHECKING:
@@ -104,10 +103,9 @@ class Drill:
 
     async def _find_instance(self, prometheus: PrometheusWatch) -> str:
         sandbox = self._rehearsal.sandbox
-        started_at = float((await self._metrics.samples() or {}).get(START_TIME, math.nan))
         self._teller.tell("prometheus", f"waits until {prometheus.url} scrapes {sandbox.metrics_url}")
         deadline = self._clock() + self._patience.alert
-        while (found := await prometheus.instance(started_at)) is None:
+        while (found := await prometheus.instance(sandbox.marker)) is None:
             if self._clock() > deadline:
                 job = sandbox.config.job
                 return f"{prometheus.url} does not scrape {sandbox.metrics_url}: make it a target of the job {job}"

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from incidents import PACE, Desk
+from incidents import PACE, Desk, exported
 from processes import Prometheus, free_port
 from typer.testing import CliRunner
 
 from oneiric.cli._drill_scenarios import SCENARIOS
 from oneiric.cli.app import app
 from oneiric.monitoring.alerts import alerts
-from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.bundle import write
 from oneiric.monitoring.config import BundleConfig, configured
 
 if TYPE_CHECKING:
@@ -150,17 +150,19 @@ SHOWN = {
 
 @pytest.fixture(scope="module")
 def drills(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
-    """Drills, run to their ends all at once: some alone, some with a Prometheus to which slow resolutions are fine."""
-    directory, ports = tmp_path_factory.mktemp("prometheus"), [free_port(), free_port()]
+    """Drills, run to their ends all at once: some alone, some with a Prometheus of two other thresholds."""
+    directory, ports = tmp_path_factory.mktemp("prometheus"), [free_port() for _ in range(3)]
     targets = ",".join(f"127.0.0.1:{port}" for port in ports)
-    settings = (f"targets={targets}", f"alertmanager_url=http://127.0.0.1:{free_port()}", "resolution_p99_seconds=0.9")
-    write(bundle(configured((*PACE, *settings))), directory)
+    settings = (f"targets={targets}", f"alertmanager_url=http://127.0.0.1:{free_port()}")
+    unlike = ("resolution_p99_seconds=0.9", "memory_bytes=1000")
+    write(exported(configured((*PACE, *settings, *unlike))), directory)
     server = Prometheus.configured(directory, directory / "prometheus" / "prometheus.yml")
     waiting = ("--prometheus", server.url, "--set", PACE[0])
     commands = {name: (name, "--seconds", "4") for name in SHOWN} | {
         "late": ("slow-swap", "--seconds", "1"),
         "fires": ("swap-failures", "--port", str(ports[0]), *waiting),
-        "silent": ("slow-resolutions", "--port", str(ports[1]), "--timeout", "15", *waiting),
+        "silent": ("slow-resolutions", "--port", str(ports[1]), "--timeout", "9", *waiting),
+        "early": ("memory-exhaustion", "--port", str(ports[2]), *waiting),
         "target": ("swap-failures", "--port", "0", "--timeout", "5", *waiting),
     }
     try:
@@ -206,12 +208,13 @@ def test_a_drill_waits_for_its_alert(drills: Mapping[str, Done]) -> None:
     ("name", "problem"),
     [
         ("late", "not rehearsed: no metric moved within 1 s; give it more with --seconds"),
-        ("silent", "not rehearsed: OneiricResolutionLatencyHigh did not fire within 15 s"),
+        ("silent", "not rehearsed: OneiricResolutionLatencyHigh did not fire within 9 s"),
+        ("early", "OneiricMemoryHigh fires already, or is about to, without the fault"),
         ("target", "make it a target of the job oneiric"),
     ],
 )
 def test_what_does_not_come_is_a_failure(name: str, problem: str, drills: Mapping[str, Done]) -> None:
-    """Where no metric moves, the alert does not fire, or nobody scrapes the sandbox, it ends with 1 and says so."""
+    """Where no metric moves, the alert does not fire or always does, or nobody scrapes, it ends with 1 and says so."""
     done = drills[name]
     assert done.returncode == 1, done.stdout
     assert said(done, "drill").splitlines()[-1].endswith(problem)
