@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[1]
-PACE = ("time_scale=0.001", "scrape_interval_seconds=0.5", "evaluation_interval_seconds=1")
+VICTIM = "target-down"
+PACE = ("time_scale=0.0005", "scrape_interval_seconds=1", "evaluation_interval_seconds=1")
 """What of the bundle's own settings makes minutes fractions of a second."""
 Notice = dict[str, Any]
 
@@ -78,8 +79,44 @@ class _DeskHandler(SimpleHTTPRequestHandler):
 
 
 @dataclass
+class Sandboxes:
+    """A process with sandboxes.
+
+    Attributes:
+        ports: Where each serves its metrics, by the name of the scenario.
+    """
+
+    process: subprocess.Popen[str]
+    ports: dict[str, int]
+
+    @classmethod
+    def start(cls, directory: Path, *names: str, port: int = 0) -> Sandboxes:
+        """Start it, and return once all of its sandboxes run."""
+        directory.mkdir()
+        command = [sys.executable, str(ROOT / "tests" / "sandboxes.py"), str(directory), str(port), *names]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=untraced())
+        assert process.stdout is not None
+        return cls(process, json.loads(process.stdout.readline()))
+
+    def tell(self, word: str) -> None:
+        """Have the sandboxes do *word*, and wait until they did."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline().strip() == word
+
+    def kill(self) -> None:
+        """Kill it, as if its memory had run out."""
+        self.process.kill()
+        self.process.communicate()
+
+
+@dataclass
 class Incidents:
     """All incidents, in the same Prometheus and Alertmanager; each is a job of its own.
+
+    The process of the one that is about a process that is gone is killed and started again; the others share one.
 
     Attributes:
         desk: Who is told.
@@ -89,7 +126,8 @@ class Incidents:
 
     directory: Path
     desk: Desk
-    sandboxes: subprocess.Popen[str]
+    sandboxes: Sandboxes
+    victim: Sandboxes
     prometheus: Prometheus
     alertmanager: Alertmanager
     began: float = 0.0
@@ -99,35 +137,41 @@ class Incidents:
     def start(cls, directory: Path) -> Incidents:
         """Start everything below *directory*, and return once every sandbox was scraped."""
         desk = Desk()
-        command = [sys.executable, str(ROOT / "tests" / "sandboxes.py"), str(directory)]
-        sandboxes = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=untraced())
-        assert sandboxes.stdout is not None
-        ports = json.loads(sandboxes.stdout.readline())
+        victim = Sandboxes.start(directory / "victim", VICTIM)
+        sandboxes = Sandboxes.start(directory / "sandboxes", *(SCENARIOS.keys() - {VICTIM}))
         address = f"127.0.0.1:{free_port()}"
-        config = export(directory, ports, desk.url, address)
-        alertmanager = Alertmanager.listening(
-            directory, directory / "resolution-failures-bundle" / "alertmanager" / "alertmanager.yml", address
-        )
+        config = export(directory, sandboxes.ports | victim.ports, desk.url, address)
+        alertmanager = Alertmanager.listening(directory, routes(directory, desk.url), address)
         prometheus = Prometheus.configured(directory, config)
-        incidents = cls(directory, desk, sandboxes, prometheus, alertmanager)
+        incidents = cls(directory, desk, sandboxes, victim, prometheus, alertmanager)
         eventually(lambda: len(prometheus.query("up == 1")) == len(SCENARIOS), what="every sandbox is scraped")
         return incidents
 
-    def tell(self, word: str) -> None:
-        """Have the sandboxes do *word*, and wait until they did."""
-        assert self.sandboxes.stdin is not None
-        assert self.sandboxes.stdout is not None
-        self.sandboxes.stdin.write(word + "\n")
-        self.sandboxes.stdin.flush()
-        assert self.sandboxes.stdout.readline().strip() == word
+    def begin(self) -> None:
+        """Put all faults in."""
+        self.began = time.time()
+        self.sandboxes.tell("begin")
+        self.victim.kill()
+
+    def end(self) -> None:
+        """Take all faults out."""
+        self.ended = time.time()
+        self.sandboxes.tell("end")
+        self.victim = Sandboxes.start(self.directory / "successor", VICTIM, port=self.victim.ports[VICTIM])
 
     def stop(self) -> None:
         """Stop everything."""
         for server in (self.prometheus, self.alertmanager):
             server.stop()
-        self.sandboxes.kill()
-        self.sandboxes.communicate()
+        for process in (self.sandboxes, self.victim):
+            process.kill()
         self.desk.close()
+
+
+def routes(directory: Path, desk: str) -> Path:
+    """Export a bundle that tells *desk* of everything, and return its configuration of Alertmanager."""
+    write(bundle(configured((f"webhook_url={desk}/notices", "time_scale=0.002"))), directory / "bundle")
+    return directory / "bundle" / "alertmanager" / "alertmanager.yml"
 
 
 def export(directory: Path, ports: Mapping[str, int], desk: str, alertmanager: str) -> Path:
@@ -137,11 +181,11 @@ def export(directory: Path, ports: Mapping[str, int], desk: str, alertmanager: s
         settings = (
             f"job={name}",
             f"targets=127.0.0.1:{ports[name]}",
-            f"webhook_url={desk}/notices",
             f"docs_url={desk}/docs",
             f"alertmanager_url=http://{alertmanager}",
             *PACE,
-            *scenario.bundle,
+            *scenario.quick,
+            *scenario.alone,
         )
         place = directory / f"{name}-bundle"
         write(bundle(configured(settings)), place)

@@ -1,7 +1,7 @@
-"""All incidents at once: ``python sandboxes.py DIRECTORY`` runs a sandbox for each and does what its input says.
+"""Incidents at once: ``python sandboxes.py DIRECTORY PORT NAME...`` runs a sandbox for each and does what it is told.
 
-It prints the port of every sandbox as one line of JSON, and each of the words ``begin``, ``end`` and ``stop`` that it
-reads once it has obeyed.
+It prints the port of every sandbox as one line of JSON (PORT is that of the first; 0 takes a free one), and each of the
+words ``begin`` and ``end`` that it reads once it has obeyed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from pathlib import Path
 from oneiric.cli._drill_rehearsal import Rehearsal
 from oneiric.cli._drill_sandbox import Sandbox
 from oneiric.cli._drill_scenarios import SCENARIOS
+from oneiric.monitoring.config import configured
 
 
-async def main(directory: Path) -> None:
-    """Run every scenario below *directory*."""
+async def main(directory: Path, port: int, names: list[str]) -> None:
+    """Run the scenarios *names* below *directory*."""
     async with AsyncExitStack() as stack:
-        rehearsals = [await rehearsal_of(name, directory, stack) for name in SCENARIOS]
+        rehearsals = [await rehearsal_of(name, directory, port, stack) for name in names]
         tell(json.dumps({rehearsal.scenario.name: rehearsal.sandbox.port for rehearsal in rehearsals}))
         work = [asyncio.create_task(rehearsal.work()) for rehearsal in rehearsals]
         while (word := (await asyncio.to_thread(sys.stdin.readline)).strip()) in {"begin", "end"}:
@@ -33,14 +34,15 @@ async def main(directory: Path) -> None:
         for task in work:
             task.cancel()
         await asyncio.wait(work)
-    tell("stop")
 
 
-async def rehearsal_of(name: str, directory: Path, stack: AsyncExitStack) -> Rehearsal:
+async def rehearsal_of(name: str, directory: Path, port: int, stack: AsyncExitStack) -> Rehearsal:
     """Return the rehearsal of the scenario *name*, its sandbox started; *stack* stops it."""
-    (directory / name).mkdir()
-    sandbox = Sandbox(directory / name, settings=SCENARIOS[name].settings)
-    return Rehearsal(SCENARIOS[name], await stack.enter_async_context(sandbox))
+    (directory / name).mkdir(parents=True)
+    scenario = SCENARIOS[name]
+    config = configured((*scenario.quick, *scenario.alone))
+    sandbox = Sandbox(directory / name, config=config, port=port, settings=scenario.settings)
+    return Rehearsal(scenario, await stack.enter_async_context(sandbox))
 
 
 def tell(line: str) -> None:
@@ -51,4 +53,4 @@ def tell(line: str) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(filename=Path(sys.argv[1]) / "log.jsonl", format="%(message)s", level=logging.INFO)
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oneiric.cli._drill_sandbox import Sandbox
-    from oneiric.cli._drill_scenarios import Scenario
+    from oneiric.cli._drill_scenario import Scenario
 
 STEP_SECONDS = 0.1
 

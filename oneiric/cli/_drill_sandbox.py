@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from oneiric.cli._demo_world import HOST
+from oneiric.cli._demo_world import HOST, VALIDITY
 from oneiric.cli._drill_world import DOMAIN, KEY, STEADY, ManifestServer, Weather
 from oneiric.core.config import OneiricSettings, RemoteSourceConfig
 from oneiric.core.lifecycle import LifecycleError
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from oneiric.cli._drill_world import StrangeServer
+    from oneiric.monitoring.config import BundleConfig
+
 SOURCE = "drill"
 REFRESH_SECONDS = 1.0
 PROBE_SECONDS = 0.5
+PATIENCE = 3
+"""How many times as long as a slow swap an activation may take."""
 
 
 class Sandbox:
@@ -28,36 +34,55 @@ class Sandbox:
 
     Used from one event loop, as an async context manager. The process trusts the key of its manifests from then on.
 
+    Args:
+        directory: An empty one, for everything that is written.
+        config: The thresholds that a fault is to exceed.
+        port: Of the metrics; 0 takes a free one.
+        settings: Settings of the runtime, by section.
+
     Attributes:
         runtime: The runtime; another one after :meth:`restart`.
         server: What serves the manifest.
         weather: How the providers are.
-        port: Where /metrics is.
-        notes: What a scenario keeps between its steps.
+        port: Where /metrics is; 0 where it cannot be served.
+        filler: What an incident filled the cache with.
+        invented: The keys that an incident made up.
+        stranger: Who answers at the address of the metrics instead.
+        bad_due: How much of a bad step is due, where only some are.
     """
 
-    def __init__(self, directory: Path, *, port: int = 0, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, config: BundleConfig, port: int = 0, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        self.config = config
+        self.port = port
+        self.weather = Weather()
+        self.filler: Path | None = None
+        self.invented: list[str] = []
+        self.stranger: StrangeServer | None = None
+        self.bad_due = 0.0
         self._directory = directory
         self._settings = dict(settings or {})
         (directory / "manifests").mkdir()
-        self.port = port
-        self.server = ManifestServer(directory / "manifests")
+        validity = VALIDITY + timedelta(seconds=config.manifest_expiry_seconds)
+        self.server = ManifestServer(directory / "manifests", validity=validity)
         trust(self.server.public_key)
-        self.weather = Weather()
-        self.notes: dict[str, Any] = {}
         self.runtime = self._runtime()
 
     async def __aenter__(self) -> Self:
         """Start."""
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self._stop()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Stop everything."""
-        await self.runtime.stop()
-        await asyncio.to_thread(self.server.kill)
+        await self._stop()
 
     @property
     def metrics_url(self) -> str:
@@ -72,8 +97,7 @@ class Sandbox:
     async def start(self) -> None:
         """Start the runtime, and activate its component."""
         await self.runtime.start()
-        if self.runtime.metrics_server is not None:
-            self.port = self.runtime.metrics_server.port
+        self.port = 0 if self.runtime.metrics_server is None else self.runtime.metrics_server.port
         await self.runtime.lifecycle.swap(DOMAIN, KEY, STEADY)
 
     async def restart(self) -> None:
@@ -93,6 +117,17 @@ class Sandbox:
         """Synchronise now; it may fail."""
         await self.runtime.remotes.try_sync(SOURCE)
 
+    async def send_the_stranger_away(self) -> None:
+        """Let nobody else answer at the address of the metrics; idempotent."""
+        stranger, self.stranger = self.stranger, None
+        if stranger is not None:
+            await asyncio.to_thread(stranger.close)
+
+    async def _stop(self) -> None:
+        await self.send_the_stranger_away()
+        await self.runtime.stop()
+        await asyncio.to_thread(self.server.kill)
+
     def _runtime(self) -> RuntimeOrchestrator:
         settings = {name: value for name, value in self._settings.items() if name not in {"observability", "remote"}}
         runtime = RuntimeOrchestrator(
@@ -103,11 +138,12 @@ class Sandbox:
                     "probe_interval": PROBE_SECONDS,
                     **self._settings.get("observability", {}),
                 },
+                lifecycle={"activation_timeout": PATIENCE * self.config.swap_slow_seconds},
                 remote=self._source(),
                 **settings,
             )
         )
-        for candidate in self.weather.candidates():
+        for candidate in self.weather.candidates(KEY):
             runtime.resolver.register(candidate)
         return runtime
 

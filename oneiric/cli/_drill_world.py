@@ -22,19 +22,23 @@ if TYPE_CHECKING:
 
 DOMAIN, KEY = "adapter", "cache"
 STEADY, FRESH, FLAKY, SLOW = "steady", "fresh", "flaky", "slow"
-BALLAST_BYTES = 4 * 1024 * 1024
 
 
 class ManifestServer:
     """Serves a signed manifest and its artifacts below *directory*, until told to be dead.
+
+    Args:
+        directory: For what is served.
+        validity: How long a manifest is valid from its signature on.
 
     Attributes:
         public_key: What verifies the manifest, base64.
         url: Where the manifest is.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, validity: timedelta = VALIDITY) -> None:
         self._directory = directory
+        self._validity = validity
         self._private, self.public_key = generate_signing_key()
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
@@ -42,9 +46,10 @@ class ManifestServer:
         self.url = f"http://{HOST}:{self._port}/manifest.json"
         self.publish()
 
-    def publish(self, *, validity: timedelta = VALIDITY, tampered: bool = False) -> None:
-        """Publish the manifest anew, signed now; a *tampered* one was changed after that."""
-        manifest = signed(manifest_of(self._directory, f"http://{HOST}:{self._port}", validity=validity), self._private)
+    def publish(self, *, validity: timedelta | None = None, tampered: bool = False) -> None:
+        """Publish the manifest anew, signed now, with another *validity* if given; tamper with it after that."""
+        address = f"http://{HOST}:{self._port}"
+        manifest = signed(manifest_of(self._directory, address, validity=validity or self._validity), self._private)
         if tampered:
             manifest["source"] = "somebody else"
         path = self._directory / "manifest.json"
@@ -74,26 +79,30 @@ class Weather:
     Attributes:
         healthy: Whether they pass their health checks; the flaky one never does.
         start_seconds: How long the slow one takes to start.
-        ballast: Whether new instances carry ballast in memory.
+        ballast_bytes: How much ballast new instances carry in memory.
     """
 
     def __init__(self) -> None:
         self.healthy = True
         self.start_seconds = 0.0
-        self.ballast = False
+        self.ballast_bytes = 0
 
-    def candidates(self) -> Iterator[Candidate]:
-        """Return the providers of the sandbox's key, the best first."""
+    def candidates(self, key: str) -> Iterator[Candidate]:
+        """Return the providers of *key*, the best last."""
         for priority, provider in enumerate((SLOW, FLAKY, FRESH, STEADY)):
-            yield Candidate(
-                domain=DOMAIN,
-                key=KEY,
-                provider=provider,
-                priority=priority,
-                factory=partial(self._make, provider),
-                metadata={"capabilities": ["fast"]},
-                source=CandidateSource.LOCAL_PKG,
-            )
+            yield self.candidate(key, provider, priority=priority)
+
+    def candidate(self, key: str, provider: str, *, priority: int = 0) -> Candidate:
+        """Return *provider* of *key*."""
+        return Candidate(
+            domain=DOMAIN,
+            key=key,
+            provider=provider,
+            priority=priority,
+            factory=partial(self._make, provider),
+            metadata={"capabilities": ["fast"]},
+            source=CandidateSource.LOCAL_PKG,
+        )
 
     async def _make(self, provider: str) -> Component:
         if provider == SLOW:
@@ -107,7 +116,7 @@ class Component:
     def __init__(self, weather: Weather, provider: str) -> None:
         self._weather = weather
         self._provider = provider
-        self._ballast = _ballast() if weather.ballast else None
+        self._ballast = _ballast(weather.ballast_bytes) if weather.ballast_bytes else None
 
     async def health(self) -> bool:
         """Whether it is well."""
@@ -120,10 +129,10 @@ class Component:
             self._ballast.close()
 
 
-def _ballast() -> mmap.mmap:
+def _ballast(size: int) -> mmap.mmap:
     """Return memory that is really taken, and really given back when it is closed."""
-    memory = mmap.mmap(-1, BALLAST_BYTES)
-    for page in range(0, BALLAST_BYTES, mmap.PAGESIZE):
+    memory = mmap.mmap(-1, size)
+    for page in range(0, size, mmap.PAGESIZE):
         memory[page] = 1
     return memory
 

@@ -29,11 +29,12 @@ def export(
     """Write the rules, alerts, dashboards and pipeline configurations for your thresholds and names."""
     from oneiric.monitoring.bundle import bundle, write  # noqa: PLC0415 - only this command needs them
     from oneiric.monitoring.config import ConfigError, configured  # noqa: PLC0415 - likewise
+    from oneiric.monitoring.dashboards import MissingExtraError  # noqa: PLC0415 - likewise
 
     try:
         files = bundle(configured(assignments or ()))
         write(files, out)
-    except ConfigError as error:
+    except (ConfigError, MissingExtraError) as error:
         _refuse(str(error))
     except OSError as error:
         _refuse(f"--out {out}: {error.filename} cannot be written: {error.strerror}")

@@ -7,14 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring import alertmanager, openslo, prometheus, scraping
+from oneiric.monitoring import alertmanager, dashboards, openslo, prometheus, scraping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric.monitoring.config import BundleConfig
 
-PARTS = (scraping.files, prometheus.files, alertmanager.files, openslo.files)
+PARTS = (scraping.files, prometheus.files, alertmanager.files, openslo.files, dashboards.files)
 """What makes the files of one part, in the order of the reference."""
 
 

@@ -91,6 +91,10 @@ class BundleConfig(BaseModel):
     """Alertmanager, for Prometheus."""
     loki_url: Url = "http://localhost:3100"
     """Loki, for Grafana and the shippers of log lines."""
+    tempo_url: Url = "http://localhost:3200"
+    """Tempo, for Grafana: the traces that log lines and exemplars name."""
+    grafana_dashboards_dir: Annotated[str, AfterValidator(checked_path)] = "/var/lib/grafana/dashboards/oneiric"
+    """Where Grafana finds the dashboards."""
 
     webhook_url: Annotated[Url, AfterValidator(checked_public)] = "http://localhost:9095/alerts"
     """The receiver of every notice: `/record` and `/deadman` are added to it. No secret may stand in it."""

@@ -143,16 +143,6 @@ def before(window: str, argument: Expr) -> Expr:
     return Expr(f"{argument.text} offset {window}", argument.labels, argument.metrics)
 
 
-def increased(record: str, window: str, like: Expr) -> Expr:
-    """Return the increase over *window* of what a recording rule keeps under the name *record*, made from *like*."""
-    return Expr(f"increase({record}[{window}])", like.labels, like.metrics)
-
-
-def recorded(record: str, like: Expr) -> Expr:
-    """Return what a recording rule keeps under the name *record*, made from *like*."""
-    return Expr(record, like.labels, like.metrics)
-
-
 class PromQL:
     """Makes expressions over metrics of the catalogue that share matchers, such as those of a job.
 
@@ -221,6 +211,15 @@ class PromQL:
         series, labels = self.series(metric), tuple(by)
         new = series.unless(before(window, series))
         return (total(self.increase(metric, window), by=labels) > 0) | (total(new, by=labels) > 0)
+
+    def recorded(self, record: str, like: Expr, /, *, window: str = "") -> Expr:
+        """Return what a recording rule keeps under the name *record*, made from *like*; over *window*, its increase.
+
+        The matchers are asked for again: in one Prometheus, others may record their series under the same name.
+        """
+        inside = ", ".join(f"{label}{text}" for label, text in self._matchers.items() if label in like.labels)
+        series = Expr(f"{record}{{{inside}}}" if inside else record, like.labels, like.metrics)
+        return call("increase", _ranged(series, window)) if window else series
 
     def _over(
         self, function: str, metric: Metric, window: str, suffix: str, labels: Mapping[str, str | tuple[str, ...]]

@@ -33,6 +33,14 @@ def test_labels_given_take_the_place_of_common_ones() -> None:
     assert given.text == 'oneiric_lifecycle_swap_total{job="oneiric", domain="adapter", outcome=~"success|failed"}'
 
 
+def test_what_a_rule_recorded_has_the_matchers_too() -> None:
+    """What another job's rules recorded under the same name is left alone, where what was recorded has the label."""
+    by_job = total(QUERY.series(catalogue.SYNCS), by=["job"])
+    assert QUERY.recorded("job:x:ratio", by_job).text == 'job:x:ratio{job="oneiric"}'
+    assert QUERY.recorded("x:total", by_job, window="5m").text == 'increase(x:total{job="oneiric"}[5m])'
+    assert QUERY.recorded("x:total", total(by_job)).text == "x:total"
+
+
 def test_a_whole_bound_is_found_however_it_is_written() -> None:
     """A bucket's bound that is whole matches with and without a fraction of zero; another matches as it is."""
     plain = PromQL({})

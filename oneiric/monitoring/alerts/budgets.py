@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.alerts.common import DAY, HOUR, MINUTE, REMOTE, RESOLUTION, ask, by, promql
-from oneiric.monitoring.promql import recorded, total
+from oneiric.monitoring.promql import total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
 
@@ -117,13 +117,14 @@ def _events(config: BundleConfig, objective: Objective, of: Callable[..., Expr],
 def budgets(config: BundleConfig) -> Group:
     """Return the alerts on error budgets that burn too fast, after the shares of bad events that they look at."""
     windows = sorted({window for burn in BURNS for window in (burn.long, burn.short)})
-    records = tuple(
-        Record(_ratio_name(objective, window), _ratio(config, objective, window))
-        for objective in objectives(config)
-        for window in windows
-    )
+    records = tuple(ratio_record(config, objective, window) for objective in objectives(config) for window in windows)
     rules = tuple(_alert(config, objective, burn) for objective in objectives(config) for burn in BURNS)
     return Group("oneiric-budgets", (*records, *rules))
+
+
+def ratio_record(config: BundleConfig, objective: Objective, window: float) -> Record:
+    """Return the rule that records which share of the objective's events was bad over *window* seconds."""
+    return Record(_ratio_name(objective, window), _ratio(config, objective, window))
 
 
 def budget_alert_name(objective: Objective, burn: Burn) -> str:
@@ -135,7 +136,7 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
     budget = 1 - objective.target
     limit = round(burn.factor * budget, 9)
     long, short = (
-        recorded(_ratio_name(objective, window), _ratio(config, objective, window)) > limit
+        promql(config).recorded(_ratio_name(objective, window), _ratio(config, objective, window)) > limit
         for window in (burn.long, burn.short)
     )
     window = config.window(burn.long)

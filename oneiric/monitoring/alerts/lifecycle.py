@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from oneiric.core import events
 from oneiric.monitoring.alerts.common import HOUR, LIFECYCLE, MINUTE, ask, by, promql, search
 from oneiric.monitoring.logql import lines
-from oneiric.monitoring.promql import NOW, increased, total
+from oneiric.monitoring.promql import NOW, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
 
@@ -77,7 +77,7 @@ def _swap_slow(config: BundleConfig) -> Alert:
         "OneiricSwapSlow",
         severity="warning",
         team="providers",
-        expr=increased(SLOW_SWAPS, window, _slow(config)) > 0,
+        expr=query.recorded(SLOW_SWAPS, _slow(config), window=window) > 0,
         hold=0,
         summary="A swap of {{ $labels.domain }}/{{ $labels.key }} took long",
         description="On {{ $labels.instance }} a swap of {{ $labels.domain }}/{{ $labels.key }} took more than "

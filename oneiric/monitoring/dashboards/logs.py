@@ -1,0 +1,39 @@
+"""The queries of Loki on the dashboards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneiric.monitoring.logql import COMMON_FIELDS, field_label, lines, log_of, stream
+from oneiric.monitoring.promql import ExpressionError
+
+if TYPE_CHECKING:
+    from oneiric.core.events import Event
+    from oneiric.monitoring.config import BundleConfig
+    from oneiric.observability._model import Level, Phase
+
+TROUBLE: tuple[Level, ...] = ("warning", "error")
+
+
+def told(config: BundleConfig, event: type[Event], on: Phase | None, words: str, *fields: str) -> str:
+    """Return the query for the lines of *event* in the domains chosen, each written as *words* and its *fields*.
+
+    Raises:
+        ExpressionError: The event has no such field.
+    """
+    _, log = log_of(event, on)
+    if missing := {*fields} - COMMON_FIELDS - {*log.fields, *log.const}:
+        raise ExpressionError(f"{log.name} has no field {', '.join(sorted(missing))}")
+    template = " ".join([words, *(f"{field}={{{{.{field_label(field)}}}}}" for field in fields)])
+    return f'{lines(config, event, on)} | domain=~"$domain" | line_format "{template}"'
+
+
+def troubles(config: BundleConfig) -> str:
+    """Return the query for warnings and errors of every kind."""
+    return f'{stream(config)} | json | level=~"{"|".join(TROUBLE)}"'
+
+
+def told_of(config: BundleConfig, *named: tuple[type[Event], Phase | None], label: str) -> str:
+    """Return the query for the lines of the events *named*, of the values of *label* that were chosen."""
+    names = "|".join(dict.fromkeys(log_of(event, on)[1].name for event, on in named))
+    return f'{stream(config)} |~ "{names}" | json | {label}=~"${label}"'

@@ -1,0 +1,64 @@
+"""What happened, marked on every graph of a dashboard: swaps, restarts, alerts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.models import dashboard as models
+
+from oneiric.core import events
+from oneiric.monitoring.dashboards import foreign
+from oneiric.monitoring.dashboards.logs import told
+from oneiric.monitoring.dashboards.scope import Scope
+from oneiric.monitoring.dashboards.sources import LOKI, PROMETHEUS
+from oneiric.monitoring.promql import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from oneiric.monitoring.config import BundleConfig
+    from oneiric.monitoring.dashboards.sources import Source
+
+STEP = 60
+"""Seconds between the points at which Grafana asks Prometheus for a mark."""
+
+
+class Mark(models.AnnotationQuery):
+    """An annotation with the text that Prometheus' data source reads and the builder's type does not know."""
+
+    title = ""
+
+    def to_json(self) -> dict[str, object]:
+        """Return what Grafana reads."""
+        return super().to_json() | {"titleFormat": self.title}
+
+
+class MarkBuilder(build.AnnotationQuery):
+    """Builds a :class:`Mark`."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._internal: Mark = Mark(hide=False, built_in=0)
+        self._internal.title = title
+
+
+def marks(config: BundleConfig) -> Iterator[build.AnnotationQuery]:
+    """Return the annotations of every dashboard."""
+    swapped = told(config, events.Swap, "success", "swapped", "domain", "key", "previous_provider", "provider")
+    failed = told(config, events.Swap, "failed", "swap failed", "domain", "key", "provider", "reason")
+    back = told(config, events.RolledBack, None, "rolled back", "domain", "key", "restored_provider")
+    yield _mark(build.AnnotationQuery(), "Swaps", LOKI, "blue", swapped)
+    yield _mark(build.AnnotationQuery(), "Failed swaps", LOKI, "orange", failed)
+    yield _mark(build.AnnotationQuery(), "Rollbacks", LOKI, "purple", back)
+    scope = Scope(config)
+    started = NOW - scope.foreign(foreign.STARTED) < STEP
+    yield _mark(MarkBuilder("{{instance}} started"), "Starts", PROMETHEUS, "green", started.text)
+    firing = scope.firing().text
+    yield _mark(MarkBuilder("{{alertname}} {{severity}}"), "Alerts", PROMETHEUS, "red", firing)
+
+
+def _mark(mark: build.AnnotationQuery, name: str, source: Source, color: str, query: str) -> build.AnnotationQuery:
+    return (
+        mark.name(name).datasource(source.reference).icon_color(color).enable(enable=True).hide(hide=False).expr(query)
+    )
