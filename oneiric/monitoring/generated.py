@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig
+from oneiric.monitoring.dashboards.guide import panels_page
 from oneiric.monitoring.golden import golden
 from oneiric.monitoring.reference import reference_page
 from oneiric.monitoring.runbooks import runbook_page
@@ -21,6 +22,7 @@ def generated_files(root: Path) -> dict[Path, str]:
     return {
         **{monitoring / path: text for path, text in bundle(config).items()},
         root / "docs" / "runbooks" / "ALERTS.md": runbook_page(config),
+        root / "docs" / "monitoring" / "PANELS.md": panels_page(config),
         root / "docs" / "monitoring" / "METRICS.md": reference_page(CATALOGUE, config),
         root / "tests" / "observability" / "catalogue.golden.json": golden(CATALOGUE),
     }
