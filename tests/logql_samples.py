@@ -62,11 +62,11 @@ REFUSED = {
     'count_ovr_time({app="oneiric"}[5m])': "did you mean count_over_time",
     'sum by key (rate({app="oneiric"}[5m]))': "expected '\\('",
     'rate({app="oneiric"}[5m]) +': "expected a selector in braces or a function",
-    '{app="oneiric"} + 1': "between metrics",
 }
 """What is no LogQL, with what the error says."""
 
 REFUSED_BY_LOKI = {
+    '{app="oneiric"} + 1': "between metrics",
     "{}": "needs a matcher",
     '{app=~".*"}': "needs a matcher",
     "{app='oneiric'}": "double quotes",
@@ -88,3 +88,9 @@ REFUSED_BY_LOKI = {
     '{app="oneiric"} | logfmt --strct': "did you mean --strict",
 }
 """What a grammar alone may let pass and Loki does not answer, with what the error says."""
+
+REFUSED_BY_GRAFANA = (
+    '{app="oneiric"} | a="1" b="2"',
+    '{app="oneiric"} | (a="1" or b="2") c="3"',
+)
+"""What Loki answers although Grafana's grammar does not know it: conditions with nothing between."""
