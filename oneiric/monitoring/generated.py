@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig
+from oneiric.monitoring.dashboards.guide import panels_page
 from oneiric.monitoring.golden import golden
 from oneiric.monitoring.guides import with_tables
 from oneiric.monitoring.loki.guide import with_queries
@@ -26,6 +27,7 @@ def generated_files(root: Path) -> dict[Path, str]:
         **{guide: with_tables(guide.read_text(encoding="utf-8"), config) for guide in guides},
         **{monitoring / path: text for path, text in bundle(config).items()},
         root / "docs" / "runbooks" / "ALERTS.md": runbook_page(config),
+        root / "docs" / "monitoring" / "PANELS.md": panels_page(config),
         root / "docs" / "monitoring" / "METRICS.md": reference_page(CATALOGUE, config),
         loki: with_queries(loki.read_text(encoding="utf-8"), config),
         root / "tests" / "observability" / "catalogue.golden.json": golden(CATALOGUE),
