@@ -104,6 +104,52 @@ def check(  # noqa: PLR0913 - one parameter an option
     raise typer.Exit(FINDINGS if outcome.findings else 0)
 
 
+@app.command()
+def drill(  # noqa: PLR0913 - one parameter an option
+    name: Annotated[str | None, typer.Argument(help="The incident; see --list.", show_default=False)] = None,
+    *,
+    list_them: Annotated[bool, typer.Option("--list", help="List the incidents and exit.")] = False,
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="URL", help="Wait until the alert fires, and resolves, in this Prometheus.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of /metrics. [default: with --prometheus 9464, else any]")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.5, help="How long the fault lasts, and is shown after it, without --prometheus.")
+    ] = 10.0,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="How long to wait for an alert to fire, and to resolve, in seconds.")
+    ] = 1800.0,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set what the bundle was exported with."),
+    ] = None,
+) -> None:
+    """Rehearse an incident in a sandbox: show metrics, log lines and alert as they come, and what the runbook says."""
+    from oneiric.cli._drill_scenario import DrillError  # noqa: PLC0415 - other commands do not need the runtime
+    from oneiric.cli.drill import DrillOptions, list_drills, run_drill  # noqa: PLC0415 - likewise
+
+    if list_them:
+        typer.echo("\n".join(list_drills()))
+        return
+    if name is None:
+        _refuse("the name of a drill is missing; see oneiric monitoring drill --list")
+    options = DrillOptions(
+        name=name,
+        assignments=tuple(assignments or ()),
+        prometheus=prometheus,
+        port=port,
+        seconds=seconds,
+        timeout=timeout,
+    )
+    try:
+        code = run_drill(options)
+    except DrillError as error:
+        _refuse(str(error))
+    raise typer.Exit(code)
+
+
 def _refuse(why: str) -> NoReturn:
     typer.echo(f"oneiric: {why}", err=True)
     raise typer.Exit(USAGE)
