@@ -57,10 +57,17 @@ def export(
 
 @app.command()
 def check(  # noqa: PLR0913 - one parameter an option
+    context: typer.Context,
     paths: Annotated[
         list[Path] | None, typer.Argument(show_default="the current directory", help="Files and directories.")
     ] = None,
     *,
+    against: Annotated[
+        str, typer.Option(metavar="URL", help="Hold the files against this /metrics, or this Prometheus.")
+    ] = "",
+    complete: Annotated[
+        bool, typer.Option("--complete", help="The files are all there are: a signal that none uses is a finding.")
+    ] = False,
     style: Annotated[ReportFormat, typer.Option("--format", help="How findings are written.")] = ReportFormat.TEXT,
     target_label: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A label that your scrape configuration gives to targets.")
@@ -74,20 +81,24 @@ def check(  # noqa: PLR0913 - one parameter an option
     ] = 300.0,
 ) -> None:
     """Check that what your rules, dashboards and documents name exists: exit code 1 with findings, 2 if nothing was."""
+    from oneiric.cli._surface import surface  # noqa: PLC0415 - only this command needs them
     from oneiric.monitoring.drift import CODES, Options, Pace, formatted  # noqa: PLC0415 - only this command needs them
     from oneiric.monitoring.drift import check as run_check  # noqa: PLC0415 - likewise
 
     if unknown := sorted({*(ignore or ())} - CODES.keys()):
         _refuse(f"--ignore {unknown[0]}: there is no such code; docs/monitoring/DRIFT_CHECK.md lists them")
     options = Options(
+        against=against,
+        is_complete=complete,
+        surface=surface(context.find_root().command, "oneiric"),
         target_labels=frozenset(target_label or ()),
         pace=Pace(scrape=scrape_interval, sync=refresh_interval),
         ignored=frozenset(ignore or ()),
     )
-    outcome = run_check(paths or [Path()], options)
+    outcome = run_check(paths or ([] if against else [Path()]), options)
     if text := formatted(outcome.findings, style.value):
         typer.echo(text)
-    if not outcome.findings and not outcome.files:
+    if not outcome.findings and not outcome.files and not against:
         _refuse("nothing to check: none of the files is of a kind that can be checked")
     typer.echo(f"{outcome.files} files, {len(outcome.findings)} findings", err=True)
     raise typer.Exit(FINDINGS if outcome.findings else 0)

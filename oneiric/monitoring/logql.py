@@ -115,12 +115,13 @@ def _check(signal: Signal, log: Log, field: str, value: str) -> None:
     known = COMMON_FIELDS | {*log.fields, *log.const}
     if field not in known:
         raise ExpressionError(f"{log.name} has no field {field}; it has {', '.join(sorted({*log.fields, *log.const}))}")
-    allowed = _values(signal, field)
+    allowed = field_values(signal, field)
     if field not in log.const and allowed and value not in allowed:
         raise ExpressionError(f"{log.name}: {field} is never {value!r}; it is one of {', '.join(allowed)}")
 
 
-def _values(signal: Signal, field: str) -> tuple[str, ...]:
+def field_values(signal: Signal, field: str) -> tuple[str, ...]:
+    """Return all values that *field* of the log events of *signal* can have, () where they are not known."""
     for binding in signal.metrics:
         for label in binding.metric.labels:
             if label.name == field and field not in binding.const:

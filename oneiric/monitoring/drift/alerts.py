@@ -71,10 +71,8 @@ def _judge(rule: Rule, value: Value, context: Context, targets: Targets) -> None
             context.report.at(rule.name, 0, "ON403", f"{rule.name.text} has no {name}")
     for key, text in rule.node.get("annotations").pairs:
         _judge_text(text.text, value, context)
-        if key.text.text == "runbook_url":
-            _judge_runbook(text.text, context, targets)
-        elif key.text.text == "dashboard_url":
-            _judge_dashboard(text.text, context, targets)
+        if key.text.text.endswith("_url"):
+            judge_link(text.text, context, targets, is_runbook=key.text.text == "runbook_url")
     for _, text in rule.node.get("labels").pairs:
         _judge_text(text.text, value, context)
 
@@ -108,24 +106,27 @@ def _judge_text(text: Piece, value: Value, context: Context) -> None:
             context.report.at(text, found.start(group), "ON406", message, hint)
 
 
-def _judge_runbook(url: Piece, context: Context, targets: Targets) -> None:
+def judge_link(url: Piece, context: Context, targets: Targets, *, is_runbook: bool = False) -> None:
+    """Report a link to a dashboard, document or heading that is not there, where such are checked."""
+    found = _DASHBOARD.search(url.text)
+    if found is not None and targets.dashboards and found[1] not in targets.dashboards:
+        hint = one_of(targets.dashboards, found[1])
+        context.report.at(url, found.start(1), "ON405", f"there is no dashboard {found[1]}", hint)
+    elif ".md" in url.text:
+        _judge_document(url, context, targets, is_runbook=is_runbook)
+
+
+def _judge_document(url: Piece, context: Context, targets: Targets, *, is_runbook: bool) -> None:
     path, _, anchor = url.text.partition("#")
     documents = {name: headings for name, headings in targets.headings.items() if _ends_alike(name, path)}
     known = {heading for headings in documents.values() for heading in headings}
     if not documents and targets.headings and "/runbooks/" in path:
         names = [name.rpartition("/")[2] for name in targets.headings]
         context.report.at(url, 0, "ON404", f"no document {path.rpartition('/')[2]} is there", did_you_mean(path, names))
-    elif documents and anchor not in known:
+    elif documents and anchor not in known and (anchor or is_runbook):
         message = f"{path.rpartition('/')[2]} has no heading {anchor or 'to lead to'}"
         context.report.at(url, len(path) + 1 if anchor else 0, "ON404", message, did_you_mean(anchor, known))
 
 
 def _ends_alike(name: str, path: str) -> bool:
     return name.split("/")[-2:] == path.rstrip("/").split("/")[-2:]
-
-
-def _judge_dashboard(url: Piece, context: Context, targets: Targets) -> None:
-    found = _DASHBOARD.search(url.text)
-    if found is not None and targets.dashboards and found[1] not in targets.dashboards:
-        hint = one_of(targets.dashboards, found[1])
-        context.report.at(url, found.start(1), "ON405", f"there is no dashboard {found[1]}", hint)

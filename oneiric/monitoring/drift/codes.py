@@ -102,7 +102,6 @@ CODES: dict[str, Code] = {
     "ON701": Code("metric unused", "nothing watches it", "warning"),
     "ON702": Code("log event unused", "nothing asks for it", "warning"),
     "ON703": Code("listed as unused, and used", "the list is no longer true", "warning"),
-    "ON704": Code("recording rule unused", "it is calculated for nobody", "warning"),
     "ON801": Code("field that no log line has", "the pipeline extracts nothing"),
     "ON802": Code("label with too many values, or one that hides a field", "each value is a stream of its own"),
     "ON803": Code("label from what was not extracted", "the label is never set"),

@@ -111,7 +111,19 @@ def _documents(source: Source, report: Report) -> list[Document] | None:
     except DocumentError as error:
         report.at(piece, error.offset, error.code, str(error))
         return None
-    return [Document(kind_of(node, source.path), node, node.text) for node in nodes]
+    found = [Document(kind_of(node, source.path), node, node.text) for node in nodes]
+    for document in found if any(one.kind != "other" for one in found) else ():
+        _judge_keys(document.node, report)
+    return found
+
+
+def _judge_keys(root: Node, report: Report) -> None:
+    for node in root.walk():
+        seen: set[str] = set()
+        for key, _ in node.pairs:
+            if key.text.text in seen:
+                report.at(key.text, 0, "ON012", f"the key {key.text.text} is there twice")
+            seen.add(key.text.text)
 
 
 def _nothing(piece: Piece) -> Node:

@@ -31,9 +31,9 @@ class Finding:
     hint: str = ""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a question for the one of *known* that is most like *word*, or "" where none is."""
-    close = difflib.get_close_matches(word, sorted({*known}), n=1)
+def did_you_mean(word: str, known: Iterable[str], *, alike: float = 0.6) -> str:
+    """Return a question for the one of *known* that is most like *word*, or "" where none is *alike* (0 to 1)."""
+    close = difflib.get_close_matches(word, sorted({*known}), n=1, cutoff=alike)
     return f"did you mean {close[0]}?" if close else ""
 
 

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from oneiric.monitoring.drift.text import Piece
 
 STRING = r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|`[^`]*`'
-_VARIABLE = r"\$\{\w+(?::[^}]*)?\}|\$\w+|\[\[\w+(?::[^\]]*)?\]\]"
+VARIABLE = r"\$\{\w+(?::[^}]*)?\}|\$\w+|\[\[\w+(?::[^\]]*)?\]\]"
 _TOKEN = re.compile(
     rf"""(?P<blank>\s+|\#[^\n]*)|(?P<string>{STRING})|(?P<range>\[[^\]]*\])"""
     r"""|(?P<number>0[xX][0-9a-fA-F]+|(?:\d+(?:ms|[smhdwy]))+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"""
     r"""|(?P<word>[a-zA-Z_:][a-zA-Z0-9_:]*)|(?P<sign>==|!=|<=|>=|=~|!~|[-+*/%^<>=(){},@:])|(?P<other>.)""",
     re.DOTALL,
 )
-_FINDING_VARIABLES = re.compile(rf"(?P<string>{STRING})|(?P<variable>{_VARIABLE})")
+_FINDING_VARIABLES = re.compile(rf"(?P<string>{STRING})|(?P<variable>{VARIABLE})")
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*$", re.IGNORECASE)
 _TIME = re.compile(r"(?:\[[^\]]*|\boffset\s*-?\s*)$", re.IGNORECASE)
 _DURATION = re.compile(r"(\d+)(ms|[smhdwy])")
@@ -66,7 +66,7 @@ def _variables(text: str) -> Iterator[tuple[int, int, str, bool]]:
         if found.lastgroup == "variable":
             yield found.start(), found.end(), variable_name(found[0]), False
         else:
-            for inner in re.finditer(_VARIABLE, found[0]):
+            for inner in re.finditer(VARIABLE, found[0]):
                 start = found.start() + inner.start()
                 yield start, start + len(inner[0]), variable_name(inner[0]), True
 
@@ -79,7 +79,7 @@ def variable_name(text: str) -> str:
 
 def has_variable(text: str) -> bool:
     """Whether Grafana puts something in *text*; ``$`` at the end of a regular expression is no variable."""
-    return re.search(_VARIABLE, text) is not None
+    return re.search(VARIABLE, text) is not None
 
 
 def _stand_in(text: str, start: int, end: int) -> str:

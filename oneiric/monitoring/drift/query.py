@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from oneiric.monitoring.drift.report import Report
-    from oneiric.monitoring.drift.text import Piece
+    from oneiric.monitoring.drift.text import Piece, Place
     from oneiric.monitoring.drift.values import Value
     from oneiric.monitoring.drift.vocabulary import Vocabulary
 
@@ -49,9 +49,10 @@ USUAL = Pace()
 
 @dataclass(slots=True)
 class Usage:
-    """What queries ask for: names of metrics, of log events and of recording rules."""
+    """What queries ask for: names of metrics, each with its first place, of log events and of recording rules."""
 
     metrics: set[str] = field(default_factory=set)
+    places: dict[str, Place] = field(default_factory=dict)
     log_events: set[str] = field(default_factory=set)
     records: set[str] = field(default_factory=set)
 
@@ -65,6 +66,7 @@ class Context:
     records: Records
     pace: Pace = USUAL
     usage: Usage = field(default_factory=Usage)
+    stream_labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ def judge_selector(query: Query, selector: Selector) -> Value:
     series = query.vocabulary.series.get(name)
     if series is not None:
         query.context.usage.metrics.add(series.metric.name)
+        query.context.usage.places.setdefault(series.metric.name, query.piece.place(selector.name.at))
         return _judge_series(query, selector, series)
     if (recorded := query.context.records.value(name)) is not None:
         query.context.usage.records.add(name)
