@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.alerts.common import MINUTE, OVERVIEW, ask, promql
+from oneiric.monitoring.alerts.common import MINUTE, OVERVIEW, ask, promql, search
+from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import Expr, absent
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
+from oneiric.observability import events as own
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
@@ -37,6 +39,8 @@ def _target_down(config: BundleConfig) -> Alert:
                 ask("Which instances are concerned, and are there some that are not?", up),
                 Step("Ask from the machine itself.", _curl(config), "bash"),
                 Step("Prometheus' page *Status, Targets* shows the error of the last scrape."),
+                search("Could its server not listen?", lines(config, own.MetricsServerFailed)),
+                search("Where does it listen? Prometheus must ask there.", lines(config, own.MetricsServerStarted)),
             ),
             (
                 Step("No process: start it again, and read its last log lines for why it ended."),
@@ -67,6 +71,7 @@ def _metrics_missing(config: BundleConfig) -> Alert:
             (
                 ask("Are there targets? An empty answer means that none is configured or discovered.", up),
                 Step("What does the address answer?", _curl(config), "bash"),
+                search("Was the telemetry attached?", lines(config, own.Attached)),
             ),
             (
                 Step("No target: mend the target list or the discovery; the job's name must be the rules' one."),

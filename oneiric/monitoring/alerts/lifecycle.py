@@ -96,6 +96,7 @@ def _swap_slow(config: BundleConfig) -> Alert:
                     / total(query.rate(catalogue.SWAP_DURATION, window, suffix="_count"), by=keys),
                 ),
                 search("Which swap was it? `duration_ms` tells.", lines(config, events.Swap, on="success")),
+                search("Which has begun and not ended? (level debug)", lines(config, events.Swap, on="started")),
             ),
             (
                 Step("The factory loads or connects: let it start in the background, or prepare what it needs."),
@@ -220,6 +221,7 @@ def _forgotten_pause(config: BundleConfig) -> Alert:
                 ask("How many are paused?", promql(config).series(catalogue.PAUSED_COMPONENTS) > 0),
                 ask("Is work refused?", promql(config).rate(catalogue.BLOCKED, config.window(WINDOW))),
                 search("Who paused what, and what for? `note` tells.", lines(config, events.Paused)),
+                search("Whose work is refused?", lines(config, events.WorkBlocked)),
             ),
             (
                 Step("The reason is gone: resume it, `bridge.set_paused(key, paused=False)`."),

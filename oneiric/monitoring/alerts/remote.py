@@ -133,6 +133,7 @@ def _digests(config: BundleConfig) -> Alert:
             (
                 ask("How many comparisons were there?", query.increase(catalogue.DIGEST_CHECKS, window)),
                 search("Which artifact?", lines(config, events.DigestMismatched)),
+                search("What was fetched from there in the same time?", lines(config, events.ArtifactDownloaded)),
                 Step("Fetch the artifact from another machine and compare.", "sha256sum ARTIFACT", "bash"),
             ),
             (

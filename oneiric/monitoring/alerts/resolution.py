@@ -62,6 +62,7 @@ def _failures(config: BundleConfig) -> Alert:
                 ),
                 search("What did the resolver decide?", lines(config, events.ResolutionFailed)),
                 search("Did a synchronisation skip entries?", lines(config, events.EntryRejected)),
+                search("Was the candidate ever registered? (level debug)", lines(config, events.Registered)),
             ),
             (
                 Step("`no_candidate`: it was never registered, or its manifest was not loaded: register it, sync."),

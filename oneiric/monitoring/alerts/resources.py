@@ -48,7 +48,9 @@ def _cache(config: BundleConfig) -> Alert:
                 ask("How old are these figures?", NOW - query.series(catalogue.CACHE_SCAN)),
                 ask("How many artifacts are there?", query.series(catalogue.CACHE_ARTIFACTS)),
                 ask("Are artifacts evicted?", query.rate(catalogue.CACHE_EVICTIONS, config.window(5 * MINUTE))),
-                search("What did the cache say?", lines(config, events.CacheUsageHigh)),
+                search("When was it nearly full for the first time?", lines(config, events.CacheUsageHigh)),
+                search("What was evicted?", lines(config, events.CacheEvicted)),
+                search("Could it not be measured?", lines(config, events.CacheScanFailed)),
                 Step("What fills the disk?", "df -h", "bash"),
             ),
             (
