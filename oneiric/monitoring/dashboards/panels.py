@@ -20,11 +20,14 @@ from oneiric.monitoring.dashboards.sources import LOKI, PROMETHEUS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from oneiric.monitoring.config import Severity
     from oneiric.monitoring.dashboards.model import Color, Kind, Limit, Panel
 
 P = TypeVar("P")
 
 LINES_OF_LOG = 200
+URGENT: tuple[Severity, ...] = ("critical", "warning")
+"""What is on the list of alerts: not the one that fires always."""
 
 
 def made(panel: Panel) -> models.Panel:
@@ -153,9 +156,9 @@ def _logs(panel: Panel) -> models.Panel:
 def _alerts(panel: Panel) -> models.Panel:
     del panel
     options = {
+        "alertInstanceLabelFilter": f'{{severity=~"{"|".join(URGENT)}"}}',
         "alertName": "Oneiric",
         "dashboardAlerts": False,
-        "datasource": f"${{{PROMETHEUS.variable}}}",
         "groupMode": "default",
         "maxItems": 30,
         "sortOrder": 3,
@@ -211,6 +214,8 @@ def _targets(panel: Panel) -> Iterator[ask.Dataquery]:
         target = ask.Dataquery().expr(query.expr.text).ref_id(letter).datasource(PROMETHEUS.reference)
         if panel.kind == "table":
             yield target.instant().format(PromQueryFormat.TABLE)
+        elif panel.kind == "gauges":
+            yield target.instant().legend_format(query.legend)
         elif panel.kind == "heatmap":
             yield target.range().format(PromQueryFormat.HEATMAP).legend_format("{{le}}").exemplar(exemplar=True)
         else:
