@@ -159,7 +159,7 @@ def drills(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
     server = Prometheus.configured(directory, directory / "prometheus" / "prometheus.yml")
     waiting = ("--prometheus", server.url, "--set", PACE[0])
     commands = {name: (name, "--seconds", "4") for name in SHOWN} | {
-        "late": ("slow-swap", "--seconds", "1"),
+        "late": ("slow-swap", "--seconds", "1", "--set", "swap_slow_seconds=60"),
         "fires": ("swap-failures", "--port", str(ports[0]), *waiting),
         "silent": ("slow-resolutions", "--port", str(ports[1]), "--timeout", "9", *waiting),
         "early": ("memory-exhaustion", "--port", str(ports[2]), *waiting),
