@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,15 +19,19 @@ import yaml
 from processes import Alertmanager, Prometheus, eventually, free_port, untraced
 
 from oneiric.cli._drill_scenarios import SCENARIOS
-from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring import alertmanager as routing
+from oneiric.monitoring import prometheus, scraping
+from oneiric.monitoring.bundle import write
 from oneiric.monitoring.config import configured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from oneiric.monitoring.config import BundleConfig
+
 ROOT = Path(__file__).parents[1]
 VICTIM = "target-down"
-PACE = ("time_scale=0.0005", "scrape_interval_seconds=1", "evaluation_interval_seconds=1")
+PACE = ("time_scale=0.0002", "scrape_interval_seconds=1", "evaluation_interval_seconds=1")
 """What of the bundle's own settings makes minutes fractions of a second."""
 Notice = dict[str, Any]
 
@@ -116,7 +121,7 @@ class Sandboxes:
 class Incidents:
     """All incidents, in the same Prometheus and Alertmanager; each is a job of its own.
 
-    The process of the one that is about a process that is gone is killed and started again; the others share one.
+    The process of the one that is about a process that is gone is killed and started again; the others share two.
 
     Attributes:
         desk: Who is told.
@@ -126,7 +131,7 @@ class Incidents:
 
     directory: Path
     desk: Desk
-    sandboxes: Sandboxes
+    sandboxes: list[Sandboxes]
     victim: Sandboxes
     prometheus: Prometheus
     alertmanager: Alertmanager
@@ -137,40 +142,48 @@ class Incidents:
     def start(cls, directory: Path) -> Incidents:
         """Start everything below *directory*, and return once every sandbox was scraped."""
         desk = Desk()
-        victim = Sandboxes.start(directory / "victim", VICTIM)
-        sandboxes = Sandboxes.start(directory / "sandboxes", *(SCENARIOS.keys() - {VICTIM}))
+        names = sorted(SCENARIOS.keys() - {VICTIM})
+        groups = {"victim": [VICTIM], "even": names[::2], "odd": names[1::2]}
+        with ThreadPoolExecutor() as pool:
+            starting = [pool.submit(Sandboxes.start, directory / name, *group) for name, group in groups.items()]
+        victim, *sandboxes = [started.result() for started in starting]
         address = f"127.0.0.1:{free_port()}"
-        config = export(directory, sandboxes.ports | victim.ports, desk.url, address)
+        ports = {name: port for process in (victim, *sandboxes) for name, port in process.ports.items()}
+        config = export(directory, ports, desk.url, address)
         alertmanager = Alertmanager.listening(directory, routes(directory, desk.url), address)
         prometheus = Prometheus.configured(directory, config)
         incidents = cls(directory, desk, sandboxes, victim, prometheus, alertmanager)
-        eventually(lambda: len(prometheus.query("up == 1")) == len(SCENARIOS), what="every sandbox is scraped")
+        eventually(
+            lambda: len(prometheus.query("up == 1")) == len(SCENARIOS), what="every sandbox is scraped", seconds=90
+        )
         return incidents
 
     def begin(self) -> None:
         """Put all faults in."""
         self.began = time.time()
-        self.sandboxes.tell("begin")
+        for process in self.sandboxes:
+            process.tell("begin")
         self.victim.kill()
 
     def end(self) -> None:
         """Take all faults out."""
         self.ended = time.time()
-        self.sandboxes.tell("end")
+        for process in self.sandboxes:
+            process.tell("end")
         self.victim = Sandboxes.start(self.directory / "successor", VICTIM, port=self.victim.ports[VICTIM])
 
     def stop(self) -> None:
         """Stop everything."""
         for server in (self.prometheus, self.alertmanager):
             server.stop()
-        for process in (self.sandboxes, self.victim):
+        for process in (*self.sandboxes, self.victim):
             process.kill()
         self.desk.close()
 
 
 def routes(directory: Path, desk: str) -> Path:
     """Export a bundle that tells *desk* of everything, and return its configuration of Alertmanager."""
-    write(bundle(configured((f"webhook_url={desk}/notices", "time_scale=0.002"))), directory / "bundle")
+    write(routing.files(configured((f"webhook_url={desk}/notices", "time_scale=0.002"))), directory / "bundle")
     return directory / "bundle" / "alertmanager" / "alertmanager.yml"
 
 
@@ -188,13 +201,18 @@ def export(directory: Path, ports: Mapping[str, int], desk: str, alertmanager: s
             *scenario.alone,
         )
         place = directory / f"{name}-bundle"
-        write(bundle(configured(settings)), place)
+        write(exported(configured(settings)), place)
         document = yaml.safe_load((place / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
         scrapes += document["scrape_configs"]
         rules.append(str(place / "prometheus" / "rules" / "oneiric-alerts.yml"))
     config = directory / "prometheus.yml"
     config.write_text(yaml.safe_dump(document | {"scrape_configs": scrapes, "rule_files": rules}), encoding="utf-8")
     return config
+
+
+def exported(config: BundleConfig) -> dict[str, str]:
+    """Return the files of the bundle that Prometheus reads."""
+    return scraping.files(config) | prometheus.files(config)
 
 
 def page(url: str) -> str:

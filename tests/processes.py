@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 T = TypeVar("T")
@@ -83,11 +83,13 @@ class Demo:
     log_file: Path
 
     @classmethod
-    def start(cls, directory: Path, *options: str) -> Demo:
-        """Start it on a free port and return once it said where its metrics are."""
+    def start(cls, directory: Path, *options: str, environment: Mapping[str, str] | None = None) -> Demo:
+        """Start it on a free port, with *environment* added to ours, and return once it said where its metrics are."""
         log_file = directory / "demo.jsonl"
         command = [sys.executable, "-m", "oneiric", "demo", "--port", "0", "--log-file", str(log_file), *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=directory)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=directory, env=os.environ | (environment or {})
+        )
         assert process.stdout is not None
         for line in process.stdout:
             if found := re.search(r"http://\S+/metrics", line):
@@ -131,8 +133,8 @@ class Prometheus:
         return cls.configured(directory, config)
 
     @classmethod
-    def configured(cls, directory: Path, config: Path) -> Prometheus:
-        """Start it with the file *config*, and return once it is ready."""
+    def configured(cls, directory: Path, config: Path, *flags: str) -> Prometheus:
+        """Start it with the file *config* and more *flags*, and return once it is ready."""
         program = executable("prometheus", package="prometheus")
         address = f"127.0.0.1:{free_port()}"
         options = {
@@ -142,7 +144,7 @@ class Prometheus:
             "log.level": "warn",
             "rules.alert.resend-delay": "5s",  # what it tells before it has found Alertmanager is lost
         }
-        process = subprocess.Popen([program, *(f"--{name}={value}" for name, value in options.items())])
+        process = subprocess.Popen([program, *(f"--{name}={value}" for name, value in options.items()), *flags])
         server = cls(process, f"http://{address}")
         try:
             eventually(server._is_ready, what="Prometheus is ready")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 from oneiric.cli._drill_lifecycle import resume
-from oneiric.cli._drill_scenario import Scenario, nothing
+from oneiric.cli._drill_scenario import DrillError, Scenario, nothing
 from oneiric.cli._drill_world import DOMAIN, KEY, STEADY, StrangeServer
 from oneiric.core import events
 from oneiric.core.config import runtime_health_path
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from oneiric.cli._drill_sandbox import Sandbox
 
 HEAVY_INSTANCES = 40
-"""How many instances take as much memory, in all, as the threshold and a tenth more."""
+"""How many instances take more memory in all than the threshold."""
+ABOVE = 1.1
+"""How many times the threshold that is."""
+MIB = 2**20
 _, _BLOCKED = log_of(events.WorkBlocked)
 
 
@@ -76,10 +80,20 @@ async def _answer_again(sandbox: Sandbox) -> None:
     await sandbox.restart()
 
 
+async def _see_that_there_is_memory(sandbox: Sandbox) -> None:
+    """Refuse to take most of what the machine has left."""
+    wanted, left = sandbox.config.memory_bytes * ABOVE, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if wanted > left / 2:
+        raise DrillError(
+            f"{wanted / MIB:.0f} MiB are needed, and only {left / MIB:.0f} MiB are free: lower the threshold, as in "
+            "--set memory_bytes=300000000"
+        )
+
+
 async def _take_memory(sandbox: Sandbox) -> None:
     if len(sandbox.invented) >= HEAVY_INSTANCES:
         return
-    sandbox.weather.ballast_bytes = int(sandbox.config.memory_bytes * 1.1 / HEAVY_INSTANCES)
+    sandbox.weather.ballast_bytes = int(sandbox.config.memory_bytes * ABOVE / HEAVY_INSTANCES)
     sandbox.invented.append(key := f"heavy-{len(sandbox.invented)}")
     sandbox.runtime.resolver.register(sandbox.weather.candidate(key, STEADY))
     await sandbox.runtime.bridges[DOMAIN].use(key)
@@ -139,6 +153,7 @@ INCIDENTS = (
         name="memory-exhaustion",
         title="Instances hold more and more memory.",
         alerts=("OneiricMemoryHigh",),
+        begin=_see_that_there_is_memory,
         fault=_take_memory,
         end=_free_memory,
         quick=("memory_bytes=300_000_000",),

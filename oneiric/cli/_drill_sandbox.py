@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,6 +43,7 @@ class Sandbox:
 
     Attributes:
         runtime: The runtime; another one after :meth:`restart`.
+        marker: A key that no other runtime has.
         server: What serves the manifest.
         weather: How the providers are.
         port: Where /metrics is; 0 where it cannot be served.
@@ -55,6 +57,7 @@ class Sandbox:
         self, directory: Path, *, config: BundleConfig, port: int = 0, settings: Mapping[str, Any] | None = None
     ) -> None:
         self.config = config
+        self.marker = f"drill-{secrets.token_hex(4)}"
         self.port = port
         self.weather = Weather()
         self.filler: Path | None = None
@@ -143,7 +146,7 @@ class Sandbox:
                 **settings,
             )
         )
-        for candidate in self.weather.candidates(KEY):
+        for candidate in (self.weather.candidate(self.marker, STEADY), *self.weather.candidates(KEY)):
             runtime.resolver.register(candidate)
         return runtime
 

@@ -18,6 +18,10 @@ NEVER = 1_000_000_000
 """A threshold that is not reached, for an alert that another rehearsal is about."""
 
 
+class DrillError(Exception):
+    """An incident cannot be rehearsed here; the text is a sentence for whoever asked for it."""
+
+
 async def nothing(_sandbox: Sandbox) -> None:
     """Change nothing."""
 

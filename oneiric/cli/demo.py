@@ -17,6 +17,7 @@ from rich.live import Live
 from oneiric.cli._demo_view import line, measured, table
 from oneiric.cli._demo_workload import Workload, candidates
 from oneiric.cli._demo_world import DemoWorld
+from oneiric.cli._interruption import Interruption
 from oneiric.cli._screen import Screen, signals_handled
 from oneiric.core.config import (
     LoggingConfig,
@@ -33,7 +34,7 @@ from oneiric.remote.security import ENV_TRUSTED_PUBLIC_KEYS
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from oneiric.observability import Telemetry
 
@@ -81,7 +82,7 @@ def run_demo(options: DemoOptions) -> None:
     """
     console = Console(highlight=False, soft_wrap=True)
     screen = Screen(console)
-    interruption = _Interruption()
+    interruption = Interruption()
     with signals_handled(interruption.happen):
         pushed = _run(options, console, screen, interruption)
         screen.print("stopped cleanly" if pushed else _NOT_PUSHED)
@@ -91,7 +92,7 @@ def run_demo(options: DemoOptions) -> None:
         raise SystemExit(1)
 
 
-def _run(options: DemoOptions, console: Console, screen: Screen, interruption: _Interruption) -> bool:
+def _run(options: DemoOptions, console: Console, screen: Screen, interruption: Interruption) -> bool:
     with tempfile.TemporaryDirectory(prefix="oneiric-demo-", ignore_cleanup_errors=True) as name:
         manifests = Path(name) / "manifests"
         manifests.mkdir()
@@ -100,29 +101,6 @@ def _run(options: DemoOptions, console: Console, screen: Screen, interruption: _
             screen.print(f"[bold]log lines[/]  {log_target}")
             view = _View(console, screen)
             return asyncio.run(_demonstrate(options, settings, world, view, interruption))
-
-
-class _Interruption:
-    """What signals bring about, before there is an event loop too."""
-
-    def __init__(self) -> None:
-        self._happened = False
-        self._wake: Callable[[], object] = lambda: None
-
-    def happen(self) -> None:
-        """Let it happen; callable from a signal handler."""
-        self._happened = True
-        self._wake()
-
-    async def wait(self) -> None:
-        """Return once it has happened."""
-        loop, event = asyncio.get_running_loop(), asyncio.Event()
-        self._wake = lambda: loop.call_soon_threadsafe(event.set)
-        try:
-            if not self._happened:
-                await event.wait()
-        finally:
-            self._wake = lambda: None
 
 
 @dataclass(frozen=True)
@@ -134,7 +112,7 @@ class _View:
 
 
 async def _demonstrate(
-    options: DemoOptions, settings: OneiricSettings, world: DemoWorld, view: _View, interruption: _Interruption
+    options: DemoOptions, settings: OneiricSettings, world: DemoWorld, view: _View, interruption: Interruption
 ) -> bool:
     """Return whether the metrics were left where the settings say, if they do."""
     runtime = RuntimeOrchestrator(settings)
@@ -154,7 +132,7 @@ async def _demonstrate(
     return not any(value for labels, value in errors if labels["sink"] == "push")
 
 
-async def _start(runtime: RuntimeOrchestrator, interruption: _Interruption) -> bool:
+async def _start(runtime: RuntimeOrchestrator, interruption: Interruption) -> bool:
     """Start *runtime* and return True; where somebody interrupts, give that up and return False."""
     start, stop = asyncio.create_task(runtime.start()), asyncio.create_task(interruption.wait())
     await asyncio.wait([start, stop], return_when=asyncio.FIRST_COMPLETED)
@@ -166,7 +144,7 @@ async def _start(runtime: RuntimeOrchestrator, interruption: _Interruption) -> b
     return not interrupted
 
 
-async def _drive(runtime: RuntimeOrchestrator, options: DemoOptions, view: _View, interruption: _Interruption) -> None:
+async def _drive(runtime: RuntimeOrchestrator, options: DemoOptions, view: _View, interruption: Interruption) -> None:
     """Work and show until time is up, somebody interrupts, or either of the two fails, which is then raised."""
     work = asyncio.create_task(_work(Workload(runtime, Random(options.seed)), options.rate))  # noqa: S311 - no secret
     show = asyncio.create_task(_show(runtime, view))

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer evaluates the annotations
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 USAGE = 2
 """Exit code where what was asked for cannot be done."""
+
+FINDINGS = 1
+"""Exit code of a check that found something."""
+
+
+class ReportFormat(StrEnum):
+    """The ways in which findings can be written."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
 
 app = typer.Typer(
     name="monitoring",
@@ -39,6 +53,101 @@ def export(
     except OSError as error:
         _refuse(f"--out {out}: {error.filename} cannot be written: {error.strerror}")
     typer.echo(f"{len(files)} files in {out}")
+
+
+@app.command()
+def check(  # noqa: PLR0913 - one parameter an option
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(show_default="the current directory", help="Files and directories.")
+    ] = None,
+    *,
+    against: Annotated[
+        str, typer.Option(metavar="URL", help="Hold the files against this /metrics, or this Prometheus.")
+    ] = "",
+    complete: Annotated[
+        bool, typer.Option("--complete", help="The files are all there are: a signal that none uses is a finding.")
+    ] = False,
+    style: Annotated[ReportFormat, typer.Option("--format", help="How findings are written.")] = ReportFormat.TEXT,
+    target_label: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A label that your scrape configuration gives to targets.")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Leave findings of this code out.")] = None,
+    scrape_interval: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between scrapes, where no Prometheus configuration says so.")
+    ] = 15.0,
+    refresh_interval: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between synchronisations with a remote source.")
+    ] = 300.0,
+) -> None:
+    """Check that what your rules, dashboards and documents name exists: exit code 1 with findings, 2 if nothing was."""
+    from oneiric.cli._surface import surface  # noqa: PLC0415 - only this command needs them
+    from oneiric.monitoring.drift import CODES, Options, Pace, formatted  # noqa: PLC0415 - only this command needs them
+    from oneiric.monitoring.drift import check as run_check  # noqa: PLC0415 - likewise
+
+    if unknown := sorted({*(ignore or ())} - CODES.keys()):
+        _refuse(f"--ignore {unknown[0]}: there is no such code; docs/monitoring/DRIFT_CHECK.md lists them")
+    options = Options(
+        against=against,
+        is_complete=complete,
+        surface=surface(context.find_root().command, "oneiric"),
+        target_labels=frozenset(target_label or ()),
+        pace=Pace(scrape=scrape_interval, sync=refresh_interval),
+        ignored=frozenset(ignore or ()),
+    )
+    outcome = run_check(paths or ([] if against else [Path()]), options)
+    if text := formatted(outcome.findings, style.value):
+        typer.echo(text)
+    if not outcome.findings and not outcome.files and not against:
+        _refuse("nothing to check: none of the files is of a kind that can be checked")
+    typer.echo(f"{outcome.files} files, {len(outcome.findings)} findings", err=True)
+    raise typer.Exit(FINDINGS if outcome.findings else 0)
+
+
+@app.command()
+def drill(  # noqa: PLR0913 - one parameter an option
+    name: Annotated[str | None, typer.Argument(help="The incident; see --list.", show_default=False)] = None,
+    *,
+    list_them: Annotated[bool, typer.Option("--list", help="List the incidents and exit.")] = False,
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="URL", help="Wait until the alert fires, and resolves, in this Prometheus.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of /metrics. [default: with --prometheus 9464, else any]")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.5, help="How long the fault lasts, and is shown after it, without --prometheus.")
+    ] = 10.0,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="How long to wait for an alert to fire, and to resolve, in seconds.")
+    ] = 1800.0,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set what the bundle was exported with."),
+    ] = None,
+) -> None:
+    """Rehearse an incident in a sandbox: show metrics, log lines and alert as they come, and what the runbook says."""
+    from oneiric.cli._drill_scenario import DrillError  # noqa: PLC0415 - other commands do not need the runtime
+    from oneiric.cli.drill import DrillOptions, list_drills, run_drill  # noqa: PLC0415 - likewise
+
+    if list_them:
+        typer.echo("\n".join(list_drills()))
+        return
+    if name is None:
+        _refuse("the name of a drill is missing; see oneiric monitoring drill --list")
+    options = DrillOptions(
+        name=name,
+        assignments=tuple(assignments or ()),
+        prometheus=prometheus,
+        port=port,
+        seconds=seconds,
+        timeout=timeout,
+    )
+    try:
+        code = run_drill(options)
+    except DrillError as error:
+        _refuse(str(error))
+    raise typer.Exit(code)
 
 
 def _refuse(why: str) -> NoReturn:

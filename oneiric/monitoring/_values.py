@@ -13,6 +13,8 @@ LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NAME = re.compile(r"[A-Za-z0-9][\w./:-]{0,127}")
 _TARGET = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
 _PATH = re.compile(r"[\w./-]{1,200}")
+_PATTERN = re.compile(r"/[\w./*-]{1,199}")
+_UNIT = re.compile(r"[\w@.-]{1,120}\.service")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,128}")
 _USER = re.compile(r"[\w.@+-]{1,64}")
 _HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
@@ -56,6 +58,20 @@ def checked_path(text: str) -> str:
     """Return *text*; ValueError unless it is empty or a path that needs no quotes."""
     if text and not _PATH.fullmatch(text):
         raise ValueError("must be a path of letters, digits and ./_- only")
+    return text
+
+
+def checked_pattern(text: str) -> str:
+    """Return *text*; ValueError unless it is the absolute path of files, perhaps with ``*``, that needs no quotes."""
+    if not _PATTERN.fullmatch(text):
+        raise ValueError("must be an absolute path of letters, digits and ./_-* only")
+    return text
+
+
+def checked_unit(text: str) -> str:
+    """Return *text*; ValueError unless it is the name of a service of systemd."""
+    if not _UNIT.fullmatch(text):
+        raise ValueError("must be the name of a service of systemd, such as oneiric.service")
     return text
 
 

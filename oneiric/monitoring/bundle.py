@@ -8,13 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring import alertmanager, dashboards, openslo, prometheus, scraping
+from oneiric.monitoring.loki import alloy, promtail
+from oneiric.monitoring.loki import rules as loki_rules
+from oneiric.monitoring.loki import server as loki_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric.monitoring.config import BundleConfig
 
-PARTS = (scraping.files, prometheus.files, alertmanager.files, openslo.files, dashboards.files)
+PARTS = (
+    scraping.files,
+    prometheus.files,
+    alertmanager.files,
+    openslo.files,
+    loki_server.files,
+    loki_rules.files,
+    alloy.files,
+    promtail.files,
+    dashboards.files,
+)
 """What makes the files of one part, in the order of the reference."""
 
 

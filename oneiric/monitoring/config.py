@@ -14,12 +14,14 @@ from oneiric.monitoring._values import (
     checked_matchers,
     checked_name,
     checked_path,
+    checked_pattern,
     checked_public,
     checked_quantile_bound,
     checked_swap_bound,
     checked_target,
     checked_targets,
     checked_timezone,
+    checked_unit,
     checked_url,
     checked_user,
 )
@@ -92,9 +94,22 @@ class BundleConfig(BaseModel):
     loki_url: Url = "http://localhost:3100"
     """Loki, for Grafana and the shippers of log lines."""
     tempo_url: Url = "http://localhost:3200"
-    """Tempo, for Grafana: the traces that log lines and exemplars name."""
+    """Tempo, for Grafana's links from lines and exemplars to traces."""
     grafana_dashboards_dir: Annotated[str, AfterValidator(checked_path)] = "/var/lib/grafana/dashboards/oneiric"
-    """Where Grafana finds the dashboards."""
+    """Where Grafana finds the dashboards' files."""
+
+    loki_dir: Annotated[str, AfterValidator(checked_path)] = "/var/lib/loki"
+    """Where Loki keeps its data."""
+    loki_rules_dir: Annotated[str, AfterValidator(checked_path)] = "/etc/loki/rules"
+    """Where Loki finds its recording rules, in a directory for each tenant."""
+    loki_token_file: Annotated[str, AfterValidator(checked_path)] = ""
+    """The file with the token that Loki asks the shippers for."""
+    log_files: Annotated[str, AfterValidator(checked_pattern)] = "/var/log/oneiric/*.jsonl"
+    """The files of log lines, where they are shipped from files."""
+    log_retention_seconds: Annotated[float, Field(ge=86_400, le=1e9)] = 2_592_000
+    """How long Loki keeps lines."""
+    systemd_unit: Annotated[str, AfterValidator(checked_unit)] = "oneiric.service"
+    """The service whose lines are shipped from the journal."""
 
     webhook_url: Annotated[Url, AfterValidator(checked_public)] = "http://localhost:9095/alerts"
     """The receiver of every notice: `/record` and `/deadman` are added to it. No secret may stand in it."""

@@ -34,6 +34,8 @@ COMMON_FIELDS = frozenset(
     }
 )
 """Fields that any log event may have."""
+STREAM_LABELS = ("app", "env", "host")
+"""The labels of the runtime's streams, and no others: each value of one makes a stream of its own."""
 
 
 def log_of(event: type[Event], on: Phase | None = None) -> tuple[Signal, Log]:
@@ -93,9 +95,15 @@ def containing(config: BundleConfig, text: str) -> str:
     return f'{stream(config)} |= "{text}"'
 
 
+def names(*logs: Log) -> str:
+    """Return a regular expression for the lines of *logs*, by their names."""
+    return "|".join(dict.fromkeys(log.name for log in logs))
+
+
 def field_label(field: str) -> str:
-    """Return the label that ``| json`` makes of *field*."""
-    return field.replace(".", "_")
+    """Return the label that ``| json`` makes of *field*; one that the stream has already gets a suffix."""
+    label = field.replace(".", "_")
+    return f"{label}_extracted" if label in STREAM_LABELS else label
 
 
 def _fixed(log: Log) -> dict[str, str]:
@@ -107,12 +115,13 @@ def _check(signal: Signal, log: Log, field: str, value: str) -> None:
     known = COMMON_FIELDS | {*log.fields, *log.const}
     if field not in known:
         raise ExpressionError(f"{log.name} has no field {field}; it has {', '.join(sorted({*log.fields, *log.const}))}")
-    allowed = _values(signal, field)
+    allowed = field_values(signal, field)
     if field not in log.const and allowed and value not in allowed:
         raise ExpressionError(f"{log.name}: {field} is never {value!r}; it is one of {', '.join(allowed)}")
 
 
-def _values(signal: Signal, field: str) -> tuple[str, ...]:
+def field_values(signal: Signal, field: str) -> tuple[str, ...]:
+    """Return all values that *field* of the log events of *signal* can have, () where they are not known."""
     for binding in signal.metrics:
         for label in binding.metric.labels:
             if label.name == field and field not in binding.const:

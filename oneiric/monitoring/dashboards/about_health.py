@@ -118,7 +118,7 @@ def burning(scope: Scope, dashboard: str = "") -> Panel:
     config = scope.config
     kept = [objective for objective in objectives(config) if dashboard in {"", objective.dashboard}]
     queries = tuple(
-        Query(scope.kept(ratio_record(config, objective, HOUR)) / round(1 - objective.target, 9), objective.title)
+        Query(scope.of_rule(ratio_record(config, objective, HOUR)) / round(1 - objective.target, 9), objective.title)
         for objective in kept
     )
     slow, fast = min(burn.factor for burn in BURNS), max(burn.factor for burn in BURNS)

@@ -51,7 +51,7 @@ def dashboard(board: Board, config: BundleConfig) -> models.Dashboard:
         .time(SHOWN_FROM, "now")
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
         .variables([*_sources(), *(_chosen(variable) for variable in board.variables)])
-        .annotations([*marks(config)])
+        .annotations([*marks(config, board)])
         .links([*_links(config)])
     ).build()
     made_of.panels = [part for row in _rows(board, config) for part in row]
@@ -92,7 +92,7 @@ def _panel(panel: Panel, config: BundleConfig, known: set[str]) -> models.Panel:
 
 
 def _sources() -> Iterator[build.DatasourceVariable]:
-    for source, label in ((PROMETHEUS, "Metrics"), (LOKI, "Logs")):
+    for source, label in ((PROMETHEUS, "Data source"), (LOKI, "Data source of logs")):
         yield build.DatasourceVariable(source.variable).label(label).type(source.type)
 
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 TROUBLE: tuple[Level, ...] = ("warning", "error")
 
 
-def told(config: BundleConfig, event: type[Event], on: Phase | None, words: str, *fields: str) -> str:
-    """Return the query for the lines of *event* in the domains chosen, each written as *words* and its *fields*.
+def told(config: BundleConfig, event: type[Event], on: Phase | None, words: str, *fields: str, chosen: str) -> str:
+    """Return the query for the lines of *event*, each written as *words* and its *fields*.
+
+    With *chosen*, a label, it is for the values of it that were chosen only.
 
     Raises:
         ExpressionError: The event has no such field.
@@ -25,7 +27,8 @@ def told(config: BundleConfig, event: type[Event], on: Phase | None, words: str,
     if missing := {*fields} - COMMON_FIELDS - {*log.fields, *log.const}:
         raise ExpressionError(f"{log.name} has no field {', '.join(sorted(missing))}")
     template = " ".join([words, *(f"{field}={{{{.{field_label(field)}}}}}" for field in fields)])
-    return f'{lines(config, event, on)} | domain=~"$domain" | line_format "{template}"'
+    within = f' | {chosen}=~"${chosen}"' if chosen else ""
+    return f'{lines(config, event, on)}{within} | line_format "{template}"'
 
 
 def troubles(config: BundleConfig) -> str:

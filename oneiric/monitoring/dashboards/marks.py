@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from oneiric.monitoring.config import BundleConfig
+    from oneiric.monitoring.dashboards.model import Board
     from oneiric.monitoring.dashboards.sources import Source
 
 STEP = 60
 """Seconds between the points at which Grafana asks Prometheus for a mark."""
+NAMED = ("domain", "key")
 
 
 class Mark(models.AnnotationQuery):
@@ -43,11 +45,12 @@ class MarkBuilder(build.AnnotationQuery):
         self._internal.title = title
 
 
-def marks(config: BundleConfig) -> Iterator[build.AnnotationQuery]:
-    """Return the annotations of every dashboard."""
-    swapped = told(config, events.Swap, "success", "swapped", "domain", "key", "previous_provider", "provider")
-    failed = told(config, events.Swap, "failed", "swap failed", "domain", "key", "provider", "reason")
-    back = told(config, events.RolledBack, None, "rolled back", "domain", "key", "restored_provider")
+def marks(config: BundleConfig, board: Board) -> Iterator[build.AnnotationQuery]:
+    """Return the annotations of *board*, of the domains chosen where it has a choice of them."""
+    label = "domain" if any(variable.label == "domain" for variable in board.variables) else ""
+    swapped = told(config, events.Swap, "success", "swapped", *NAMED, "previous_provider", "provider", chosen=label)
+    failed = told(config, events.Swap, "failed", "swap failed", *NAMED, "provider", "reason", chosen=label)
+    back = told(config, events.RolledBack, None, "rolled back", *NAMED, "restored_provider", chosen=label)
     yield _mark(build.AnnotationQuery(), "Swaps", LOKI, "blue", swapped)
     yield _mark(build.AnnotationQuery(), "Failed swaps", LOKI, "orange", failed)
     yield _mark(build.AnnotationQuery(), "Rollbacks", LOKI, "purple", back)

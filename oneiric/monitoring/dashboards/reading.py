@@ -1,18 +1,12 @@
-"""What a dashboard's JSON asks of its data sources, with Grafana's variables filled in."""
+"""What a dashboard's JSON asks of its data sources, with its variables as they stand."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-MACROS = {"__rate_interval": "5m", "__interval": "1m", "__auto": "1m", "__range": "1h"}
-"""What Grafana would put for its own variables in an hour shown of metrics scraped each minute."""
-
-_VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)(?::\w+)?\}|\[\[(\w+)(?::\w+)?\]\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +66,3 @@ def values_query(variable: Mapping[str, Any]) -> str:
     """Return the query that lists the values of *variable*, "" where none does."""
     query = variable.get("query", "")
     return str(query.get("query", "")) if isinstance(query, dict) else str(query)
-
-
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """Return *text* with the variables in *values* replaced; others stay."""
-
-    def value(found: re.Match[str]) -> str:
-        return values.get(next(filter(None, found.groups())), found[0])
-
-    return _VARIABLE.sub(value, text)

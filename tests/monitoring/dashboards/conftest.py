@@ -3,53 +3,45 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from processes import Demo, Prometheus, eventually
+from watched import Watched
 
 from oneiric.monitoring.alerts import LIFECYCLE, OVERVIEW, REMOTE, RESOLUTION
-from oneiric.monitoring.bundle import bundle, write
-from oneiric.monitoring.config import configured
+from oneiric.monitoring.bundle import bundle
+from oneiric.monitoring.config import BundleConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UIDS = (OVERVIEW, RESOLUTION, LIFECYCLE, REMOTE)
 SETTLED = (
-    "min(increase(oneiric_lifecycle_rollbacks_total[30s])) >= 0",
+    "sum(increase(oneiric_lifecycle_rollbacks_total[30s])) > 0",
     'sum(increase(oneiric_lifecycle_health_checks_total{phase="probe"}[30s])) > 0',
     "sum(increase(oneiric_remote_digest_mismatches_total[30s])) > 0",
     'ALERTS{alertstate="firing", alertname="OneiricRemoteSyncFailures"}',
     "job:oneiric_resolution_errors:ratio_rate1h > 0",
+    "job:oneiric_remote_sync_errors:ratio_rate1h > 0",
+    "sum(increase(oneiric_activity_pause_events_total[30s])) > 0",
+    "sum(increase(oneiric_activity_drain_events_total[30s])) > 0",
+    "sum(increase(oneiric_log_events_suppressed_total[30s])) > 0",
+    'sum(increase(oneiric_observability_hook_errors_total{sink="otlp"}[30s])) > 0',
 )
 """What Prometheus must have seen before a test asks: figures of everything, rates among them, rules and alerts."""
 
 
 @pytest.fixture(scope="session")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A Prometheus with the bundle's own configuration and rules, after a demonstration ran for a while."""
-    directory = tmp_path_factory.mktemp("dashboards")
-    demo = Demo.start(directory, "--seconds", "0", "--rate", "60")
-    try:
-        target = demo.metrics_url.removeprefix("http://").removesuffix("/metrics")
-        settings = (f"targets={target}", "scrape_interval_seconds=1", "evaluation_interval_seconds=1")
-        write(bundle(configured(settings)), directory)
-        server = Prometheus.configured(directory, directory / "prometheus" / "prometheus.yml")
-        try:
-            for expression in SETTLED:
-                eventually(partial(server.query, expression), what=expression, seconds=60)
-            yield server
-        finally:
-            server.stop()
-    finally:
-        demo.stop()
+    watched = Watched.start(tmp_path_factory.mktemp("dashboards"), until=SETTLED)
+    yield watched
+    watched.stop()
 
 
 @pytest.fixture(params=UIDS)
 def dashboard(request: pytest.FixtureRequest) -> dict[str, object]:
     """Each dashboard, as Grafana reads it."""
-    text = bundle(configured())[f"grafana/dashboards/{request.param}.json"]
+    text = bundle(BundleConfig())[f"grafana/dashboards/{request.param}.json"]
     found: dict[str, object] = json.loads(text)
     return found

@@ -1,0 +1,171 @@
+"""A live endpoint, a runtime's or that of a Prometheus that scrapes it, against what exists and what is asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlsplit
+from urllib.request import Request, urlopen
+
+from oneiric.monitoring.drift.exposition import ExpositionError, Family, families
+from oneiric.monitoring.drift.finding import one_of
+from oneiric.monitoring.drift.text import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from oneiric.monitoring.drift.query import Context
+    from oneiric.observability._model import Metric
+
+TIMEOUT_SECONDS = 10.0
+MAX_ANSWER_BYTES = 50_000_000
+
+
+class LiveError(ValueError):
+    """An endpoint cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What an endpoint has: families, and names that are there besides, such as those of recording rules."""
+
+    families: dict[str, Family]
+    names: frozenset[str] = field(default_factory=frozenset)
+
+
+def judge_live(url: str, context: Context) -> None:
+    """Report how what *url* has differs from the catalogue, and what files ask for that it does not have.
+
+    *url* is that of an exposition, such as ``http://host:9464/metrics``, or the base of a Prometheus' API.
+    """
+    place = Place(url, 1, 1)
+    try:
+        live = read(url, context.vocabulary.prefix + "_")
+    except LiveError as error:
+        context.report.add(place, "ON901", f"cannot be used: {error}")
+        return
+    for name, family in live.families.items():
+        _judge_family(name, family, place, context)
+    missing = sorted(context.usage.metrics - live.families.keys())
+    for name in missing:
+        where = context.usage.places.get(name, place)
+        context.report.add(where, "ON902", f"{url} does not expose {name}, which is asked for here")
+
+
+def _judge_family(name: str, family: Family, place: Place, context: Context) -> None:
+    metric = context.vocabulary.metrics.get(name)
+    if metric is None:
+        if name.startswith(context.vocabulary.prefix + "_"):
+            context.report.add(place, "ON904", f"{name} is not in the catalogue of this version")
+        return
+    if family.type not in {metric.type, "unknown", "untyped"}:
+        context.report.add(place, "ON903", f"{name} is exposed as a {family.type}, and should be a {metric.type}")
+        return
+    known = {*metric.label_names, *context.vocabulary.target_labels} | ({"le"} if metric.type == "histogram" else set())
+    for label in sorted(family.labels.keys() - known):
+        context.report.add(place, "ON903", f"{name} is exposed with a label {label}", one_of(metric.label_names))
+    for label in metric.label_names:
+        if family.has_samples and label not in family.labels:
+            context.report.add(place, "ON903", f"{name} is exposed without its label {label}")
+        _judge_values(metric, label, family, place, context)
+    _judge_buckets(metric, family, place, context)
+
+
+def _judge_values(metric: Metric, label: str, family: Family, place: Place, context: Context) -> None:
+    allowed = context.vocabulary.values(metric, label)
+    for value in sorted(family.labels.get(label, set()) - {*allowed}) if allowed else ():
+        message = f"{metric.name} is exposed with {label} {value}"
+        context.report.add(place, "ON903", message, one_of(allowed, value))
+
+
+def _judge_buckets(metric: Metric, family: Family, place: Place, context: Context) -> None:
+    exposed = {_number(text) for text in family.labels.get("le", ())}
+    if exposed and (wrong := exposed ^ {*metric.buckets, float("inf")}):
+        bounds = ", ".join(f"{bound:g}" for bound in sorted(wrong))
+        context.report.add(place, "ON903", f"{metric.name} is exposed with other buckets: {bounds}")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def read(url: str, prefix: str) -> Live:
+    """Return what *url* has, with labels where a name begins with *prefix*.
+
+    Raises:
+        LiveError: It does not answer, or with neither metrics nor a Prometheus' API.
+    """
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise LiveError("it must be http://HOST or https://HOST")
+    if not urlsplit(url).path.rstrip("/").endswith("metrics"):
+        try:
+            return _from_api(url.rstrip("/"), prefix)
+        except _NotAnApiError:
+            pass
+    try:
+        return Live(families(_get(url)))
+    except ExpositionError as error:
+        raise LiveError(f"it answers with something else than metrics: {error}") from None
+
+
+class _NotAnApiError(ValueError):
+    """No Prometheus answers here."""
+
+
+def _from_api(base: str, prefix: str) -> Live:
+    try:
+        names = _data(_get(f"{base}/api/v1/label/__name__/values"))
+        metadata = _data(_get(f"{base}/api/v1/metadata"))
+    except HTTPError:
+        raise _NotAnApiError from None
+    if not isinstance(names, list) or not isinstance(metadata, dict):
+        raise _NotAnApiError
+    found: dict[str, Family] = {}
+    for name, entries in metadata.items():
+        kind = next((str(entry.get("type")) for entry in _dicts(entries)), "unknown")
+        found[name] = Family(name, kind)
+        if name.startswith(prefix):
+            _series(base, name + ("_bucket" if kind == "histogram" else ""), found[name])
+    return Live(found, frozenset(map(str, names)))
+
+
+def _series(base: str, name: str, family: Family) -> None:
+    for labels in _dicts(_data(_get(f"{base}/api/v1/series?match[]={quote(name)}"))):
+        family.has_samples = True
+        for label, value in labels.items():
+            if label != "__name__":
+                family.labels.setdefault(label, set()).add(str(value))
+
+
+def _dicts(values: object) -> Iterable[dict[str, object]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def _data(text: str) -> object:
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _NotAnApiError from None
+    return answer.get("data") if isinstance(answer, dict) and answer.get("status") == "success" else None
+
+
+def _get(url: str) -> str:
+    request = Request(url, headers={"Accept": "text/plain;version=0.0.4"})  # noqa: S310 - the scheme was looked at
+    try:
+        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - likewise
+            content: bytes = answer.read(MAX_ANSWER_BYTES + 1)
+    except HTTPError as error:
+        if "/api/v1/" in url:
+            raise
+        raise LiveError(f"it answers {error.code}") from None
+    except (OSError, URLError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise LiveError(str(getattr(reason, "strerror", None) or reason)) from None
+    if len(content) > MAX_ANSWER_BYTES:
+        raise LiveError(f"it answers with more than {MAX_ANSWER_BYTES} bytes")
+    return content.decode("utf-8", "replace")

@@ -1,0 +1,208 @@
+"""Queries in LogQL: events, fields, values and stream labels that exist."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from oneiric.monitoring.drift.alternatives import alternatives, matches_any
+from oneiric.monitoring.drift.finding import did_you_mean, one_of
+from oneiric.monitoring.drift.log_lines import EVENT, STREAMS, Lines, looks_like_a_name
+from oneiric.monitoring.drift.promql_tokens import has_variable
+from oneiric.monitoring.drift.values import UNKNOWN, Value
+from oneiric.monitoring.loki import LogQLError, parse_all, walk
+from oneiric.monitoring.loki import syntax as logql
+from oneiric.monitoring.loki.shipping import METADATA
+
+if TYPE_CHECKING:
+    from oneiric.monitoring.drift.query import Context
+    from oneiric.monitoring.drift.text import Piece
+
+_GIVEN = frozenset({"service_name", "detected_level", "filename", "__error__", "__error_details__", "__stream_shard__"})
+"""Labels that Loki and shippers give themselves."""
+_TEMPLATE = re.compile(r"\{\{[^}]*?\.(\w+)[^}]*\}\}")
+
+
+def judge_logql(piece: Piece, context: Context) -> Value:
+    """Report what is wrong with the queries of *piece*, and return what is known of the result of the last."""
+    try:
+        found = parse_all(piece.text)
+    except LogQLError as error:
+        context.report.at(piece, error.offset, "ON008", f"not LogQL: {error.reason}")
+        return UNKNOWN
+    except RecursionError:
+        context.report.at(piece, 0, "ON006", "nested too deeply")
+        return UNKNOWN
+    value = UNKNOWN
+    for query in found:
+        value = _judge(piece, context, query)
+    return value
+
+
+def _judge(piece: Piece, context: Context, query: logql.Query) -> Value:
+    judges = {id(node): _Judge(piece, context, node) for node in walk(query) if isinstance(node, logql.LogQuery)}
+    for judge in judges.values():
+        judge.run()
+    for node in walk(query):
+        if isinstance(node, logql.RangeAggregation | logql.VectorAggregation) and node.grouping is not None:
+            _judge_grouping(node, judges)
+    labels = _labels(query)
+    return Value(labels=labels, exact=False) if labels is not None else UNKNOWN
+
+
+def _judge_grouping(node: logql.RangeAggregation | logql.VectorAggregation, judges: dict[int, _Judge]) -> None:
+    inner = [judges[id(part)] for part in walk(node) if isinstance(part, logql.LogQuery)]
+    for name in node.grouping.labels if node.grouping is not None else ():
+        if inner and not any(judge.has(name.text) for judge in inner):
+            inner[0].lacks(name)
+
+
+def _labels(query: logql.Query) -> frozenset[str] | None:
+    if isinstance(query, logql.Binary):
+        return _labels(query.left)
+    grouping = getattr(query, "grouping", None)
+    if isinstance(query, logql.VectorAggregation) and grouping is None:
+        return frozenset()
+    if grouping is None or grouping.kind != "by":
+        return None
+    return frozenset(name.text for name in grouping.labels)
+
+
+@dataclass
+class _Judge:
+    """Follows one query for lines, stage by stage."""
+
+    piece: Piece
+    context: Context
+    query: logql.LogQuery
+    lines: Lines = field(init=False)
+    labels: set[str] = field(init=False)
+    is_parsed: bool = False
+    is_open: bool = False
+    is_ours: bool = False
+
+    def __post_init__(self) -> None:
+        self.lines = Lines.every(self.context.vocabulary.catalogue)
+        given = self.context.vocabulary.target_labels | self.context.stream_labels
+        self.labels = {*STREAMS, *_GIVEN, *METADATA, *given}
+
+    def find(self, at: int, code: str, message: str, hint: str = "") -> None:
+        self.context.report.at(self.piece, at, code, message, hint)
+
+    def run(self) -> None:
+        matchers = self.query.selector.matchers
+        prefix = self.context.vocabulary.prefix
+        self.is_ours = any(prefix in matcher.value.value.lower() for matcher in matchers)
+        if not self.is_ours:
+            return
+        for matcher in matchers:
+            if matcher.name.text not in self.labels - {*METADATA}:
+                self._lacks_stream(matcher.name)
+        for stage in self.query.stages:
+            self._stage(stage)
+        if len(self.lines.names) < len(self.context.vocabulary.log_names):
+            self.context.usage.log_events.update(self.lines.names)
+
+    def _lacks_stream(self, name: logql.Name) -> None:
+        hint = did_you_mean(name.text, STREAMS)
+        if name.text in self.lines.fields:
+            hint = f'it is a field: | json | {name.text}="..."'
+        self.find(name.start, "ON124", f"no stream has a label {name.text}", hint or one_of(STREAMS))
+
+    def _stage(self, stage: logql.Stage) -> None:
+        if isinstance(stage, logql.LineFilter):
+            self._line_filter(stage)
+        elif isinstance(stage, logql.Parser):
+            self._parser(stage)
+        elif isinstance(stage, logql.LabelFilter):
+            self._condition(stage.condition)
+        elif isinstance(stage, logql.LabelFormat):
+            self.labels |= {assignment.name.text for assignment in stage.assignments}
+        elif isinstance(stage, logql.LineFormat):
+            self._template(stage.template)
+        elif isinstance(stage, logql.Unwrap):
+            self._field(stage.label)
+
+    def _line_filter(self, stage: logql.LineFilter) -> None:
+        texts = [value for value in stage.values if isinstance(value, logql.Text) and not has_variable(value.value)]
+        if stage.operator not in {"|=", "|~"} or len(texts) < len(stage.values):
+            return
+        found: list[Lines] = []
+        for text in texts:
+            for at, part in [(0, text.value)] if stage.operator == "|=" else alternatives(text.value):
+                one = self.lines.named(part) if stage.operator == "|=" else self.lines.matching(part)
+                if not one.of and looks_like_a_name(part):
+                    self._misnamed(text.start + 1 + at, part)
+                found.append(one)
+        if all(one.of for one in found):
+            self.lines = self.lines.among(found)
+
+    def _misnamed(self, at: int, name: str) -> None:
+        elsewhere = Lines.every(self.context.vocabulary.catalogue).named(name).names
+        hint = did_you_mean(name, self.context.vocabulary.log_names)
+        if hint and not elsewhere:
+            self.find(at, "ON121", f"there is no log event {name}", hint)
+
+    def _parser(self, stage: logql.Parser) -> None:
+        if stage.kind != "json":
+            self.is_open = True
+            return
+        self.is_parsed = self.is_parsed or not stage.extractions
+        for extraction in stage.extractions:
+            path = extraction.path.value if extraction.path is not None else extraction.name.text
+            at = extraction.path.start + 1 if extraction.path is not None else extraction.name.start
+            name = path.strip('[]"').replace(".", "_")
+            if name not in self.lines.fields | STREAMS:
+                hint = did_you_mean(name, self.lines.fields)
+                self.find(at, "ON122", f"{self._about()} has no field {path}", hint)
+            self.labels.add(extraction.name.text)
+
+    def _condition(self, condition: logql.Condition) -> None:
+        if isinstance(condition, logql.Both):
+            self._condition(condition.left)
+            self._condition(condition.right)
+        elif self._field(condition.name) and isinstance(condition, logql.Matcher):
+            self._value(condition)
+
+    def has(self, name: str) -> bool:
+        """Whether a line can have the label *name* here."""
+        known = name in self.labels or (self.is_parsed and name in self.lines.fields)
+        return known or self.is_open or not self.is_ours or has_variable(name)
+
+    def lacks(self, name: logql.Name) -> None:
+        """Report that no line has *name*."""
+        if name.text in self.lines.fields and not self.is_parsed:
+            self.find(name.start, "ON122", f"{name.text} is not read from the line here", "add: | json")
+            return
+        hint = did_you_mean(name.text, self.lines.fields | self.labels)
+        self.find(name.start, "ON122", f"{self._about()} has no field {name.text}", hint)
+
+    def _field(self, name: logql.Name) -> bool:
+        if self.has(name.text):
+            return True
+        self.lacks(name)
+        return False
+
+    def _about(self) -> str:
+        return next(iter(self.lines.names)) if len(self.lines.names) == 1 else "no log event asked for"
+
+    def _value(self, matcher: logql.Matcher) -> None:
+        name, text = matcher.name.text, matcher.value.value
+        if has_variable(text) or name in STREAMS:
+            return
+        allowed = self.lines.values(name)
+        is_pattern = matcher.operator in {"=~", "!~"}
+        for at, part in alternatives(text) if is_pattern else [(0, text)]:
+            if allowed and part and not (matches_any(part, allowed) if is_pattern else part in allowed):
+                code, what = ("ON121", "there is no log event") if name == EVENT else ("ON123", f"{name} is never")
+                self.find(matcher.value.start + 1 + at, code, f"{what} {part}", one_of(allowed, part))
+            elif name == "domain" and (near := self.context.vocabulary.near_domain(part)):
+                self.find(matcher.value.start + 1 + at, "ON123", f"there is no domain {part}", f"did you mean {near}?")
+        if matcher.operator == "=" and text in allowed:
+            self.lines = self.lines.called(text) if name == EVENT else self.lines.having(name, text)
+
+    def _template(self, template: logql.Text) -> None:
+        raw = self.piece.text[template.start : template.end]
+        for found in _TEMPLATE.finditer(raw):
+            self._field(logql.Name(template.start + found.start(1), template.start + found.end(1), found[1]))

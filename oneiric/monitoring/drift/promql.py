@@ -1,0 +1,87 @@
+"""Queries in PromQL: what is known of their results, and what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from oneiric.monitoring.drift.functions import judge_call, judge_range
+from oneiric.monitoring.drift.operators import judge_aggregation, judge_binary
+from oneiric.monitoring.drift.promql_tokens import VARIABLE_NUMBER, without_variables
+from oneiric.monitoring.drift.promql_tree import (
+    Aggregation,
+    Binary,
+    Call,
+    Negative,
+    Node,
+    Number,
+    QueryError,
+    Range,
+    Selector,
+    String,
+    is_new,
+    parse,
+)
+from oneiric.monitoring.drift.query import Query
+from oneiric.monitoring.drift.selectors import judge_selector
+from oneiric.monitoring.drift.values import UNKNOWN, Interval, Value, scalar
+
+if TYPE_CHECKING:
+    from oneiric.monitoring.drift.query import Context, Role
+    from oneiric.monitoring.drift.text import Piece
+
+
+def judge_promql(piece: Piece, context: Context, role: Role) -> Value:
+    """Report what is wrong with the query *piece*, and return what is known of its result."""
+    text, _ = without_variables(piece)
+    query = Query(text, context, role)
+    try:
+        tree = parse(text.text)
+        return _judge(replace(query, grown=frozenset(_grown(tree))), tree)
+    except QueryError as error:
+        query.find(error.offset, "ON007", f"not PromQL: {error}")
+    except RecursionError:
+        query.find(0, "ON006", "nested too deeply")
+    return UNKNOWN
+
+
+def _judge(query: Query, node: Node) -> Value:
+    if isinstance(node, Selector):
+        return judge_selector(query, node)
+    if isinstance(node, Range):
+        return judge_range(query, node, _judge)
+    if isinstance(node, Call):
+        return judge_call(query, node, _judge)
+    if isinstance(node, Aggregation):
+        return judge_aggregation(query, node, _judge)
+    return judge_binary(query, node, _judge) if isinstance(node, Binary) else _plain(query, node)
+
+
+def _plain(query: Query, node: Negative | String | Number) -> Value:
+    if isinstance(node, Negative):
+        value = _judge(query, node.inner)
+        return replace(value, nature="other", interval=Interval(-value.interval.high, -value.interval.low))
+    return Value("string", text=node.value) if isinstance(node, String) else _number(node)
+
+
+def _number(node: Number) -> Value:
+    if node.value == float(VARIABLE_NUMBER):
+        return Value("number", frozenset(), exact=True)
+    return scalar(node.value)
+
+
+def _grown(tree: Node) -> set[str]:
+    """Return the metrics of which *tree* asks for series that were not there before: ``x unless x offset 5m``."""
+    grown: set[str] = set()
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Binary):
+            waiting += [node.left, node.right]
+            if is_new(node) and isinstance(node.left, Selector):
+                grown.add(node.left.name.text)
+        elif isinstance(node, Call):
+            waiting += node.arguments
+        elif isinstance(node, Aggregation | Range | Negative):
+            waiting.append(node.inner)
+    return grown

@@ -1,0 +1,93 @@
+"""Grafana Alloy's configurations: lines from files, from systemd's journal and from pods, to Loki."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneiric.monitoring.logql import STREAM_LABELS
+from oneiric.monitoring.loki.blocks import Block, Reference, written
+from oneiric.monitoring.loki.shipping import FIELDS, METADATA, TIMESTAMP, TIMESTAMP_FORMAT, push_url
+from oneiric.monitoring.output import NOTICE
+from oneiric.monitoring.scraping import POD_LABEL
+
+if TYPE_CHECKING:
+    from oneiric.monitoring.config import BundleConfig
+    from oneiric.monitoring.loki.blocks import Value
+
+LABEL = "oneiric"
+"""The label of every component."""
+HOSTNAME = Reference("constants.hostname")
+
+
+def files(config: BundleConfig) -> dict[str, str]:
+    """Return the text of each configuration for *config*, by its path."""
+    return {
+        "alloy/file.alloy": _text(config, *_file(config)),
+        "alloy/journal.alloy": _text(config, _journal(config)),
+        "alloy/kubernetes.alloy": _text(config, *_kubernetes(config)),
+    }
+
+
+def _text(config: BundleConfig, *sources: Block) -> str:
+    blocks = (*sources, _process(), _write(config))
+    return NOTICE.replace("#", "//", 1) + "\n" + "\n".join(written(block) for block in blocks)
+
+
+def _process() -> Block:
+    """Return what is done to each line: its own time, a few fields beside it, and no labels but those of the stream."""
+    stages = (
+        Block("stage.json", attributes={"expressions": dict(FIELDS)}),
+        Block("stage.timestamp", attributes={"source": TIMESTAMP, "format": TIMESTAMP_FORMAT}),
+        Block("stage.structured_metadata", attributes={"values": {field: field for field in METADATA}}),
+        Block("stage.label_keep", attributes={"values": list(STREAM_LABELS)}),
+    )
+    return Block("loki.process", LABEL, {"forward_to": [_WRITE.export("receiver")]}, stages)
+
+
+def _write(config: BundleConfig) -> Block:
+    token: dict[str, Value] = {"bearer_token_file": config.loki_token_file} if config.loki_token_file else {}
+    endpoint = Block("endpoint", attributes={"url": push_url(config), **token})
+    return Block(_WRITE.name, _WRITE.label, blocks=(endpoint,))
+
+
+_WRITE = Block("loki.write", LABEL)
+_FORWARD: list[Value] = [_process().export("receiver")]
+
+
+def _stream(config: BundleConfig) -> dict[str, Value]:
+    return {"app": config.app, "env": config.environment, "host": HOSTNAME}
+
+
+def _file(config: BundleConfig) -> tuple[Block, Block]:
+    target: Value = {"__path__": config.log_files, **_stream(config)}
+    match = Block("local.file_match", LABEL, {"path_targets": [target]})
+    source = Block("loki.source.file", LABEL, {"targets": match.export("targets"), "forward_to": _FORWARD})
+    return match, source
+
+
+def _journal(config: BundleConfig) -> Block:
+    attributes: dict[str, Value] = {
+        "matches": f"_SYSTEMD_UNIT={config.systemd_unit}",
+        "max_age": "12h",
+        "labels": _stream(config),
+        "forward_to": _FORWARD,
+    }
+    return Block("loki.source.journal", LABEL, attributes)
+
+
+def _kubernetes(config: BundleConfig) -> tuple[Block, ...]:
+    """Return how pods are found by the application's label; a pod's name is its host's."""
+    selectors = Block("selectors", attributes={"role": "pod", "label": f"{POD_LABEL}={config.app}"})
+    pods = Block("discovery.kubernetes", LABEL, {"role": "pod"}, (selectors,))
+    rules = (
+        _rule(target_label="app", replacement=config.app),
+        _rule(target_label="env", replacement=config.environment),
+        _rule(source_labels=["__meta_kubernetes_pod_name"], target_label="host"),
+    )
+    named = Block("discovery.relabel", LABEL, {"targets": pods.export("targets")}, rules)
+    source = Block("loki.source.kubernetes", LABEL, {"targets": named.export("output"), "forward_to": _FORWARD})
+    return pods, named, source
+
+
+def _rule(**attributes: Value) -> Block:
+    return Block("rule", attributes=attributes)
