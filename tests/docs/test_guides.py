@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +16,7 @@ from processes import executable, free_port
 PORTS = ("9090", "9093", "9095", "9464")
 INSTALLED = "apt-get install prometheus prometheus-alertmanager\n"
 PROGRAMS = {"prometheus": "prometheus", "promtool": "prometheus", "amtool": "prometheus-alertmanager"}
-END = """
-trap - EXIT
-kill $(jobs -p) && wait
-"""
+SECONDS = 120
 
 
 def script(guide: str, directory: Path) -> str:
@@ -39,20 +37,31 @@ def test_who_follows_a_guide_gets_to_its_end(guide: str, tmp_path: Path) -> None
     for program, package in PROGRAMS.items():
         executable(program, package=package)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    commands = "set -euo pipefail\ntrap 'kill $(jobs -p)' EXIT\n" + script(guide, tmp_path)
+    commands = "set -euo pipefail\ntrap 'kill $(jobs -p) && wait' EXIT\n" + script(guide, tmp_path)
     work = tmp_path / "work"
     work.mkdir()
-    done = subprocess.run(
-        ["bash", "-x", "-c", commands],
-        cwd=work,
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    status, output = run(commands, work, os.environ | {"PATH": path})
     logs = "".join(f"\n{log.name}:\n{log.read_text(encoding='utf-8')[-2000:]}" for log in work.glob("*.log"))
-    assert done.returncode == 0, done.stdout + done.stderr + logs
+    assert status == 0, output + logs
+
+
+def run(commands: str, directory: Path, environment: dict[str, str]) -> tuple[int | None, str]:
+    """Run *commands* in *directory* and return the exit code, None if they hang, and the output; none runs on."""
+    process = subprocess.Popen(
+        ["bash", "-x", "-c", commands],
+        cwd=directory,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return None, process.communicate()[0]
+    return process.returncode, output
 
 
 def test_the_installation_is_what_ci_does() -> None:

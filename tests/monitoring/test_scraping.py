@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,48 @@ def scrape(files: dict[str, Any], name: str) -> dict[str, Any]:
     (only,) = files[f"prometheus/{name}"]["scrape_configs"]
     found: dict[str, Any] = only
     return found
+
+
+POD = {
+    "__meta_kubernetes_pod_label_app_kubernetes_io_name": "oneiric",
+    "__meta_kubernetes_pod_container_port_name": "metrics",
+    "__meta_kubernetes_pod_phase": "Running",
+    "__meta_kubernetes_namespace": "shop",
+    "__meta_kubernetes_pod_name": "shop-0",
+}
+OTHERS = {
+    "another application": {"__meta_kubernetes_pod_label_app_kubernetes_io_name": "oneiric-docs"},
+    "another port": {"__meta_kubernetes_pod_container_port_name": "http"},
+    "a pod that has ended": {"__meta_kubernetes_pod_phase": "Succeeded"},
+}
+
+
+@pytest.mark.prometheus
+def test_only_ports_of_metrics_of_the_application_are_scraped(tmp_path: Path) -> None:
+    """Of the pods that Kubernetes tells of, Prometheus takes the application's running ones, with the rules' labels."""
+    write(bundle(configured(["matchers.cluster=eu"])), tmp_path)
+    path = tmp_path / "prometheus" / "prometheus-kubernetes.yml"
+    path.write_text(without_kubernetes(path.read_text(encoding="utf-8")), encoding="utf-8")
+    pods = [POD, *(POD | other for other in OTHERS.values())]
+    targets = [{"targets": [f"10.0.0.{number}:9464"], "labels": pod} for number, pod in enumerate(pods)]
+    (tmp_path / "prometheus" / "targets" / "oneiric.yml").write_text(yaml.safe_dump(targets), encoding="utf-8")
+    program = executable("promtool", package="prometheus")
+    command: list[str | Path] = [program, "check", "service-discovery", "--timeout=1s", path, "oneiric"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = [target["labels"] for target in json.loads(done.stdout) if target.get("labels")]
+    assert [{name: text for name, text in labels.items() if not name.startswith("__")} for labels in found] == [
+        {"cluster": "eu", "instance": "10.0.0.0:9464", "job": "oneiric", "namespace": "shop", "pod": "shop-0"}
+    ]
+
+
+def test_mutual_tls_and_basic_authentication_are_read_from_files() -> None:
+    """A certificate of Prometheus' own is shown, and a user's password is in the file that otherwise has the token."""
+    settings = ["scrape_cert_file=/a/crt", "scrape_key_file=/a/key", "scrape_user=prom", "scrape_token_file=/a/pass"]
+    text = bundle(configured(settings))["prometheus/prometheus.yml"]
+    asked = scrape({"prometheus/prometheus.yml": yaml.safe_load(text)}, "prometheus.yml")
+    assert (asked["scheme"], asked["tls_config"]) == ("https", {"cert_file": "/a/crt", "key_file": "/a/key"})
+    assert asked["basic_auth"] == {"username": "prom", "password_file": "/a/pass"}
+    assert "authorization" not in asked
 
 
 def test_a_scrape_never_outlasts_its_interval() -> None:
