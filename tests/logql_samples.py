@@ -37,6 +37,7 @@ ACCEPTED = (
     'label_replace(rate({app="a"}[5m]), "x", "$1", "y", "(.*)")',
     'absent_over_time({app="oneiric"}[15m]) or vector(0)',
     'bytes_rate({app="oneiric"}[5m]) unless bytes_over_time({app="x"}[5m])',
+    'SUM BY (Key) (rate({app="oneiric"} | JSON | Level="error" OR sum="1" [5m]))',
     '# what it means\n{app="oneiric"} # and a selector\n|= "x"',
 )
 """Queries of every kind."""
@@ -62,11 +63,15 @@ REFUSED = {
     'count_ovr_time({app="oneiric"}[5m])': "did you mean count_over_time",
     'sum by key (rate({app="oneiric"}[5m]))': "expected '\\('",
     'rate({app="oneiric"}[5m]) +': "expected a selector in braces or a function",
-    '{app="oneiric"} + 1': "between metrics",
 }
 """What is no LogQL, with what the error says."""
 
 REFUSED_BY_LOKI = {
+    '{app="oneiric"} |= "\\ud800"': "no escape",
+    f'{{app="oneiric"}} | a > 0x{"f" * 300}': "too large",
+    '{app="oneiric"} | json | and="x"': "the name of a label",
+    'sum by (on) (rate({app="oneiric"}[5m]))': "the name of a label",
+    '{app="oneiric"} + 1': "between metrics",
     "{}": "needs a matcher",
     '{app=~".*"}': "needs a matcher",
     "{app='oneiric'}": "double quotes",
@@ -88,3 +93,10 @@ REFUSED_BY_LOKI = {
     '{app="oneiric"} | logfmt --strct': "did you mean --strict",
 }
 """What a grammar alone may let pass and Loki does not answer, with what the error says."""
+
+REFUSED_BY_GRAFANA = (
+    'RATE({app="oneiric"}[5m])',
+    '{app="oneiric"} | a="1" b="2"',
+    '{app="oneiric"} | (a="1" or b="2") c="3"',
+)
+"""What Loki answers and Grafana's grammar does not know: conditions with nothing between, functions in capitals."""

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig
+from oneiric.monitoring.dashboards.guide import panels_page
 from oneiric.monitoring.golden import golden
+from oneiric.monitoring.guides import with_tables
+from oneiric.monitoring.loki.guide import with_queries
 from oneiric.monitoring.reference import reference_page
 from oneiric.monitoring.runbooks import runbook_page
 from oneiric.observability.catalogue import CATALOGUE
@@ -18,9 +21,14 @@ if TYPE_CHECKING:
 def generated_files(root: Path) -> dict[Path, str]:
     """Return what every generated file below the repository's *root* must say."""
     config, monitoring = BundleConfig(), root / "deploy" / "monitoring"
+    loki = root / "docs" / "monitoring" / "LOKI_SETUP.md"
+    guides = [root / "docs" / "monitoring" / f"{name}_SETUP.md" for name in ("ALERTING", "PROMETHEUS")]
     return {
+        **{guide: with_tables(guide.read_text(encoding="utf-8"), config) for guide in guides},
         **{monitoring / path: text for path, text in bundle(config).items()},
         root / "docs" / "runbooks" / "ALERTS.md": runbook_page(config),
+        root / "docs" / "monitoring" / "PANELS.md": panels_page(config),
         root / "docs" / "monitoring" / "METRICS.md": reference_page(CATALOGUE, config),
+        loki: with_queries(loki.read_text(encoding="utf-8"), config),
         root / "tests" / "observability" / "catalogue.golden.json": golden(CATALOGUE),
     }

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import textwrap
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from documents import DOCUMENTS, FOLLOWED, ROOT, fences
 from pydantic import BaseModel
 
 from oneiric.core.config import OneiricSettings
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if path.is_file()]
-FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+if TYPE_CHECKING:
+    from pathlib import Path
+
 RUN_ELSEWHERE = {
     "pip install uv": ".ci/run",
     "uv run oneiric demo": "tests/e2e/test_demo.py",
@@ -29,17 +29,6 @@ RUN_ELSEWHERE = {
     "uv run lint-imports": ".ci/run",
 }
 """Every command that a document shows, and where it is run."""
-
-
-def fences(language: str) -> list[tuple[str, str]]:
-    """Return the document and the text of each fence in *language*."""
-    return [
-        (path.relative_to(ROOT).as_posix(), textwrap.dedent(text))
-        for path in DOCUMENTS
-        for found, text in FENCE.findall(path.read_text(encoding="utf-8"))
-        if found == language
-    ]
-
 
 PROGRAMS = [fence for fence in fences("python") if "def test_" not in fence[1]]
 TESTS = [fence for fence in fences("python") if "def test_" in fence[1]]
@@ -77,7 +66,8 @@ def test_every_command_is_run_somewhere() -> None:
     """Each command shown in a shell fence is one that a test or CI runs, and nothing else is listed here."""
     shown = {
         command.strip()
-        for _, text in fences("sh")
+        for document, text in fences("sh")
+        if document not in FOLLOWED
         for line in text.splitlines()
         for command in line.partition("#")[0].split("&&")
     }

@@ -81,7 +81,7 @@ def started(directory: Path, *settings: str) -> Iterator[Desk]:
     secrets = directory / "secrets"
     secrets.mkdir()
     for name, text in {**SECRETS, "slack-platform": f"{web.url}/slack-platform", "token": TOKEN}.items():
-        (secrets / name).write_text(text, encoding="utf-8")
+        (secrets / name).write_text(f"{text}\n", encoding="utf-8")  # as an editor leaves it
     files = bundle(
         configured(
             [

@@ -93,7 +93,7 @@ def swap_reasons(scope: Scope) -> Panel:
         "Why do swaps fail?",
         "lines",
         "short",
-        (Query(scope.a_minute(catalogue.SWAP_FAILURES, "reason"), "{{reason}}"),),
+        (Query(scope.a_minute(catalogue.SWAP_FAILURES, "reason", seen=True), "{{reason}}"),),
         stacked=True,
     )
 
@@ -105,7 +105,7 @@ def rollbacks(scope: Scope) -> Panel:
         "What was rolled back?",
         "bars",
         "short",
-        (Query(scope.counted(catalogue.ROLLBACKS, "domain", "key"), "{{domain}}/{{key}}"),),
+        (Query(scope.counted(catalogue.ROLLBACKS, "domain", "key", seen=True), "{{domain}}/{{key}}"),),
         alerts=("OneiricRollbackBurst",),
         stacked=True,
     )
@@ -213,8 +213,8 @@ def transitions(scope: Scope) -> Panel:
         "bars",
         "short",
         (
-            Query(scope.counted(catalogue.PAUSES, "domain", "state"), "{{domain}} {{state}}"),
-            Query(scope.counted(catalogue.DRAINS, "domain", "state"), "{{domain}} {{state}}"),
+            Query(scope.counted(catalogue.PAUSES, "domain", "state", seen=True), "{{domain}} {{state}}"),
+            Query(scope.counted(catalogue.DRAINS, "domain", "state", seen=True), "{{domain}} {{state}}"),
         ),
         stacked=True,
     )
@@ -256,7 +256,7 @@ def blocked(scope: Scope) -> Panel:
         "Who suffers from a pause or a drain?",
         "lines",
         "short",
-        (Query(scope.a_minute(catalogue.BLOCKED, "domain", "reason"), "{{domain}} {{reason}}"),),
+        (Query(scope.a_minute(catalogue.BLOCKED, "domain", "reason", seen=True), "{{domain}} {{reason}}"),),
         stacked=True,
     )
 

@@ -98,7 +98,7 @@ def reasons(scope: Scope) -> Panel:
         "Why do syncs fail?",
         "lines",
         "short",
-        (Query(scope.a_minute(catalogue.SYNC_FAILURES, "source", "reason"), "{{source}} {{reason}}"),),
+        (Query(scope.a_minute(catalogue.SYNC_FAILURES, "source", "reason", seen=True), "{{source}} {{reason}}"),),
         alerts=("OneiricRemoteSyncFailures",),
     )
 
@@ -185,7 +185,7 @@ def signatures(scope: Scope) -> Panel:
         "Does somebody publish what is not signed rightly?",
         "bars",
         "short",
-        (Query(scope.counted(catalogue.SIGNATURES, "source", "result"), "{{source}} {{result}}"),),
+        (Query(scope.counted(catalogue.SIGNATURES, "source", "result", seen=True), "{{source}} {{result}}"),),
         alerts=("OneiricSignatureInvalid",),
         stacked=True,
     )
@@ -200,7 +200,7 @@ def digests(scope: Scope) -> Panel:
         "short",
         (
             Query(scope.counted(catalogue.DIGEST_CHECKS), "compared"),
-            Query(scope.counted(catalogue.DIGEST_MISMATCHES, "source"), "{{source}} mismatched"),
+            Query(scope.counted(catalogue.DIGEST_MISMATCHES, "source", seen=True), "{{source}} mismatched"),
         ),
         alerts=("OneiricDigestMismatch",),
     )

@@ -150,7 +150,7 @@ def reasons(scope: Scope) -> Panel:
         "Why does it fail?",
         "lines",
         "short",
-        (Query(scope.a_minute(catalogue.RESOLUTION_FAILURES, "reason"), "{{reason}}"),),
+        (Query(scope.a_minute(catalogue.RESOLUTION_FAILURES, "reason", seen=True), "{{reason}}"),),
         stacked=True,
     )
 

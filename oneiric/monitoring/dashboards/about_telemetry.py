@@ -25,7 +25,7 @@ def telemetry(scope: Scope) -> tuple[Panel, ...]:
             "bars",
             "short",
             (
-                Query(scope.counted(catalogue.HOOK_ERRORS, "sink"), "{{sink}}"),
+                Query(scope.counted(catalogue.HOOK_ERRORS, "sink", seen=True), "{{sink}}"),
                 Query(scope.counted(catalogue.SCRAPE_ERRORS) | NOTHING, "collectors, in a scrape"),
             ),
             alerts=("OneiricHookErrors",),
@@ -38,7 +38,7 @@ def telemetry(scope: Scope) -> tuple[Panel, ...]:
             "short",
             (
                 Query(scope.counted(catalogue.SERIES_DROPPED) | NOTHING, "samples folded"),
-                Query(scope.counted(catalogue.LOG_EVENTS_SUPPRESSED, "event"), "not written: {{event}}"),
+                Query(scope.counted(catalogue.LOG_EVENTS_SUPPRESSED, "event", seen=True), "not written: {{event}}"),
                 Query(scope.counted(catalogue.SPANS_LOST, "reason"), "spans: {{reason}}"),
             ),
             alerts=("OneiricSeriesDropped", "OneiricLogEventsSuppressed"),

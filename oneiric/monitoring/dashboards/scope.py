@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.dashboards import foreign
 from oneiric.monitoring.dashboards.model import Limit, Variable
-from oneiric.monitoring.promql import Expr, PromQL, quantile, total
+from oneiric.monitoring.promql import Expr, PromQL, call, quantile, total
 from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
@@ -52,17 +52,20 @@ class Scope(PromQL):
         """Return how many observations fell into each bucket of a histogram."""
         return total(self.increase(metric, RATE, suffix="_bucket"), by=("le",))
 
-    def a_minute(self, metric: Metric, *labels: str) -> Expr:
-        """Return how often *metric* counts a minute, by *labels*."""
-        return total(self.rate(metric, RATE), by=labels) * MINUTE
+    def a_minute(self, metric: Metric, *labels: str, seen: bool = False) -> Expr:
+        """Return how often *metric* counts a minute, by *labels*; with *seen*, those counted in the time shown."""
+        rate = total(self.rate(metric, RATE), by=labels) * MINUTE
+        return self._seen(rate, metric, labels) if seen else rate
 
-    def counted(self, metric: Metric, *labels: str) -> Expr:
-        """Return how much *metric* counted between two points of a graph, by *labels*."""
-        return total(self.increase(metric, RATE), by=labels)
+    def counted(self, metric: Metric, *labels: str, seen: bool = False) -> Expr:
+        """Return how much *metric* counted between two points of a graph, by *labels*; *seen* as for a minute."""
+        count = total(self.increase(metric, RATE), by=labels)
+        return self._seen(count, metric, labels) if seen else count
 
     def firing(self) -> Expr:
-        """Return the alerts of the jobs chosen that fire; an alert of a sum has no instance."""
-        text = f'{foreign.ALERTS}{{alertstate="firing", alertname=~"Oneiric.+", job=~"$job"}}'
+        """Return the alerts of the jobs chosen that fire and need somebody; an alert of a sum has no instance."""
+        which = 'alertstate="firing", alertname=~"Oneiric.+", severity=~"critical|warning", job=~"$job"'
+        text = f"{foreign.ALERTS}{{{which}}}"
         return Expr(text, frozenset({"alertname", "severity", "job"}))
 
     def of_rule(self, record: Record) -> Expr:
@@ -72,6 +75,11 @@ class Scope(PromQL):
     def in_time_shown(self, metric: Metric, *labels: str) -> Expr:
         """Return how much *metric* counted in all of the time shown, by *labels*."""
         return total(self.increase(metric, SHOWN), by=labels)
+
+    def _seen(self, expr: Expr, metric: Metric, labels: tuple[str, ...]) -> Expr:
+        shown = self.series(metric)
+        ranged = Expr(f"{shown.text}[{SHOWN}] @ end()", shown.labels, shown.metrics)
+        return expr & (total(call("increase", ranged), by=labels) > 0)
 
 
 def targets(config: BundleConfig) -> tuple[Variable, ...]:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from oneiric.monitoring.drift.text import Piece
 
 _TOKEN = re.compile(
-    r"""(?P<blank>(?:[ \t]|\\\n)+)|(?P<comment>(?<!\S)\#[^\n]*)|(?P<end>\n|&&|\|\||[|;&()])"""
+    r"""(?P<blank>(?:[ \t]|\\\n)+)|(?P<comment>(?<!\S)\#[^\n]*)"""
+    r"""|(?P<redirection>(?<!\S)(?:\d?>>?&?|<<?)[ \t]*[^\s;|&()]*)|(?P<end>\n|&&|\|\||[|;&()])"""
     r"""|(?P<word>(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"|;&()\\])+)|(?P<other>.)""",
     re.DOTALL,
 )

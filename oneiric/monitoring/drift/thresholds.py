@@ -104,6 +104,8 @@ def _told(interval: Interval) -> str:
 
 
 def _judge_first(query: Query, at: int, operator: str, limit: float, value: Value) -> None:
+    if query.role == "panel":  # where a comparison leaves out what is not worth a line
+        return
     if not _is_once(operator, limit, value) or value.metric is None or value.metric.type != "counter":
         return
     metric = value.metric

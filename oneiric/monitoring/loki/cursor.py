@@ -100,7 +100,7 @@ class Cursor:
         """Take a number; a minus before it belongs to it."""
         sign = self.skip("-", "+")
         token = self._one("number", "a number")
-        value = float(int(token.text, 16)) if token.text[:2] in {"0x", "0X"} else float(token.text)
+        value = self._value(token)
         return Number((sign or token).start, token.end, -value if sign and sign.text == "-" else value)
 
     def duration(self) -> Duration | Variable:
@@ -148,6 +148,12 @@ class Cursor:
         self._depth += 1
         yield
         self._depth -= 1
+
+    def _value(self, token: Token) -> float:
+        try:
+            return float(int(token.text, 16)) if token.text[:2] in {"0x", "0X"} else float(token.text)
+        except OverflowError:
+            raise LogQLError(token.start, "the number is too large") from None
 
     def _one(self, kind: Kind, what: str) -> Token:
         return self.take() if self.token.kind == kind else self.fail(what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
@@ -24,4 +24,5 @@ def explore_url(config: BundleConfig, query: str, *, since: str = "1h") -> str:
     }
     pane = {"datasource": DATASOURCE, "queries": [target], "range": {"from": f"now-{since}", "to": "now"}}
     panes = json.dumps({"logs": pane}, separators=(",", ":"))
-    return f"{config.grafana_url}/explore?{urlencode({'schemaVersion': 1, 'panes': panes, 'orgId': 1})}"
+    parameters = urlencode({"schemaVersion": 1, "panes": panes, "orgId": 1}, quote_via=quote)
+    return f"{config.grafana_url}/explore?{parameters}"

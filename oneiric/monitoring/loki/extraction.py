@@ -66,7 +66,7 @@ def _set(entry: Entry, found: Iterator[tuple[str, str]]) -> None:
 def _read(entry: Entry) -> dict[str, Any] | None:
     try:
         document = json.loads(entry.text, parse_float=_Number, parse_int=_Number)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict):
         return document
@@ -120,7 +120,7 @@ def _unpack(entry: Entry) -> None:
 
 def _logfmt(parser: Parser, entry: Entry) -> None:
     found = {
-        name: json.loads(value, strict=False) if value[:1] == '"' else value
+        name: _value(value, entry)
         for name, value in _PAIR.findall(entry.text)
         if value or "--keep-empty" in parser.flags
     }
@@ -129,3 +129,12 @@ def _logfmt(parser: Parser, entry: Entry) -> None:
     for extraction in parser.extractions:
         path = extraction.path.value if extraction.path else extraction.name.text
         entry.extract(extraction.name.text, found.get(path, ""))
+
+
+def _value(text: str, entry: Entry) -> str:
+    try:
+        value: str = json.loads(text, strict=False) if text.startswith('"') else text
+    except ValueError:
+        entry.fail("LogfmtParserErr")
+        return text
+    return value

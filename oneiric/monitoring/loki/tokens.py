@@ -46,6 +46,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
 _WORD = re.compile(r"[\w.]+")
 _MAX_CODE_POINT = 0x10FFFF
+_SURROGATES = range(0xD800, 0xE000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def _character(found: re.Match[str], token: Token) -> str:
     base = 8 if escape[0].isdigit() else 16
     digits = escape if base == 8 else escape[1:]  # noqa: PLR2004 - octal
     code = int(digits, base) if len(escape) > 1 else -1
-    if not 0 <= code <= _MAX_CODE_POINT:
+    if not 0 <= code <= _MAX_CODE_POINT or code in _SURROGATES:
         at = token.start + 1 + found.start()
         raise LogQLError(at, f"\\{escape} is no escape; a backslash itself is \\\\, or use backquotes")
     return chr(code)

@@ -25,6 +25,8 @@ SETTLED = (
     "job:oneiric_remote_sync_errors:ratio_rate1h > 0",
     "sum(increase(oneiric_activity_pause_events_total[30s])) > 0",
     "sum(increase(oneiric_activity_drain_events_total[30s])) > 0",
+    "sum(increase(oneiric_log_events_suppressed_total[30s])) > 0",
+    'sum(increase(oneiric_observability_hook_errors_total{sink="otlp"}[30s])) > 0',
 )
 """What Prometheus must have seen before a test asks: figures of everything, rates among them, rules and alerts."""
 

@@ -109,6 +109,12 @@ def test_a_field_that_is_a_label_already_gets_a_suffix() -> None:
     }
 
 
+def test_an_escape_that_logfmt_does_not_have_is_an_error_of_the_line() -> None:
+    """A quoted value that cannot be read stays as it is, and the line is marked."""
+    (entry,) = chosen("| logfmt", ('a="\\q" b=1',))
+    assert (entry.labels["a"], entry.labels["b"], entry.labels["__error__"]) == ('"\\q"', "1", "LogfmtParserErr")
+
+
 def test_unpacking_gives_the_line_back() -> None:
     """`unpack` makes labels of the packed texts, and the line is what was packed."""
     (entry,) = chosen("| unpack", (json.dumps({"pod": "p-1", "_entry": "hello", "n": 1}),))
@@ -137,6 +143,6 @@ def test_what_only_loki_can_answer_is_an_error(query: str, reason: str) -> None:
 
 def test_variables_are_replaced_as_grafana_does() -> None:
     """Each form of a variable becomes its value; what no variable is known for stays."""
-    query = '{app="$app", d=~"${domain:regex}"} |~ "x$" | a="[[a]]" [$__auto]'
+    query = '{app="$app", d=~"${domain:regex}"} |~ "x$|$other" | a="[[a]]" [$__auto]'
     values = {"app": "oneiric", "domain": "task|event", "a": "1"}
-    assert replaced(query, values) == '{app="oneiric", d=~"task|event"} |~ "x$" | a="1" [5m]'
+    assert replaced(query, values) == '{app="oneiric", d=~"task|event"} |~ "x$|$other" | a="1" [5m]'

@@ -1,0 +1,23 @@
+"""The documents of the repository, and the programs and commands that they show."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if path.is_file()]
+FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+FOLLOWED = ("docs/monitoring/ALERTING_SETUP.md", "docs/monitoring/PROMETHEUS_SETUP.md")
+"""The documents whose commands are all run, one after another, by tests/docs/test_guides.py."""
+
+
+def fences(language: str) -> list[tuple[str, str]]:
+    """Return the document and the text of each fence in *language*."""
+    return [
+        (path.relative_to(ROOT).as_posix(), textwrap.dedent(text))
+        for path in DOCUMENTS
+        for found, text in FENCE.findall(path.read_text(encoding="utf-8"))
+        if found == language
+    ]
