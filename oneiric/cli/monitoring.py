@@ -81,9 +81,12 @@ def check(  # noqa: PLR0913 - one parameter an option
     ] = 300.0,
 ) -> None:
     """Check that what your rules, dashboards and documents name exists: exit code 1 with findings, 2 if nothing was."""
-    from oneiric.cli._surface import surface  # noqa: PLC0415 - only this command needs them
-    from oneiric.monitoring.drift import CODES, Options, Pace, formatted  # noqa: PLC0415 - only this command needs them
-    from oneiric.monitoring.drift import check as run_check  # noqa: PLC0415 - likewise
+    try:
+        from oneiric.cli._surface import surface  # noqa: PLC0415 - only this command needs them
+        from oneiric.monitoring.drift import CODES, Options, Pace, formatted  # noqa: PLC0415 - likewise
+        from oneiric.monitoring.drift import check as run_check  # noqa: PLC0415 - likewise
+    except ModuleNotFoundError:
+        _refuse("the check needs a parser of PromQL: pip install 'oneiric[monitoring]'")
 
     if unknown := sorted({*(ignore or ())} - CODES.keys()):
         _refuse(f"--ignore {unknown[0]}: there is no such code; docs/monitoring/DRIFT_CHECK.md lists them")

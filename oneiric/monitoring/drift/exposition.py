@@ -31,13 +31,12 @@ def families(text: str) -> dict[str, Family]:
     for number, line in enumerate(text.splitlines(), 1):
         if (comment := _COMMENT.fullmatch(line)) is not None:
             if comment[1] == "TYPE":
-                name = comment[2] + ("_total" if comment[3] == "counter" and not comment[2].endswith("_total") else "")
-                found.setdefault(name, Family(name)).type = comment[3]
+                found.setdefault(comment[2], Family(comment[2])).type = comment[3]
         elif line.strip() and not line.startswith("#"):
             _sample(line, number, found)
     if not found:
         raise ExpositionError("it has no metrics")
-    return found
+    return {family.name: family for family in found.values()}
 
 
 def _sample(line: str, number: int, found: dict[str, Family]) -> None:
@@ -56,5 +55,6 @@ def _family(name: str, found: dict[str, Family]) -> Family:
             base = name.removesuffix(ending) if ending else name
             family = found.get(base)
             if family is not None and family.type == kind:
+                family.name = name if kind == "counter" else family.name
                 return family
     return found.setdefault(name, Family(name))

@@ -71,6 +71,8 @@ class _Reader:
                 yield self._string(start, text), self.value(depth + 1)
 
     def _string(self, start: int, text: str) -> Node:
+        if "\\" not in text:
+            return Node("string", self._piece[start + 1 : start + len(text) - 1])
         offsets = [start + found.start() for found in _ESCAPE.finditer(text, 1, len(text) - 1)]
         base = self._piece.offsets
         text = json.loads(text)

@@ -100,7 +100,7 @@ def read(url: str, prefix: str) -> Live:
     Raises:
         LiveError: It does not answer, or with neither metrics nor a Prometheus' API.
     """
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+    if not _is_http(url):
         raise LiveError("it must be http://HOST or https://HOST")
     if not urlsplit(url).path.rstrip("/").endswith("metrics"):
         try:
@@ -117,6 +117,13 @@ class _NotAnApiError(ValueError):
     """No Prometheus answers here."""
 
 
+def _is_http(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in {"http", "https"} and bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
+
+
 def _from_api(base: str, prefix: str) -> Live:
     try:
         names = _data(_get(f"{base}/api/v1/label/__name__/values"))
@@ -126,8 +133,11 @@ def _from_api(base: str, prefix: str) -> Live:
     if not isinstance(names, list) or not isinstance(metadata, dict):
         raise _NotAnApiError
     found: dict[str, Family] = {}
-    for name, entries in metadata.items():
+    for family, entries in metadata.items():
         kind = next((str(entry.get("type")) for entry in _dicts(entries)), "unknown")
+        # OpenMetrics names the family of a counter without the ending that its samples have.
+        is_bare = kind == "counter" and family not in names and not family.endswith("_total")
+        name = f"{family}_total" if is_bare else family
         found[name] = Family(name, kind)
         if name.startswith(prefix):
             _series(base, name + ("_bucket" if kind == "histogram" else ""), found[name])

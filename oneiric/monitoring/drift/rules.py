@@ -123,6 +123,10 @@ class RuleBook:
         """Give the names of the alerts."""
         yield from (rule.name.text for rule in self.alerts)
 
+    def is_told(self, rule: Rule) -> bool:
+        """Whether *rule* is the one whose value is told for its name, and so judged with it."""
+        return self._records.get(rule.name.text) is rule
+
     def value(self, name: str) -> Value | None:
         """Return what the rule that records *name* gives, or None where there is none."""
         rule = self._records.get(name)
@@ -153,7 +157,8 @@ def judge_records(book: RuleBook, context: Context) -> None:
     for rule in book.records:
         value = book.value(rule.name.text)
         name, key = rule.name.text, (rule.name.text, tuple(sorted(rule.labels.items())))
-        judge_rule(rule, context)
+        if not book.is_told(rule):
+            judge_rule(rule, context)
         if key in seen:
             context.report.at(rule.name, 0, "ON407", f"{name} is recorded twice", _first(seen[key]))
         seen.setdefault(key, rule)

@@ -28,8 +28,10 @@ class Source:
     _starts: list[int] = field(init=False, repr=False, compare=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self._starts.append(0)
-        self._starts.extend(index + 1 for index, character in enumerate(self.text) if character == "\n")
+        start = 0
+        while start >= 0:
+            self._starts.append(start)
+            start = self.text.find("\n", start) + 1 or -1
 
     def place(self, index: int) -> Place:
         """Return where the character *index* is."""

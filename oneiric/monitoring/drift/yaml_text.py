@@ -64,6 +64,8 @@ class _Reader:
     def _scalar(self, node: yaml.ScalarNode) -> Piece:
         start, end = node.start_mark.index, node.end_mark.index
         raw = self._piece.text[start:end]
+        if raw == node.value:
+            return self._piece[start:end]
         offsets = _aligned(node.value, raw, node.style or "")
         base = self._piece.offsets
         last = len(base) - 1

@@ -5,16 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from oneiric.monitoring.bundle import bundle, write
-from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.drift import check
+from drift_seeds import EXPECTED, Seed, write_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-MARK = "«"
-"""Stands before the character that a finding is told at."""
 
 RESOLUTIONS = "oneiric_resolution_total"
 FAILURES = "oneiric_resolution_failures_total"
@@ -93,43 +87,21 @@ RULE = """groups:
 """
 
 
+EXTRA = "prometheus/rules/extra.yml"
+
+
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the real bundle."""
+    """A directory with the real rules, and what says how often they are scraped."""
     directory = tmp_path_factory.mktemp("bundle")
-    write(bundle(BundleConfig()), directory)
+    write_bundle(directory, below="prometheus/")
     return directory
-
-
-def found(directory: Path, text: str, name: str = "prometheus/rules/extra.yml") -> list[tuple[str, int, int, str]]:
-    """Return what is found when the file *name* with *text* stands beside the bundle, then remove the file."""
-    extra = directory / name
-    extra.write_text(text, encoding="utf-8")
-    try:
-        findings = check([directory]).findings
-    finally:
-        extra.unlink()
-    return [(one.path, one.line, one.column, one.code) for one in findings]
-
-
-def marked(text: str) -> tuple[str, int, int]:
-    """Return *text* without its mark, and the line and the column of the mark."""
-    before, mark, after = text.partition(MARK)
-    assert mark
-    assert MARK not in after
-    return before + after, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-
-
-def test_the_bundle_has_no_finding(directory: Path) -> None:
-    """The bundle as it is generated has no finding."""
-    assert check([directory]).findings == ()
 
 
 @pytest.mark.parametrize(("code", "query"), SEEDS, ids=[f"{code} {query}" for code, query in SEEDS])
 def test_a_defect_is_found_where_it_is(directory: Path, code: str, query: str) -> None:
     """A rule with one defect gives one finding: its file, line, column and code."""
-    text, line, column = marked(RULE.format(expr=query if ": " not in query else f"'{query}'"))
-    assert found(directory, text) == [((directory / "prometheus/rules/extra.yml").as_posix(), line, column, code)]
+    assert Seed(code, EXTRA, RULE.format(expr=query)).sown(directory) == [EXPECTED]
 
 
 LAYOUTS = {
@@ -146,5 +118,5 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_places_are_exact_however_yaml_is_written(directory: Path, layout: str) -> None:
     """A finding's place is that of the file, in block scalars, quotes, folded lines and after escapes."""
-    text, line, column = marked(f"groups:\n- name: extra\n  rules:\n  - record: level:extra:sum\n{layout}")
-    assert found(directory, text) == [((directory / "prometheus/rules/extra.yml").as_posix(), line, column, "ON101")]
+    text = f"groups:\n- name: extra\n  rules:\n  - record: level:extra:sum\n{layout}"
+    assert Seed("ON101", EXTRA, text).sown(directory) == [EXPECTED]

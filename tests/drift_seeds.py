@@ -1,0 +1,75 @@
+"""What the tests of the drift check share: the real bundle in a directory, and defects put into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from oneiric.cli._surface import surface
+from oneiric.cli.app import app
+from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.config import BundleConfig
+from oneiric.monitoring.drift import Options, check
+from oneiric.monitoring.runbooks import runbook_page
+
+MARK = "«"
+"""Stands before the character that a finding is told at."""
+
+SURFACE = surface(typer.main.get_command(app), "oneiric")
+OPTIONS = Options(surface=SURFACE)
+
+Found = list[tuple[str, int, int, str]]
+
+
+def write_bundle(directory: Path, *, below: str = "") -> None:
+    """Write what of the bundle is *below* that path, and the runbooks that its alerts link to, into *directory*."""
+    config = BundleConfig()
+    write({path: text for path, text in bundle(config).items() if path.startswith(below)}, directory)
+    write({"docs/runbooks/ALERTS.md": runbook_page(config)}, directory)
+
+
+def found(directory: Path, options: Options = OPTIONS) -> Found:
+    """Return path, line, column and code of what is found below *directory*; paths are relative to it."""
+    return [
+        (Path(one.path).relative_to(directory).as_posix(), one.line, one.column, one.code)
+        for one in check([directory], options).findings
+    ]
+
+
+def marked(text: str) -> tuple[str, int, int]:
+    """Return *text* without its mark, and the line and the column of the mark."""
+    before, mark, after = text.partition(MARK)
+    assert mark
+    assert MARK not in after
+    return before + after, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A defect: in the file *path* of the bundle *old* becomes *new*; without *old*, *new* is a file of its own."""
+
+    code: str
+    path: str
+    new: str
+    old: str = ""
+
+    def sown(self, directory: Path) -> Found:
+        """Return what is found with the defect, after which everything is as before, and expect it at the mark."""
+        path = directory / self.path
+        before = path.read_text(encoding="utf-8") if self.old else None
+        assert before is None or self.old in before
+        text, line, column = marked(self.new if before is None else before.replace(self.old, self.new, 1))
+        path.write_text(text, encoding="utf-8")
+        try:
+            return [one if one != (self.path, line, column, self.code) else EXPECTED for one in found(directory)]
+        finally:
+            if before is None:
+                path.unlink()
+            else:
+                path.write_text(before, encoding="utf-8")
+
+
+EXPECTED = ("the finding", 0, 0, "where the mark is")
+"""Stands for the finding that a seed expects."""
