@@ -53,6 +53,7 @@ def test_settings_and_files_named_exist() -> None:
     assert {"loki/loki.yml", "alloy/file.alloy", "promtail/file.yml"} <= named <= bundle(CONFIG).keys()
 
 
+@pytest.mark.slow
 def test_commands_run(tmp_path: Path) -> None:
     """Each of the project's own commands runs as shown, the demonstration for a second and into another file."""
     fences = re.findall(r"```bash\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)

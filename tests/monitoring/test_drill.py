@@ -26,6 +26,7 @@ from oneiric.monitoring.config import BundleConfig, configured
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.slow  # each starts a process, some several
 ALERTS = {alert.name: alert for alert in alerts(BundleConfig())}
 DRILL = [sys.executable, "-m", "oneiric", "monitoring", "drill"]
 Done = subprocess.CompletedProcess[str]
@@ -172,7 +173,6 @@ def drills(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
         server.stop()
 
 
-@pytest.mark.slow
 @pytest.mark.prometheus
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_drill_shows_what_the_fault_does(name: str, drills: Mapping[str, Done]) -> None:
@@ -190,7 +190,6 @@ def test_a_drill_shows_what_the_fault_does(name: str, drills: Mapping[str, Done]
     assert done.stdout.splitlines()[-1].endswith(f"{name}: rehearsed")
 
 
-@pytest.mark.slow
 @pytest.mark.prometheus
 def test_a_drill_waits_for_its_alert(drills: Mapping[str, Done]) -> None:
     """With a Prometheus it tells that the alert fires and, once the fault is gone, that it is resolved."""
@@ -202,7 +201,6 @@ def test_a_drill_waits_for_its_alert(drills: Mapping[str, Done]) -> None:
     assert done.stdout.splitlines()[-1].endswith("swap-failures: rehearsed")
 
 
-@pytest.mark.slow
 @pytest.mark.prometheus
 @pytest.mark.parametrize(
     ("name", "problem"),
