@@ -4,8 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from oneiric.core import events
+from oneiric.monitoring.logql import log_of
+from oneiric.observability import catalogue
+from oneiric.observability import events as own
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-UNUSED: Mapping[str, str] = {}
-"""Why nothing asks for a signal, by its name: that of a catalogue's metric or log event, or of a recording rule."""
+    from oneiric.core.events import Event
+    from oneiric.observability._model import Metric, Phase
+
+METRICS: Mapping[Metric, str] = {}
+"""Why nothing asks for a metric."""
+
+LOGS: Mapping[tuple[type[Event], Phase | None], str] = {
+    (
+        events.Registered,
+        None,
+    ): f"of level debug: {catalogue.REGISTRATIONS.name} and the candidates there are tell as much",
+    (events.Swap, "started"): "of level debug: what came of the swap is told when it ends",
+    (events.WorkBlocked, None): f"rate-limited, so that lines prove nothing: {catalogue.BLOCKED.name} counts exactly",
+    (events.ArtifactDownloaded, None): f"one for each artifact: {catalogue.DOWNLOADS.name} tells whether they come",
+    (events.ArtifactCacheHit, None): f"of level debug: {catalogue.DOWNLOADS.name} counts them",
+    (own.MetricsServerStarted, None): "who starts a process reads where its metrics are; a scrape proves it",
+    (own.MetricsServerExposed, None): "a warning about the settings, for who starts a process",
+    (own.Attached, None): "tells of a start, in which nothing is wrong",
+}
+"""Why nothing asks for the log event of an event, or of a phase of an operation."""
+
+UNUSED: Mapping[str, str] = {
+    **{metric.name: reason for metric, reason in METRICS.items()},
+    **{log_of(event, phase)[1].name: reason for (event, phase), reason in LOGS.items()},
+}
+"""Why nothing asks for a signal, by its name in the catalogue."""

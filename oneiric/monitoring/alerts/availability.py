@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.alerts.common import MINUTE, OVERVIEW, ask, promql
+from oneiric.monitoring.alerts.common import MINUTE, OVERVIEW, ask, promql, search
+from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import Expr, absent
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
+from oneiric.observability import events as own
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
@@ -36,6 +38,7 @@ def _target_down(config: BundleConfig) -> Alert:
             (
                 ask("Which instances are concerned, and are there some that are not?", up),
                 Step("Ask from the machine itself.", _curl(config), "bash"),
+                search("Could the metrics server not listen?", lines(config, own.MetricsServerFailed)),
                 Step("Prometheus' page *Status, Targets* shows the error of the last scrape."),
             ),
             (

@@ -49,6 +49,8 @@ def _cache(config: BundleConfig) -> Alert:
                 ask("How many artifacts are there?", query.series(catalogue.CACHE_ARTIFACTS)),
                 ask("Are artifacts evicted?", query.rate(catalogue.CACHE_EVICTIONS, config.window(5 * MINUTE))),
                 search("What did the cache say?", lines(config, events.CacheUsageHigh)),
+                search("What was evicted?", lines(config, events.CacheEvicted)),
+                search("Could the cache not be measured?", lines(config, events.CacheScanFailed)),
                 Step("What fills the disk?", "df -h", "bash"),
             ),
             (
