@@ -103,7 +103,7 @@ def check(  # noqa: PLR0913 - one parameter an option
         typer.echo(text)
     if not outcome.findings and not outcome.files and not against:
         _refuse("nothing to check: none of the files is of a kind that can be checked")
-    typer.echo(f"{outcome.files} files, {len(outcome.findings)} findings", err=True)
+    typer.echo(f"{_count(outcome.files, 'file')}, {_count(len(outcome.findings), 'finding')}", err=True)
     raise typer.Exit(FINDINGS if outcome.findings else 0)
 
 
@@ -151,6 +151,10 @@ def drill(  # noqa: PLR0913 - one parameter an option
     except DrillError as error:
         _refuse(str(error))
     raise typer.Exit(code)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _refuse(why: str) -> NoReturn:

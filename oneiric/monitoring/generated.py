@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig
 from oneiric.monitoring.dashboards.guide import panels_page
+from oneiric.monitoring.drift.reference import with_codes
 from oneiric.monitoring.golden import golden
 from oneiric.monitoring.guides import with_tables
 from oneiric.monitoring.loki.guide import with_queries
@@ -23,7 +24,9 @@ def generated_files(root: Path) -> dict[Path, str]:
     config, monitoring = BundleConfig(), root / "deploy" / "monitoring"
     loki = root / "docs" / "monitoring" / "LOKI_SETUP.md"
     guides = [root / "docs" / "monitoring" / f"{name}_SETUP.md" for name in ("ALERTING", "PROMETHEUS")]
+    guide = root / "docs" / "monitoring" / "DRIFT_CHECK.md"
     return {
+        guide: with_codes(guide.read_text(encoding="utf-8")),
         **{guide: with_tables(guide.read_text(encoding="utf-8"), config) for guide in guides},
         **{monitoring / path: text for path, text in bundle(config).items()},
         root / "docs" / "runbooks" / "ALERTS.md": runbook_page(config),

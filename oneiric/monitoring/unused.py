@@ -6,21 +6,26 @@ from typing import TYPE_CHECKING
 
 from oneiric.core import events
 from oneiric.monitoring.logql import log_of
+from oneiric.observability import catalogue
 from oneiric.observability import events as own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric.core.events import Event
+    from oneiric.observability._model import Metric, Phase
 
+METRICS: Mapping[Metric, str] = {}
+"""Why nothing asks for a metric."""
 
-def _lines_of(event: type[Event]) -> str:
-    _, log = log_of(event)
-    return log.name
-
+LOGS: Mapping[tuple[type[Event], Phase | None], str] = {
+    (events.ArtifactCacheHit, None): f"of level debug: {catalogue.DOWNLOADS.name} counts them",
+    (own.MetricsServerExposed, None): "a warning about the settings, for who starts a process",
+}
+"""Why nothing asks for the log event of an event, or of a phase of an operation."""
 
 UNUSED: Mapping[str, str] = {
-    _lines_of(events.ArtifactCacheHit): "it tells of what is normal; the metric of downloads counts it",
-    _lines_of(own.MetricsServerExposed): "it warns whoever starts the process, once",
+    **{metric.name: reason for metric, reason in METRICS.items()},
+    **{log_of(event, phase)[1].name: reason for (event, phase), reason in LOGS.items()},
 }
-"""Why nothing asks for a signal, by its name: that of a catalogue's metric or log event, or of a recording rule."""
+"""Why nothing asks for a signal, by its name in the catalogue."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 RUN_ELSEWHERE = {
     "pip install uv": ".ci/run",
     "uv run oneiric demo": "tests/e2e/test_demo.py",
+    "uv run oneiric monitoring check": "tests/monitoring/drift/test_command.py",
+    "uv run oneiric monitoring check --complete": ".ci/run",
     "uv run oneiric monitoring drill --list": "tests/monitoring/test_drill.py",
     "uv run oneiric monitoring drill swap-failures": "tests/monitoring/test_drill.py",
     "uv run --group bench python -m benchmarks": "tests/test_benchmarks.py",

@@ -18,6 +18,7 @@ from oneiric.monitoring.drift.query import USUAL, Context, Pace
 from oneiric.monitoring.drift.report import Report
 from oneiric.monitoring.drift.routes import judge_alertmanager, notice_of
 from oneiric.monitoring.drift.rules import RuleBook, judge_records, read_rules
+from oneiric.monitoring.drift.shipped import shipped_rules
 from oneiric.monitoring.drift.shippers import judge_alloy, judge_promtail
 from oneiric.monitoring.drift.vocabulary import Vocabulary
 
@@ -110,8 +111,9 @@ class _Check:
 
     def _judge_configurations(self, results: Mapping[str, Value]) -> None:
         notices = [notice_of(rule, results[rule.name.text]) for rule in self._book.alerts]
+        notices += [notice_of(rule, value) for rule, value in self._book.notices()]
         for document in self._documents.of("alertmanager"):
-            judge_alertmanager(document.node, self._context, notices)
+            judge_alertmanager(document.node, self._context, notices, is_strict=bool(self._book.alerts))
         for document in self._documents.of("promtail"):
             judge_promtail(document.node, self._context)
         for document in self._documents.of("alloy"):
@@ -123,6 +125,9 @@ class _Check:
         for document in self._documents.of("rules", "loki rules"):
             for rule in read_rules(document.node, self._context, is_logql=document.kind == "loki rules"):
                 self._book.add(rule)
+        if not self._book.records and not self._book.alerts:
+            for rule in shipped_rules(self._context):
+                self._book.know(rule)
 
     def _targets(self) -> Targets:
         pages = [document.piece for document in self._documents.of("markdown")]

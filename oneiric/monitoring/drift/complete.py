@@ -11,22 +11,20 @@ from oneiric.monitoring.unused import UNUSED
 from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from oneiric.monitoring.drift.query import Context
 
 
-def judge_usage(context: Context, unused: Mapping[str, str] = UNUSED) -> None:
-    """Report signals that no query asks for and *unused* has no reason for, and reasons for signals that are used."""
+def judge_usage(context: Context) -> None:
+    """Report signals that no query asks for without a reason, and reasons for signals that are asked for."""
     used = context.usage.metrics | context.usage.log_events
     for code, what, names in (
         ("ON701", "metric", frozenset(context.vocabulary.metrics)),
         ("ON702", "log event", context.vocabulary.log_names),
     ):
-        for name in sorted(names - used - unused.keys()):
+        for name in sorted(names - used - UNUSED.keys()):
             hint = "use it, or say in oneiric/monitoring/unused.py why not"
             context.report.add(_defined(name), code, f"nothing asks for the {what} {name}", hint)
-    for name in sorted(unused.keys() & used):
+    for name in sorted(UNUSED.keys() & used):
         context.report.add(_defined(name), "ON703", f"{name} is used, and oneiric/monitoring/unused.py says it is not")
 
 

@@ -64,18 +64,23 @@ def notice_of(rule: Rule, value: Value) -> Notice:
     return Notice({**fixed, ALERT_NAME: rule.name.text}, labels)
 
 
-def judge_alertmanager(node: Node, context: Context, notices: list[Notice]) -> None:
-    """Report what is wrong with the configuration *node*, which routes *notices*."""
-    _Alertmanager(node, context, notices).run()
+def judge_alertmanager(node: Node, context: Context, notices: list[Notice], *, is_strict: bool) -> None:
+    """Report what is wrong with the configuration *node*, which routes *notices*.
+
+    Unless *is_strict*, there may be further alerts: labels and values that none of *notices* has are no findings.
+    """
+    _Alertmanager(node, context, notices, is_strict=is_strict).run()
 
 
 class _Alertmanager:
-    def __init__(self, node: Node, context: Context, notices: list[Notice]) -> None:
+    def __init__(self, node: Node, context: Context, notices: list[Notice], *, is_strict: bool) -> None:
         self._node = node
         self._context = context
         self._notices = notices
         self._used: set[str] = set()
+        self._is_strict = is_strict
         prefix = context.vocabulary.prefix
+        self._prefix = prefix.capitalize()
         self._is_ours = any(prefix in one.text.text.lower() for one in node.walk() if one.kind == "string")
 
     def run(self) -> None:
@@ -106,7 +111,12 @@ class _Alertmanager:
             self._judge(matcher)
         for label in route.get("group_by").items:
             name = label.text.text
-            if self._is_judged() and name != _EVERY_LABEL and not any(one.has(name) for one in self._notices):
+            if (
+                self._is_judged()
+                and self._is_strict
+                and name != _EVERY_LABEL
+                and not any(one.has(name) for one in self._notices)
+            ):
                 hint = did_you_mean(name, self._labels())
                 self._context.report.at(label.text, 0, "ON507", f"no alert has a label {name}", hint)
 
@@ -136,7 +146,7 @@ class _Alertmanager:
         )
 
     def _judge(self, matcher: Matcher) -> None:
-        if not self._is_judged():
+        if not self._is_judged() or not (self._is_strict or matcher.name == ALERT_NAME):
             return
         if not any(notice.has(matcher.name) for notice in self._notices):
             hint = did_you_mean(matcher.name, self._labels())
@@ -148,6 +158,8 @@ class _Alertmanager:
         known = {notice.fixed[matcher.name] for notice in self._notices if matcher.name in notice.fixed}
         is_pattern = matcher.operator in {"=~", "!~"}
         for at, text in alternatives(matcher.value) if is_pattern else [(0, matcher.value)]:
+            if matcher.name == ALERT_NAME and not text.startswith(self._prefix):
+                continue
             if text and not (matches_any(text, known) if is_pattern else text in known):
                 code = "ON505" if matcher.name == ALERT_NAME else "ON503"
                 message = f"no alert has {matcher.name} {text}"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from oneiric.monitoring.drift.logs import judge_logql
 from oneiric.monitoring.drift.promql import judge_promql
 from oneiric.monitoring.drift.promql_tokens import STRING, seconds
+from oneiric.monitoring.drift.query import Usage
+from oneiric.monitoring.drift.report import Report
 from oneiric.monitoring.drift.values import UNKNOWN, Value
 
 if TYPE_CHECKING:
@@ -91,6 +93,7 @@ class RuleBook:
 
     def __init__(self) -> None:
         self._rules: list[Rule] = []
+        self._known: list[Rule] = []
         self._records: dict[str, Rule] = {}
         self._values: dict[str, Value] = {}
         self._context: Context | None = None
@@ -98,6 +101,12 @@ class RuleBook:
     def add(self, rule: Rule) -> None:
         """Take *rule* in."""
         self._rules.append(rule)
+        if not rule.is_alert:
+            self._records.setdefault(rule.name.text, rule)
+
+    def know(self, rule: Rule) -> None:
+        """Take *rule* in as one that is there besides: queries may ask for it, and it is not judged."""
+        self._known.append(rule)
         if not rule.is_alert:
             self._records.setdefault(rule.name.text, rule)
 
@@ -121,7 +130,13 @@ class RuleBook:
 
     def alert_names(self) -> Iterator[str]:
         """Give the names of the alerts."""
-        yield from (rule.name.text for rule in self.alerts)
+        yield from (rule.name.text for rule in (*self._rules, *self._known) if rule.is_alert)
+
+    def notices(self) -> list[tuple[Rule, Value]]:
+        """Return the alerts that are there besides, with what is known of their results."""
+        if self._context is None:
+            return []
+        return [(rule, judge_rule(rule, unheard(self._context))) for rule in self._known if rule.is_alert]
 
     def is_told(self, rule: Rule) -> bool:
         """Whether *rule* is the one whose value is told for its name, and so judged with it."""
@@ -134,8 +149,14 @@ class RuleBook:
             return None
         if name not in self._values:
             self._values[name] = UNKNOWN  # a rule that reads itself, directly or not
-            self._values[name] = _recorded(rule, judge_rule(rule, self._context))
+            context = unheard(self._context) if rule in self._known else self._context
+            self._values[name] = _recorded(rule, judge_rule(rule, context))
         return self._values[name]
+
+
+def unheard(context: Context) -> Context:
+    """Return *context* for what is looked at without being judged, or counted as used."""
+    return replace(context, report=Report(), usage=Usage())
 
 
 def _recorded(rule: Rule, value: Value) -> Value:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from oneiric.monitoring.drift.query import Query
 
 _FROM_THE_SCRAPE = ("up", "scrape_", "process_")
+_LIKE_A_METRIC = 0.75
+"""All of ours begin alike, so that any two are rather alike."""
+
 _ALERTS = {"ALERTS", "ALERTS_FOR_STATE"}
 
 
@@ -63,7 +66,7 @@ def misnamed(query: Query, name: str) -> tuple[str, str, str]:
         if base != name and metric is not None:
             return "ON103", f"{metric.name} is a {metric.type}: it has no {suffix}", f"did you mean {metric.name}?"
     known = [*vocabulary.series, *vocabulary.metrics]
-    return "ON101", f"there is no metric {name}", did_you_mean(name, known)
+    return "ON101", f"there is no metric {name}", did_you_mean(name, known, alike=_LIKE_A_METRIC)
 
 
 def _judge_series(query: Query, selector: Selector, series: Series) -> Value:

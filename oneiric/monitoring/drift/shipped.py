@@ -1,0 +1,25 @@
+"""The rules that the bundle has: what files may rely on where no rule file is among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneiric.monitoring import prometheus
+from oneiric.monitoring.config import BundleConfig
+from oneiric.monitoring.drift.rules import read_rules, unheard
+from oneiric.monitoring.drift.text import Piece, Source
+from oneiric.monitoring.drift.yaml_text import read_yaml
+
+if TYPE_CHECKING:
+    from oneiric.monitoring.drift.query import Context
+    from oneiric.monitoring.drift.rules import Rule
+
+
+def shipped_rules(context: Context) -> list[Rule]:
+    """Return the rules of the bundle with its default settings."""
+    return [
+        rule
+        for path, text in prometheus.files(BundleConfig()).items()
+        for node in read_yaml(Piece.whole(Source(path, text)))
+        for rule in read_rules(node, unheard(context), is_logql=False)
+    ]
