@@ -159,7 +159,7 @@ def _bound(text: str, found: list[Token]) -> None:
     for token in found:
         depth += (token.text in "({") - (token.text in ")}")
         chain += token.text.lower() in _OPERATORS
-        if depth + chain > 10**9:
+        if depth + chain > MAX_NESTING:
             raise QueryError(f"more than {MAX_NESTING} brackets and operators in one query", token.start)
 
 

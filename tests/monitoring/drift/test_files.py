@@ -135,12 +135,39 @@ def test_deep_and_endless_documents_are_one_finding(directory: Path, name: str, 
     assert AT in findings
 
 
-def test_a_deep_query_is_one_finding(tmp_path: Path) -> None:
-    """A query that would overflow the parser's stack is not given to it."""
-    for query in ("(" * 9000 + "up" + ")" * 9000, "-" * 9000 + "up", "+".join(["up"] * 3000)):
+@pytest.mark.parametrize("depth", [130, 1500, 9000])
+def test_a_deep_query_is_one_finding(tmp_path: Path, depth: int) -> None:
+    """A query that would overflow the parser's stack, or ours, is not given to it."""
+    for query in ("(" * depth + "up" + ")" * depth, "-" * depth + "up", "+".join(["up"] * depth)):
         text = BROKEN.replace("«oneiric_nothing", f'"{query}"')
         (tmp_path / "rules.yml").write_text(text, encoding="utf-8")
-        assert [code for *_, code in told(tmp_path)] == ["ON007"]
+        (finding,) = check([tmp_path]).findings
+        assert (finding.code, finding.message.partition(" ")[0]) == ("ON007", "not")
+        assert "more than" in finding.message or "longer than" in finding.message
+
+
+def test_the_scrape_interval_is_the_configurations(directory: Path) -> None:
+    """How often is scraped is read from Prometheus' configuration among the paths: the longest interval counts."""
+    rates = BROKEN.replace("«oneiric_nothing", "rate(oneiric_resolution_total[1m])")
+    (directory / "rules.yml").write_text(rates, encoding="utf-8")
+    jobs = "scrape_configs:\n- job_name: a\n  scrape_interval: {}\n"
+    (directory / "prometheus.yml").write_text(jobs.format("30s"), encoding="utf-8")
+    assert told(directory) == []
+    (directory / "prometheus.yml").write_text(jobs.format("45s"), encoding="utf-8")
+    assert told(directory) == [("rules.yml", 5, 41, "ON302")]
+
+
+def test_the_targets_labels_are_the_configurations(directory: Path) -> None:
+    """Labels that Prometheus' configuration among the paths gives to targets may be asked for."""
+    rates = BROKEN.replace("«oneiric_nothing", 'rate(oneiric_resolution_total{cluster="x", zone="y"}[1m])')
+    (directory / "rules.yml").write_text(rates, encoding="utf-8")
+    assert [code for *_, code in told(directory)] == ["ON104", "ON104"]
+    (directory / "prometheus.yml").write_text(
+        "scrape_configs:\n- job_name: a\n  static_configs:\n  - labels: {cluster: x}\n"
+        "  relabel_configs:\n  - target_label: zone\n",
+        encoding="utf-8",
+    )
+    assert told(directory) == []
 
 
 def test_lines_end_as_they_do_on_windows(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_what_is_asked_for_and_not_exposed_is_found_where_it_is(serve: Serve, tm
     assert (finding.path, finding.line, finding.column, finding.code) == (f"{tmp_path.as_posix()}/a.md", 2, 5, "ON902")
 
 
+def test_a_counter_may_be_named_as_openmetrics_does(serve: Serve) -> None:
+    """In OpenMetrics the family of a counter lacks the ending that its samples have."""
+    text = (
+        '# TYPE oneiric_lifecycle_rollbacks counter\noneiric_lifecycle_rollbacks_total{domain="a",key="b"} 1\n# EOF\n'
+    )
+    assert told(serve(text)) == []
+
+
 @pytest.mark.parametrize("text", ["", "<html>", '{"status": "success"}'])
 def test_an_answer_without_metrics_is_one_finding(serve: Serve, text: str) -> None:
     """What answers with something else is told as that."""

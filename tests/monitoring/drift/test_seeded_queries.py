@@ -65,6 +65,7 @@ SEEDS = [
     ("ON303", "increase(oneiric_remote_sync_failures_total[10m]) > «5"),
     ("ON304", "increase(oneiric_observability_series_dropped_total[5m]) > «0"),
     ("ON305", "oneiric_lifecycle_health_status > «1"),
+    ("ON305", "1 - oneiric_lifecycle_health_status > «1"),
     ("ON305", f"sum(rate({SWAP_FAILURES}[5m])) / sum(rate({SWAPS}[5m])) > «5"),
     ("ON305", "job:oneiric_resolution_errors:ratio_rate1h > «1.5"),
     ("ON306", "oneiric_lifecycle_health_status < «2"),
