@@ -10,8 +10,8 @@ from oneiric.monitoring.drift.finding import did_you_mean
 from oneiric.monitoring.drift.logs import judge_logql
 from oneiric.monitoring.drift.nodes import DocumentError
 from oneiric.monitoring.drift.promql import judge_promql
+from oneiric.monitoring.drift.promql_parsing import QueryError, parse
 from oneiric.monitoring.drift.promql_tokens import without_variables
-from oneiric.monitoring.drift.promql_tree import QueryError, parse
 from oneiric.monitoring.drift.shell import judge_command_line
 from oneiric.monitoring.drift.text import Piece
 from oneiric.monitoring.drift.yaml_text import read_yaml

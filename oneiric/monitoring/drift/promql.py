@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.functions import judge_call, judge_range
 from oneiric.monitoring.drift.operators import judge_aggregation, judge_binary
+from oneiric.monitoring.drift.promql_parsing import QueryError, parse
 from oneiric.monitoring.drift.promql_tokens import VARIABLE_NUMBER, without_variables
 from oneiric.monitoring.drift.promql_tree import (
     Aggregation,
@@ -15,12 +16,10 @@ from oneiric.monitoring.drift.promql_tree import (
     Negative,
     Node,
     Number,
-    QueryError,
     Range,
     Selector,
     String,
     is_new,
-    parse,
 )
 from oneiric.monitoring.drift.query import Query
 from oneiric.monitoring.drift.selectors import judge_selector

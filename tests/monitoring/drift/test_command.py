@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from drift_seeds import OPTIONS
+from typer.testing import CliRunner
 
+from oneiric.cli.app import app
 from oneiric.monitoring.bundle import bundle, write
 from oneiric.monitoring.config import BundleConfig, configured
 from oneiric.monitoring.drift import CODES, check, complete
 from oneiric.monitoring.drift.reference import BEGIN, END, with_codes
 from oneiric.monitoring.unused import UNUSED
 
+if TYPE_CHECKING:
+    from typer.testing import Result
+
 ROOT = Path(__file__).parents[3]
 BROKEN = "groups:\n- name: extra\n  rules:\n  - record: level:extra:sum\n    expr: oneiric_nothing\n"
 
 
-def run(*arguments: str, directory: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run the command in *directory*."""
-    command = [sys.executable, "-m", "oneiric", "monitoring", "check", *arguments]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=120)
+def run(*arguments: str, directory: Path) -> Result:
+    """Run the command in *directory*, in this process."""
+    with contextlib.chdir(directory):
+        return CliRunner().invoke(app, ["monitoring", "check", *arguments])
 
 
 def test_this_repository_is_clean() -> None:
-    """The check of this repository, the other way round included, finds nothing, and takes seconds."""
-    start = time.process_time()
-    done = run("--complete")
+    """The check of this repository, the other way round included, finds nothing."""
+    command = [sys.executable, "-m", "oneiric", "monitoring", "check", "--complete"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout
     assert " files, 0 findings" in done.stderr
-    assert time.process_time() - start < 20
 
 
 def test_findings_are_told_in_every_format(tmp_path: Path) -> None:
     """A finding ends the command with 1, on standard output in the format asked for."""
     (tmp_path / "rules.yml").write_text(BROKEN, encoding="utf-8")
     done = run(directory=tmp_path)
-    assert (done.returncode, done.stdout) == (1, "rules.yml:5:11: ON101 there is no metric oneiric_nothing\n")
+    assert (done.exit_code, done.stdout) == (1, "rules.yml:5:11: ON101 there is no metric oneiric_nothing\n")
     assert done.stderr == "1 file, 1 finding\n"
     assert json.loads(run("--format", "json", directory=tmp_path).stdout)[0]["code"] == "ON101"
     assert json.loads(run("--format", "sarif", directory=tmp_path).stdout)["version"] == "2.1.0"
@@ -62,8 +67,8 @@ def test_findings_are_told_in_every_format(tmp_path: Path) -> None:
 def test_exit_codes_tell_what_happened(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
     """Nothing to check and wrong usage are 2, what cannot be read or reached is 1; never is there a traceback."""
     done = run(*arguments, directory=tmp_path)
-    assert done.returncode == code
-    assert "Traceback" not in done.stderr
+    assert done.exit_code == code
+    assert done.exception is None or isinstance(done.exception, SystemExit)
     assert done.stderr or done.stdout
 
 
@@ -77,9 +82,9 @@ def test_options_say_what_files_do_not(tmp_path: Path) -> None:
     }
     for query, options in queries.items():
         (tmp_path / "rules.yml").write_text(BROKEN.replace("oneiric_nothing", query), encoding="utf-8")
-        assert run(directory=tmp_path).returncode == 1
+        assert run(directory=tmp_path).exit_code == 1
         done = run(*options, directory=tmp_path)
-        assert (done.returncode, done.stdout) == (0, "")
+        assert (done.exit_code, done.stdout) == (0, "")
 
 
 def test_without_rule_files_the_bundles_rules_are_there(tmp_path: Path) -> None:

@@ -1,0 +1,254 @@
+"""Reading PromQL: promql-parser parses it, and what it found is found again in the text, for the places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import promql_parser
+
+from oneiric.monitoring.drift.promql_tokens import Token, seconds, tokens, unquoted
+from oneiric.monitoring.drift.promql_tree import (
+    Aggregation,
+    Binary,
+    Call,
+    Matcher,
+    Negative,
+    Node,
+    Number,
+    Range,
+    Selector,
+    String,
+    Word,
+)
+
+MAX_LENGTH = 20_000
+"""A query has at most so many characters."""
+
+MAX_TOKENS = 4000
+"""A query has at most so many tokens."""
+
+MAX_NESTING = 120
+"""Brackets, signs and operators follow each other at most so often: the parser's own stack is not checked."""
+
+_OPERATORS = {*"+-*/%^<>", "==", "!=", "<=", ">=", "and", "or", "unless", "atan2"}
+_ENDS = {"by", "without"}
+
+
+class QueryError(ValueError):
+    """A query does not parse; ``offset`` is where, as far as it is known."""
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+def parse(text: str) -> Node:
+    """Return the tree of *text*; QueryError for what is no PromQL or too long to be read."""
+    found = tokens(text)
+    _bound(text, found)
+    try:
+        parsed = promql_parser.parse(text)
+    except ValueError as error:
+        raise QueryError(str(error).splitlines()[0], _suspect(text, str(error), found)) from None
+    return _Placer(found).expression(parsed)
+
+
+def _bound(text: str, found: list[Token]) -> None:
+    if len(text) > MAX_LENGTH or len(found) > MAX_TOKENS:
+        raise QueryError(f"the query is longer than {MAX_LENGTH} characters or {MAX_TOKENS} tokens")
+    depth = chain = 0
+    for token in found:
+        depth += (token.text in "({") - (token.text in ")}")
+        chain += token.text.lower() in _OPERATORS
+        if depth + chain > MAX_NESTING:
+            raise QueryError(f"more than {MAX_NESTING} brackets and operators in one query", token.start)
+
+
+def _suspect(text: str, message: str, found: list[Token]) -> int:
+    """Return where what *message* complains of probably is."""
+    quoted = message.rpartition("'")[0].rpartition("'")[2]
+    named = next((token.start for token in found if quoted and token.text == quoted), None)
+    if named is not None:
+        return named
+    strange = next((token.start for token in found if token.kind == "other"), None)
+    if strange is not None:
+        return strange
+    if "unclosed" in message:
+        return _unclosed(found)
+    return len(text) - len(text.lstrip())
+
+
+def _unclosed(found: list[Token]) -> int:
+    opened: list[int] = []
+    for token in found:
+        if token.text in {"(", "{"}:
+            opened.append(token.start)
+        elif token.text in {")", "}"} and opened:
+            opened.pop()
+    return opened[-1] if opened else 0
+
+
+class _Placer:
+    """Walks a parsed tree and the tokens it was made of side by side."""
+
+    def __init__(self, found: list[Token]) -> None:
+        self._tokens = [*found, Token("end", "", found[-1].end if found else 0, found[-1].end if found else 0)]
+        self._next = 0
+
+    def expression(self, node: Any) -> Node:
+        place = getattr(self, f"_{type(node).__name__}")
+        made: Node = place(node)
+        return made
+
+    def _peek(self) -> Token:
+        return self._tokens[self._next]
+
+    def _take(self) -> Token:
+        token = self._tokens[self._next]
+        self._next = min(self._next + 1, len(self._tokens) - 1)
+        return token
+
+    def _took(self, *texts: str) -> bool:
+        if self._peek().text.lower() in texts:
+            self._take()
+            return True
+        return False
+
+    def _NumberLiteral(self, node: Any) -> Node:  # noqa: N802 - the parser's name for it
+        at = self._peek().start
+        while self._took("+", "-"):
+            pass
+        self._take()
+        return Number(at, float(node.val))
+
+    def _StringLiteral(self, node: Any) -> Node:  # noqa: N802 - likewise
+        return String(self._take().start + 1, str(node.val))
+
+    def _ParenExpr(self, node: Any) -> Node:  # noqa: N802 - likewise
+        self._take()
+        inner = self.expression(node.expr)
+        self._take()
+        return inner
+
+    def _UnaryExpr(self, node: Any) -> Node:  # noqa: N802 - likewise
+        at = self._take().start
+        while self._peek().text in {"+", "-"}:
+            self._take()
+        return Negative(at, self.expression(node.expr))
+
+    def _VectorSelector(self, _: Any) -> Node:  # noqa: N802 - likewise
+        selector = self._selector()
+        return Selector(selector.at, selector.name, selector.matchers, shifted=self._modifiers())
+
+    def _MatrixSelector(self, _: Any) -> Node:  # noqa: N802 - likewise
+        selector = self._selector()
+        return self._over(selector, is_subquery=False)
+
+    def _SubqueryExpr(self, node: Any) -> Node:  # noqa: N802 - likewise
+        return self._over(self.expression(node.expr), is_subquery=True)
+
+    def _over(self, inner: Node, *, is_subquery: bool) -> Node:
+        token = self._take()
+        window = token.text[1:-1].partition(":")[0]
+        self._modifiers()
+        return Range(inner.at, inner, seconds(window), token.start + 1, is_subquery)
+
+    def _Call(self, node: Any) -> Node:  # noqa: N802 - likewise
+        name = self._take()
+        return Call(name.start, name.text, tuple(self._arguments(node.args)))
+
+    def _AggregateExpr(self, node: Any) -> Node:  # noqa: N802 - likewise
+        name = self._take()
+        grouping, labels = self._grouping()
+        *parameter, inner = self._arguments([node.expr] if node.param is None else [node.param, node.expr])
+        if not grouping:
+            grouping, labels = self._grouping()
+        return Aggregation(name.start, name.text.lower(), inner, next(iter(parameter), None), grouping, labels)
+
+    def _BinaryExpr(self, node: Any) -> Node:  # noqa: N802 - likewise
+        left = self.expression(node.lhs)
+        operator = self._take()
+        is_bool = self._took("bool")
+        matching = group = ""
+        labels: tuple[Word, ...] = ()
+        group_labels: tuple[Word, ...] = ()
+        if self._peek().text.lower() in {"on", "ignoring"}:
+            matching, labels = self._take().text.lower(), self._names()
+        if self._peek().text.lower() in {"group_left", "group_right"}:
+            group = self._take().text.lower().removeprefix("group_")
+            group_labels = self._names() if self._peek().text == "(" else ()
+        right = self.expression(node.rhs)
+        return Binary(
+            operator.start, operator.text.lower(), left, right, is_bool, matching, labels, group, group_labels
+        )
+
+    def _arguments(self, nodes: list[Any]) -> list[Node]:
+        self._take()
+        made = []
+        for node in nodes:
+            made.append(self.expression(node))
+            self._took(",")
+        self._took(")")
+        return made
+
+    def _grouping(self) -> tuple[str, tuple[Word, ...]]:
+        if self._peek().text.lower() not in _ENDS:
+            return "", ()
+        return self._take().text.lower(), self._names()
+
+    def _names(self) -> tuple[Word, ...]:
+        self._take()
+        names = []
+        while not self._took(")", ""):
+            token = self._take()
+            if token.kind == "word":
+                names.append(Word(token.text, token.start))
+            elif token.kind == "string":
+                names.append(Word(unquoted(token.text), token.start + 1))
+        return tuple(names)
+
+    def _selector(self) -> Selector:
+        at = self._peek().start
+        name = Word("", at)
+        if self._peek().kind == "word":
+            token = self._take()
+            name = Word(token.text, token.start)
+        matchers: list[Matcher] = []
+        if self._took("{"):
+            while not self._took("}", ""):
+                name = self._matcher(matchers, name)
+        return Selector(at, name, tuple(matchers))
+
+    def _matcher(self, matchers: list[Matcher], name: Word) -> Word:
+        token = self._take()
+        if token.kind not in {"word", "string"}:
+            return name
+        label = Word(token.text, token.start)
+        if token.kind == "string":
+            label = Word(unquoted(token.text), token.start + 1)
+        if self._peek().text not in {"=", "!=", "=~", "!~"}:
+            return label if token.kind == "string" else name
+        operator = self._take().text
+        value = self._take()
+        word = Word(unquoted(value.text), value.start + 1)
+        if label.text == "__name__" and operator == "=":
+            return word
+        matchers.append(Matcher(label, operator, word))
+        return name
+
+    def _modifiers(self) -> bool:
+        shifted = False
+        while self._peek().text.lower() in {"offset", "@"}:
+            shifted = True
+            if self._take().text == "@":
+                self._moment()
+            else:
+                self._took("+", "-")
+                self._take()
+        return shifted
+
+    def _moment(self) -> None:
+        self._took("+", "-")
+        self._take()
+        if self._took("("):
+            self._took(")")
