@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring import prometheus
@@ -11,15 +12,17 @@ from oneiric.monitoring.drift.text import Piece, Source
 from oneiric.monitoring.drift.yaml_text import read_yaml
 
 if TYPE_CHECKING:
+    from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.query import Context
     from oneiric.monitoring.drift.rules import Rule
 
 
 def shipped_rules(context: Context) -> list[Rule]:
     """Return the rules of the bundle with its default settings."""
-    return [
-        rule
-        for path, text in prometheus.files(BundleConfig()).items()
-        for node in read_yaml(Piece.whole(Source(path, text)))
-        for rule in read_rules(node, unheard(context), is_logql=False)
-    ]
+    return [rule for node in _documents() for rule in read_rules(node, unheard(context), is_logql=False)]
+
+
+@cache
+def _documents() -> tuple[Node, ...]:
+    files = prometheus.files(BundleConfig())
+    return tuple(node for path, text in files.items() for node in read_yaml(Piece.whole(Source(path, text))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from oneiric.core import events
@@ -189,8 +189,13 @@ _PARTS = {
 }
 
 
+@cache
+def _hints(event: type) -> Mapping[str, object]:
+    return get_type_hints(event)
+
+
 def _kind(event: type, read: Read) -> str:
     if not read.value:
         return "constant"
-    hint = get_type_hints(event)[read.value]
+    hint = _hints(event)[read.value]
     return "flag" if hint is bool or {*get_args(hint)} == {bool, type(None)} else "number"

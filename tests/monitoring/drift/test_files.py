@@ -228,7 +228,7 @@ FRAGMENTS = st.sampled_from(
 TEXTS = st.one_of(st.text(max_size=200), st.lists(FRAGMENTS, max_size=30).map("".join))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS, name=st.sampled_from(["a.yml", "a.json", "a.md", "a.alloy"]))
 def test_no_text_makes_it_fail(tmp_path: Path, text: str, name: str) -> None:
     """Whatever stands in a file, the check ends with findings that have places in it, and not with an error."""
@@ -245,7 +245,7 @@ def test_no_text_makes_it_fail(tmp_path: Path, text: str, name: str) -> None:
 QUERIES = st.lists(FRAGMENTS, max_size=14).map("".join)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(promql=QUERIES, logql=QUERIES, command=QUERIES)
 def test_no_query_makes_it_fail(tmp_path: Path, promql: str, logql: str, command: str) -> None:
     """Whatever stands in a fence, the check ends with findings, and not with an error."""
