@@ -63,6 +63,14 @@ def get(url: str, headers: dict[str, str] | None = None) -> str:
         return text
 
 
+def is_ready(url: str) -> bool:
+    """Return whether the server of Prometheus' family at *url* says that it is ready."""
+    try:
+        return bool(get(f"{url}/-/ready"))
+    except OSError:
+        return False
+
+
 def untraced() -> dict[str, str]:
     """Return the environment for a process that is measured, or interrupted very often: without coverage tracing it."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
@@ -147,7 +155,7 @@ class Prometheus:
         process = subprocess.Popen([program, *(f"--{name}={value}" for name, value in options.items()), *flags])
         server = cls(process, f"http://{address}")
         try:
-            eventually(server._is_ready, what="Prometheus is ready")
+            eventually(lambda: is_ready(server.url), what="Prometheus is ready")
         except BaseException:
             server.stop()
             raise
@@ -164,12 +172,6 @@ class Prometheus:
         assert body["status"] == "success", body
         result: list[dict[str, Any]] = body["data"]["result"]
         return result
-
-    def _is_ready(self) -> bool:
-        try:
-            return bool(get(f"{self.url}/-/ready"))
-        except OSError:
-            return False
 
 
 @dataclass
@@ -200,7 +202,7 @@ class Alertmanager:
         log.close()
         server = cls(process, f"http://{address}")
         try:
-            eventually(server._is_ready, what="Alertmanager is ready")
+            eventually(lambda: is_ready(server.url), what="Alertmanager is ready")
         except BaseException:
             server.stop()
             raise
@@ -223,12 +225,6 @@ class Alertmanager:
         found: list[dict[str, Any]] = json.loads(get(f"{self.url}/api/v2/alerts"))
         return found
 
-    def _is_ready(self) -> bool:
-        try:
-            return bool(get(f"{self.url}/-/ready"))
-        except OSError:
-            return False
-
 
 @dataclass
 class Pushgateway:
@@ -245,7 +241,7 @@ class Pushgateway:
         process = subprocess.Popen([program, f"--web.listen-address={address}", "--log.level=error"])
         gateway = cls(process, f"http://{address}")
         try:
-            eventually(gateway._is_ready, what="the Pushgateway is ready")
+            eventually(lambda: is_ready(gateway.url), what="the Pushgateway is ready")
         except BaseException:
             gateway.stop()
             raise
@@ -259,9 +255,3 @@ class Pushgateway:
     def metrics(self) -> str:
         """Return what it exposes now."""
         return get(f"{self.url}/metrics")
-
-    def _is_ready(self) -> bool:
-        try:
-            return bool(get(f"{self.url}/-/ready"))
-        except OSError:
-            return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.alerts.common import DAY, HOUR, MINUTE, REMOTE, RESOLUTION, ask, by, promql
+from oneiric.monitoring.alerts.common import DAY, HOUR, MINUTE, REMOTE, RESOLUTION, ask, by, promql, stem
 from oneiric.monitoring.promql import total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
@@ -73,7 +73,7 @@ def objectives(config: BundleConfig) -> tuple[Objective, ...]:
     return (
         Objective(
             "Resolution",
-            "oneiric_resolution",
+            stem(catalogue.RESOLUTIONS),
             "Resolutions select a provider.",
             config.resolution_objective,
             config.resolution_slo_minimum_count,
@@ -83,7 +83,7 @@ def objectives(config: BundleConfig) -> tuple[Objective, ...]:
         ),
         Objective(
             "Sync",
-            "oneiric_remote_sync",
+            stem(catalogue.SYNCS),
             "Synchronisations with remote sources succeed.",
             config.sync_objective,
             config.sync_slo_minimum_count,

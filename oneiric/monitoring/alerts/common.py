@@ -10,6 +10,7 @@ from oneiric.monitoring.rules import Step
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
     from oneiric.monitoring.promql import Expr
+    from oneiric.observability._model import Metric
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -29,6 +30,11 @@ def promql(config: BundleConfig) -> PromQL:
 def by(config: BundleConfig, *labels: str) -> tuple[str, ...]:
     """Return *labels* after those that every series of the configured job has."""
     return ("job", *config.matchers, *labels)
+
+
+def stem(metric: Metric) -> str:
+    """Return what recording rules made of *metric* are called after: its name without the suffix of its type."""
+    return metric.name.removesuffix("_total")
 
 
 def ask(text: str, expr: Expr) -> Step:

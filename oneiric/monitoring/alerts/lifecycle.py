@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import HOUR, LIFECYCLE, MINUTE, ask, by, promql, search
+from oneiric.monitoring.alerts.common import HOUR, LIFECYCLE, MINUTE, ask, by, promql, search, stem
 from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import NOW, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WINDOW = 5 * MINUTE
 SLOW_WINDOW = 10 * MINUTE
 BURST_WINDOW = 15 * MINUTE
-SLOW_SWAPS = "instance_domain_key:oneiric_lifecycle_swap_slow:total"
+SLOW_SWAPS = f"instance_domain_key:{stem(catalogue.SWAPS)}_slow:total"
 """Swaps that took longer than the threshold, ever; kept by a recording rule."""
 
 
@@ -33,7 +33,7 @@ def lifecycle_records(config: BundleConfig) -> Group:
     """Return the recording rules of the lifecycle, by domain."""
     query, labels = promql(config), by(config, "domain", "outcome")
     swaps = total(query.rate(catalogue.SWAPS, config.window(WINDOW)), by=labels)
-    return Group("oneiric-lifecycle-records", (Record("job_domain_outcome:oneiric_lifecycle_swap:rate5m", swaps),))
+    return Group("oneiric-lifecycle-records", (Record(f"job_domain_outcome:{stem(catalogue.SWAPS)}:rate5m", swaps),))
 
 
 def _swap_failures(config: BundleConfig) -> Alert:

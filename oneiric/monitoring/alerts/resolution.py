@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import MINUTE, RESOLUTION, ask, by, promql, search
+from oneiric.monitoring.alerts.common import MINUTE, RESOLUTION, ask, by, promql, search, stem
 from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import quantile, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
@@ -26,13 +26,14 @@ def resolution(config: BundleConfig) -> Group:
 def resolution_records(config: BundleConfig) -> Group:
     """Return the recording rules of resolutions, by domain."""
     query, window, labels = promql(config), config.window(WINDOW), by(config, "domain")
+    every = total(query.rate(catalogue.RESOLUTIONS, window), by=labels)
     failures = total(query.rate(catalogue.RESOLUTION_FAILURES, window), by=labels)
     return Group(
         "oneiric-resolution-records",
         (
-            Record("job_domain:oneiric_resolution:rate5m", total(query.rate(catalogue.RESOLUTIONS, window), by=labels)),
-            Record("job_domain:oneiric_resolution_failures:rate5m", failures),
-            Record("job_domain:oneiric_resolution_duration_seconds:p99_rate5m", _p99(config)),
+            Record(f"job_domain:{stem(catalogue.RESOLUTIONS)}:rate5m", every),
+            Record(f"job_domain:{stem(catalogue.RESOLUTION_FAILURES)}:rate5m", failures),
+            Record(f"job_domain:{stem(catalogue.RESOLUTION_DURATION)}:p99_rate5m", _p99(config)),
         ),
     )
 
