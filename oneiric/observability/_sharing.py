@@ -77,6 +77,7 @@ class Sharing:
         self._gauges = gauges
         self._texts = Texts()
         self._published: dict[tuple[str, LabelSet], SharedGaugeCell] = {}
+        self._publishing = threading.Lock()
         self._publisher = _Publisher(self.publish, interval, failed=failed)
         self._file = SharedFile(directory, opened=self._publisher.start, full=full, report=failed)
 
@@ -115,16 +116,21 @@ class Sharing:
         return [merged_snapshot(snapshot, totals, self._texts) for snapshot in snapshots], problems
 
     def publish(self) -> None:
-        """Write the gauges of this process, and mend its file where it is damaged."""
-        values = self._gauges()
-        is_damaged = self._is_damaged()
-        self._alone(partial(self._write_all, values, mend=is_damaged))
+        """Write the gauges of this process, and mend its file where it is damaged.
+
+        Of several threads that do so, the one that reads last also writes last.
+        """
+        with self._publishing:
+            values = self._gauges()
+            is_damaged = self._is_damaged()
+            self._alone(partial(self._write_all, values, mend=is_damaged))
 
     def renew(self) -> None:
         """Start without a file and a publisher: in a child of a fork, whose cells were cleared."""
         for cell in self._published.values():
             self._file.cells.pop(cell.key, None)
         self._published.clear()
+        self._publishing = threading.Lock()  # the parent's may be held by a thread that is not in the child
         self._file.renew()
         self._publisher.renew()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from operator import le
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,12 +23,15 @@ from oneiric.observability import _shared_directory, attach, clear_shared_direct
 from oneiric.observability._prometheus import PrometheusSink
 from oneiric.observability._shared_directory import ARCHIVE, MAX_ENDED
 from oneiric.observability._shared_format import COUNTER, HEADER_BYTES, HISTOGRAM, Record, header_bytes, record_bytes
+from oneiric.observability._sharing import Sharing
 from oneiric.observability.catalogue import CATALOGUE
 from oneiric.observability.events import ScrapeFailed
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from oneiric.observability._labels import LabelSet
 
 NAME = "oneiric_resolution_total"
 
@@ -329,6 +333,40 @@ async def test_a_runtime_shares_what_it_counts(tmp_path: Path) -> None:
         runtime.resolver.resolve("adapter", "cache")
         assert runtime.telemetry is not None
         assert [value for _, value in runtime.telemetry.samples()[NAME]] == [2.0]
+
+
+def test_the_thread_that_reads_gauges_last_publishes_last(tmp_path: Path) -> None:
+    """A publication that was held up between reading and writing does not put old values in place of newer ones."""
+    reading, published = threading.Event(), threading.Event()
+    problems: list[Exception] = []
+    metric = next(metric for metric in CATALOGUE.metrics if metric.name == "oneiric_lifecycle_instances")
+
+    def gauges() -> dict[str, dict[LabelSet, float]]:
+        instances = 2.0
+        if threading.current_thread() is slow:
+            instances = 1.0
+            reading.set()
+            published.wait(0.5)  # for ever, where the other one waits for us
+        return {metric.name: {("adapter",): instances}}
+
+    sharing = Sharing(
+        tmp_path,
+        {metric.name: metric},
+        budget=10,
+        interval=3600.0,
+        alone=lambda work: work(),
+        gauges=gauges,
+        full=lambda: None,
+        failed=problems.append,
+    )
+    slow = threading.Thread(target=sharing.publish)
+    slow.start()
+    assert reading.wait(10)
+    sharing.publish()
+    published.set()
+    slow.join()
+    assert [list(cell.record.numbers) for cell in sharing._published.values()] == [[2.0]]
+    assert not problems
 
 
 def test_attaching_and_detaching_leaks_nothing(tmp_path: Path) -> None:
