@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -141,22 +142,26 @@ class Incidents:
     @classmethod
     def start(cls, directory: Path) -> Incidents:
         """Start everything below *directory*, and return once every sandbox was scraped."""
-        desk = Desk()
-        names = sorted(SCENARIOS.keys() - {VICTIM})
-        groups = {"victim": [VICTIM], "even": names[::2], "odd": names[1::2]}
-        with ThreadPoolExecutor() as pool:
-            starting = [pool.submit(Sandboxes.start, directory / name, *group) for name, group in groups.items()]
-        victim, *sandboxes = [started.result() for started in starting]
-        address = f"127.0.0.1:{free_port()}"
-        ports = {name: port for process in (victim, *sandboxes) for name, port in process.ports.items()}
-        config = export(directory, ports, desk.url, address)
-        alertmanager = Alertmanager.listening(directory, routes(directory, desk.url), address)
-        prometheus = Prometheus.configured(directory, config)
-        incidents = cls(directory, desk, sandboxes, victim, prometheus, alertmanager)
-        eventually(
-            lambda: len(prometheus.query("up == 1")) == len(SCENARIOS), what="every sandbox is scraped", seconds=90
-        )
-        return incidents
+        with ExitStack() as started:  # whatever is missing, nothing of what was started runs on
+            desk = Desk()
+            started.callback(desk.close)
+            names = sorted(SCENARIOS.keys() - {VICTIM})
+            groups = {"victim": [VICTIM], "even": names[::2], "odd": names[1::2]}
+            with ThreadPoolExecutor() as pool:
+                starting = [pool.submit(Sandboxes.start, directory / name, *group) for name, group in groups.items()]
+            victim, *sandboxes = processes = [future.result() for future in starting]
+            for process in processes:
+                started.callback(process.kill)
+            address = f"127.0.0.1:{free_port()}"
+            ports = {name: port for process in processes for name, port in process.ports.items()}
+            config = export(directory, ports, desk.url, address)
+            alertmanager = Alertmanager.listening(directory, routes(directory, desk.url), address)
+            started.callback(alertmanager.stop)
+            prometheus = Prometheus.configured(directory, config)
+            started.callback(prometheus.stop)
+            eventually(partial(scraped, prometheus), what="every sandbox is scraped", seconds=90)
+            started.pop_all()
+        return cls(directory, desk, sandboxes, victim, prometheus, alertmanager)
 
     def begin(self) -> None:
         """Put all faults in."""
@@ -179,6 +184,11 @@ class Incidents:
         for process in (*self.sandboxes, self.victim):
             process.kill()
         self.desk.close()
+
+
+def scraped(prometheus: Prometheus) -> bool:
+    """Return whether *prometheus* scrapes the sandbox of every scenario."""
+    return len(prometheus.query("up == 1")) == len(SCENARIOS)
 
 
 def routes(directory: Path, desk: str) -> Path:
