@@ -40,7 +40,7 @@ class Screen:
         self._printing.call(done.set)
         if not done.wait(DRAIN_SECONDS):
             return False
-        _let_go_of_unwritable_output()
+        let_go_of_unwritable_output()
         return True
 
 
@@ -63,7 +63,7 @@ def signals_handled(told: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _let_go_of_unwritable_output() -> None:
+def let_go_of_unwritable_output() -> None:
     """Turn standard output to the null device if what it holds cannot be written: to exit would try that again."""
     if sys.stdout is None:
         return

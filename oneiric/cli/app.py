@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer evaluates the annotations
 from typing import Annotated, Any
@@ -13,6 +14,8 @@ from oneiric.cli import monitoring
 
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended before it could handle that itself."""
+UNWRITABLE = 2
+"""Exit code of a command whose answer could not be written."""
 
 
 class LogLevel(StrEnum):
@@ -44,6 +47,11 @@ def main() -> None:
         if end.code == INTERRUPTED and "demo" in sys.argv[1:]:  # to be interrupted is how a demonstration ends
             raise SystemExit(0) from None
         raise
+    except KeyboardInterrupt:  # before a command began
+        raise SystemExit(INTERRUPTED) from None
+    except OSError as error:
+        _tell_of_output(error)
+        raise SystemExit(UNWRITABLE) from None
 
 
 @app.callback(invoke_without_command=True)
@@ -89,6 +97,17 @@ def demo(  # noqa: PLR0913 - one parameter an option
         )
     except KeyboardInterrupt:  # before or after the demonstration handles it itself
         raise typer.Exit(0) from None
+
+
+def _tell_of_output(error: OSError) -> None:
+    """Say on standard error that standard output cannot be written; an *error* about a file is raised again."""
+    from oneiric.cli._screen import let_go_of_unwritable_output  # noqa: PLC0415 - hardly ever needed
+
+    if error.filename is not None:
+        raise error
+    let_go_of_unwritable_output()
+    with suppress(OSError):
+        typer.echo(f"oneiric: the answer cannot be written: {error.strerror}", err=True)
 
 
 def _print_version() -> None:

@@ -26,6 +26,7 @@ from oneiric.cli._drill_scenarios import SCENARIOS
 from oneiric.cli._drill_view import Teller, listed
 from oneiric.cli._interruption import Interruption
 from oneiric.cli._screen import Screen, signals_handled
+from oneiric.core.activity import ActivityStoreError
 from oneiric.core.config import LoggingConfig, LoggingSinkConfig, LogQueueConfig
 from oneiric.core.logging import configure_logging
 from oneiric.monitoring._values import checked_url
@@ -79,9 +80,9 @@ def run_drill(options: DrillOptions) -> int:
     prometheus = None if options.prometheus is None else _url(options.prometheus)
     screen = Screen(Console(highlight=False, soft_wrap=True))
     interruption = Interruption()
-    with signals_handled(interruption.happen), tempfile.TemporaryDirectory(prefix="oneiric-drill-") as name:
+    with signals_handled(interruption.happen), _directory() as directory:
         teller = Teller(screen, time.monotonic)
-        place = _Place(Path(name), scenario, config, options, prometheus, teller)
+        place = _Place(directory, scenario, config, options, prometheus, teller)
         with _logging(place.log):
             code = asyncio.run(_unless_interrupted(place, interruption))
         if not screen.drain():
@@ -168,6 +169,16 @@ async def _both(drill: Drill, rehearsal: Rehearsal) -> str:
         for task in (run, work):
             task.cancel()
         await asyncio.wait([run, work])
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    """Make a directory for the sandbox and remove it at the end; DrillError where it, or something in it, cannot be."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="oneiric-drill-") as name:
+            yield Path(name)
+    except (OSError, ActivityStoreError) as error:
+        raise DrillError(f"the sandbox cannot be written: {error}; TMPDIR sets another place for it") from None
 
 
 def _scenario(name: str) -> Scenario:

@@ -51,7 +51,7 @@ def export(
     except (ConfigError, MissingExtraError) as error:
         _refuse(str(error))
     except OSError as error:
-        _refuse(f"--out {out}: {error.filename} cannot be written: {error.strerror}")
+        _refuse(f"--out {out}: {error.filename or 'a file'} cannot be written: {error.strerror}")
     typer.echo(f"{len(files)} files in {out}")
 
 

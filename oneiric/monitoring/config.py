@@ -252,4 +252,5 @@ def _sentence(values: dict[str, Any], problem: Any) -> str:
     if not problem["loc"]:
         return f"--set: {why}"
     key = str(problem["loc"][0])
-    return f"--set {key}={values.get(key)}: {why}"
+    value = values.get(key)
+    return f"--set {key}={','.join(value) if isinstance(value, tuple) else value}: {why}"

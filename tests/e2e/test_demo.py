@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from processes import Demo, Pushgateway, eventually, free_port, get
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def run(directory: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -184,6 +184,17 @@ def test_streams_that_cannot_be_written_stop_nothing(tmp_path: Path, stream: Cal
             process.kill()
     assert time.monotonic() - began < 5
     os.close(target)
+
+
+@pytest.mark.parametrize("command", [("--version",), ("monitoring", "--help"), ("monitoring", "drill", "--list")])
+def test_an_answer_that_cannot_be_written_is_told_of(command: tuple[str, ...]) -> None:
+    """On a full disk a command ends with 2 and one clear line on standard error."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "oneiric", *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    message = "oneiric: the answer cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, message)
 
 
 def answers(url: str) -> bool:

@@ -57,6 +57,7 @@ REFUSED = {
     "pagerduty_url=https://events.example/0123456789abcdef0123456789abcdef": "looks like a secret",
     "scrape_cert_file=/a": "--set: scrape_cert_file and scrape_key_file must be set together",
     "scrape_user=a:b": "must be letters, digits",
+    "targets=one,two:9464": "--set targets=one,two:9464: 'one' must be HOST:PORT",
     "office_hours=9-17": "must be HH:MM-HH:MM",
     "office_hours=17:00-09:00": "the first before the second",
     "office_timezone=Europe/Berlinn": "did you mean Europe/Berlin?",
