@@ -37,7 +37,7 @@ def test_who_follows_a_guide_gets_to_its_end(guide: str, tmp_path: Path) -> None
     for program, package in PROGRAMS.items():
         executable(program, package=package)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    commands = "set -euo pipefail\ntrap 'kill $(jobs -p) && wait' EXIT\n" + script(guide, tmp_path)
+    commands = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null && wait' EXIT\n" + script(guide, tmp_path)
     work = tmp_path / "work"
     work.mkdir()
     status, output = run(commands, work, os.environ | {"PATH": path})

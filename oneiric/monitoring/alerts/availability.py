@@ -37,7 +37,7 @@ def _target_down(config: BundleConfig) -> Alert:
             "Nothing of this instance is watched, and perhaps nothing of it runs.",
             (
                 ask("Which instances are concerned, and are there some that are not?", up),
-                Step("Ask from the machine itself.", _curl(config), "bash"),
+                Step("Ask from the machine itself: what is the first line?", _curl(config), "bash"),
                 Step("Prometheus' page *Status, Targets* shows the error of the last scrape."),
                 search("Could its server not listen?", lines(config, own.MetricsServerFailed)),
                 search("Where does it listen? Prometheus must ask there.", lines(config, own.MetricsServerStarted)),
@@ -96,8 +96,8 @@ def _watchdog(config: BundleConfig) -> Alert:
             "Prometheus evaluates rules and Alertmanager passes notices on. It always fires; its absence needs you.",
             "While it is absent no alert reaches anybody.",
             (
-                Step("Does Prometheus evaluate?", f"curl -sf {config.prometheus_url}/-/healthy", "bash"),
-                Step("Does Alertmanager take alerts?", f"curl -sf {config.alertmanager_url}/-/healthy", "bash"),
+                Step("Does Prometheus evaluate?", f"curl -sS {config.prometheus_url}/-/healthy", "bash"),
+                Step("Does Alertmanager take alerts?", f"curl -sS {config.alertmanager_url}/-/healthy", "bash"),
             ),
             (Step("Start again what does not answer; then read its log for why a notice could not be delivered."),),
         ),
@@ -105,4 +105,4 @@ def _watchdog(config: BundleConfig) -> Alert:
 
 
 def _curl(config: BundleConfig) -> str:
-    return f"curl -sf http://{config.targets[0]}/metrics"
+    return f"curl -sSi --max-time 10 http://{config.targets[0]}/metrics | sed -n 1,20p"
