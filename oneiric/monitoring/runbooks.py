@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.alertmanager import RESPONSE, receivers_of
+from oneiric.monitoring.alertmanager import RESPONSE, WATCHDOG, receivers_of
 from oneiric.monitoring.alerts import HOUR, alerts
 from oneiric.monitoring.config import duration
 from oneiric.monitoring.output import MARKDOWN_NOTICE
@@ -46,6 +46,8 @@ def runbook_section(alert: Alert, config: BundleConfig) -> str:
             *_steps(book.diagnosis),
             "**Resolution**",
             "\n".join(f"- {step.text}" for step in book.resolution),
+            "**Until it is over**",
+            _until_over(alert, config),
         ]
     )
 
@@ -71,6 +73,24 @@ def _urgency(alert: Alert) -> str:
 def _condition(alert: Alert, config: BundleConfig) -> str:
     held = f"this has been so for {duration(config.seconds(alert.hold))}" if alert.hold else "this is so"
     return f"{held}, for each {', '.join(f'`{label}`' for label in sorted(alert.expr.labels))}:"
+
+
+def _until_over(alert: Alert, config: BundleConfig) -> str:
+    """Return how to say that one is at it, and how to see that it is over."""
+    if alert.name == WATCHDOG:
+        return "- It is over when its notices arrive again."
+    otherwise = "it is escalated otherwise" if alert.severity == "critical" else "it is told of again otherwise"
+    wait = ": that may take until the window in its brackets is past" if "[" in alert.expr.text else ""
+    silence = (
+        f"amtool --alertmanager.url={config.alertmanager_url} silence add alertname={alert.name} job={config.job} "
+        '--duration=2h --author=me --comment="Being worked on"'
+    )
+    return (
+        f"- Say that you are at it, {otherwise}. Add labels of the notice, so that only this is silenced.\n\n"
+        f"  ```bash\n  {silence}\n  ```\n\n"
+        f"- It is over when the query at the top has no answer{wait}. The notice of the end comes by itself, or, "
+        "while it is silenced, not at all."
+    )
 
 
 def _steps(steps: Iterable[Step]) -> list[str]:

@@ -42,6 +42,11 @@ def ask(text: str, expr: Expr) -> Step:
     return Step(text, expr.text, "promql")
 
 
+def ask_which(text: str, expr: Expr) -> Step:
+    """Return a step that asks Prometheus for those of *expr* that something happened to, out of all that could be."""
+    return ask(text, expr > 0)
+
+
 def search(text: str, query: str) -> Step:
     """Return a step that asks Loki for *query*."""
     return Step(text, query, "logql")

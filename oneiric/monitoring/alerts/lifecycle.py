@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import HOUR, LIFECYCLE, MINUTE, ask, by, promql, search, stem
+from oneiric.monitoring.alerts.common import HOUR, LIFECYCLE, MINUTE, ask, ask_which, by, promql, search, stem
 from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import NOW, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
@@ -54,7 +54,7 @@ def _swap_failures(config: BundleConfig) -> Alert:
             "New providers cannot take over.",
             "Where there was a provider before, it serves on; where there was none, nothing serves.",
             (
-                ask("Which keys, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE),
+                ask_which("Which keys, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE),
                 ask("Who serves now?", query.series(catalogue.ACTIVE)),
                 search("What failed?", lines(config, events.Swap, "failed")),
                 search("What did the health checks say?", lines(config, events.HealthCheck, on="failed")),
@@ -90,12 +90,13 @@ def _swap_slow(config: BundleConfig) -> Alert:
                 ask(
                     "How many swaps run now?", total(query.series(catalogue.SWAPS_IN_PROGRESS), by=by(config, "domain"))
                 ),
-                ask(
+                ask_which(
                     "How long did the swaps of each key take, on average?",
                     total(query.rate(catalogue.SWAP_DURATION, window, suffix="_sum"), by=keys)
                     / total(query.rate(catalogue.SWAP_DURATION, window, suffix="_count"), by=keys),
                 ),
                 search("Which swap was it? `duration_ms` tells.", lines(config, events.Swap, on="success")),
+                search("Or one that failed in the end?", lines(config, events.Swap, on="failed")),
                 search("Which has begun and not ended? (level debug)", lines(config, events.Swap, on="started")),
             ),
             (
@@ -155,7 +156,7 @@ def _health_failures(config: BundleConfig) -> Alert:
             "Checks answer false, raise, or take too long, in swaps or in the probes in between.",
             "The components concerned may not do their work.",
             (
-                ask("Which components?", total(failures, by=by(config, "domain", "key")) * MINUTE),
+                ask_which("Which components?", total(failures, by=by(config, "domain", "key")) * MINUTE),
                 ask("Which are unhealthy now?", query.series(catalogue.HEALTH_STATUS).equal(0)),
                 ask(
                     "What share of the checks fails?",
@@ -219,7 +220,7 @@ def _forgotten_pause(config: BundleConfig) -> Alert:
             "Its work is refused all the while.",
             (
                 ask("How many are paused?", promql(config).series(catalogue.PAUSED_COMPONENTS) > 0),
-                ask("Is work refused?", promql(config).rate(catalogue.BLOCKED, config.window(WINDOW))),
+                ask_which("Is work refused?", promql(config).rate(catalogue.BLOCKED, config.window(WINDOW))),
                 search("Who paused what, and what for? `note` tells.", lines(config, events.Paused)),
                 search("Whose work is refused?", lines(config, events.WorkBlocked)),
             ),

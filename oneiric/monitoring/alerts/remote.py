@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import HOUR, MINUTE, REMOTE, ask, by, promql, search
+from oneiric.monitoring.alerts.common import HOUR, MINUTE, REMOTE, ask, ask_which, by, promql, search
 from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import NOW, total
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
@@ -41,7 +41,7 @@ def _failures(config: BundleConfig) -> Alert:
             "The manifest of this source cannot be fetched, verified or applied.",
             "What was loaded before serves on; nothing new arrives, and nothing is withdrawn.",
             (
-                ask("Why?", reasons),
+                ask_which("Why?", reasons),
                 ask("Is the circuit open? Then nothing is tried.", query.series(catalogue.CIRCUIT_OPEN)),
                 search("What failed, and where?", lines(config, events.RemoteSync, on="failed")),
             ),
@@ -106,7 +106,9 @@ def _loop_dead(config: BundleConfig) -> Alert:
             "Nothing new arrives from this source, and no failure is counted either.",
             (
                 ask("When was it last tried?", NOW - query.series(catalogue.LAST_ATTEMPT)),
-                search("What was said last?", lines(config, events.RemoteSync, on="started")),
+                search("When did one succeed last?", lines(config, events.RemoteSync, on="success")),
+                search("Did the last ones fail?", lines(config, events.RemoteSync, on="failed")),
+                search("Which has begun and not ended? (level debug)", lines(config, events.RemoteSync, on="started")),
             ),
             (
                 Step("The application stopped the loop: start it again, or take the source out of the settings."),
@@ -161,7 +163,7 @@ def _signatures(config: BundleConfig) -> Alert:
             "The manifest was changed after it was signed, or signed with a key that is not trusted here.",
             "The manifest is not used. If somebody tampers with it, this is where it shows.",
             (
-                ask(
+                ask_which(
                     "What were the results of the verifications?",
                     total(query.increase(catalogue.SIGNATURES, window), by=by(config, "source", "result")),
                 ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import MINUTE, RESOLUTION, ask, by, promql, search, stem
+from oneiric.monitoring.alerts.common import MINUTE, RESOLUTION, ask, ask_which, by, promql, search, stem
 from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import quantile, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
@@ -56,7 +56,7 @@ def _failures(config: BundleConfig) -> Alert:
             "The resolver selects nothing for keys that something asks for.",
             "Whatever needs these components does not get them.",
             (
-                ask("Which keys, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE),
+                ask_which("Which keys, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE),
                 ask(
                     "Were candidates lost? Compare the number now with the past.",
                     total(query.series(catalogue.CANDIDATES), by=by(config, "domain", "state")),
@@ -104,7 +104,8 @@ def _latency(config: BundleConfig) -> Alert:
                             query.rate(catalogue.RESOLUTION_DURATION, window, suffix="_bucket"),
                             by=by(config, "domain", "key", "le"),
                         ),
-                    ),
+                    )
+                    > config.resolution_p99_seconds,
                 ),
                 Step("Is the machine overloaded?", "uptime", "bash"),
             ),
