@@ -155,7 +155,7 @@ TIMELINES: dict[str, Timeline] = {
         P,
         A,
         "a:9464 cannot be scraped",
-        "Prometheus has not reached /metrics of a:9464 for a minute.",
+        "Prometheus has not reached /metrics of a:9464 for 60 s, or has lost it 3 times within 15 minutes.",
     ),
     "OneiricMetricsMissing": Timeline(
         {_name("up"): held(P, 1, 1, 1), _name("oneiric_build_info"): held(P, 1, NONE, 1)},

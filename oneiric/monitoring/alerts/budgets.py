@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ class Objective:
         slug: Part of the recording rules' names.
         title: One sentence.
         target: The share of good events, between 0 and 1.
-        minimum: Events in the long window below which nothing fires.
+        minimum: Events in the long window below which nothing fires; more where one that is bad would burn too fast.
         dashboard: The uid of the dashboard that shows it.
         team: Whom its alerts are for.
         see: The alert whose runbook leads to the cause.
@@ -145,7 +146,7 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
         budget_alert_name(objective, burn),
         severity=burn.severity,
         team=objective.team,
-        expr=long & short & (events >= objective.minimum),
+        expr=long & short & (events >= max(objective.minimum, _one_of(limit))),
         hold=0,
         summary=f"The error budget burns {_speed(burn)} it may: {objective.title.lower().rstrip('.')}",
         description="{{ $value | humanizePercentage }} failed over "
@@ -166,6 +167,11 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
             ),
         ),
     )
+
+
+def _one_of(limit: float) -> int:
+    """Return of how many events a single one is no larger share than *limit*."""
+    return math.ceil(round(1 / limit, 6))
 
 
 def _speed(burn: Burn) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import HOUR, LIFECYCLE, MINUTE, ask, by, promql, search, stem
+from oneiric.monitoring.alerts.common import HOUR, LIFECYCLE, MINUTE, ask, by, growth, promql, search, stem
 from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import NOW, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
@@ -77,7 +77,7 @@ def _swap_slow(config: BundleConfig) -> Alert:
         "OneiricSwapSlow",
         severity="warning",
         team="providers",
-        expr=query.recorded(SLOW_SWAPS, _slow(config), window=window) > 0,
+        expr=growth(config, query.recorded(SLOW_SWAPS, _slow(config)), SLOW_WINDOW, "instance", "domain", "key") > 0,
         hold=0,
         summary="A swap of {{ $labels.domain }}/{{ $labels.key }} took long",
         description="On {{ $labels.instance }} a swap of {{ $labels.domain }}/{{ $labels.key }} took more than "
@@ -108,9 +108,7 @@ def _swap_slow(config: BundleConfig) -> Alert:
 
 
 def _rollbacks(config: BundleConfig) -> Alert:
-    burst = total(
-        promql(config).increase(catalogue.ROLLBACKS, config.window(BURST_WINDOW)), by=by(config, "domain", "key")
-    )
+    burst = growth(config, promql(config).series(catalogue.ROLLBACKS), BURST_WINDOW, "domain", "key")
     return Alert(
         "OneiricRollbackBurst",
         severity="warning",

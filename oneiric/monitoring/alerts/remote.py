@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import HOUR, MINUTE, REMOTE, ask, by, promql, search
+from oneiric.monitoring.alerts.common import HOUR, MINUTE, REMOTE, ask, by, growth, promql, search
 from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import NOW, total
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
@@ -122,7 +122,7 @@ def _digests(config: BundleConfig) -> Alert:
         "OneiricDigestMismatch",
         severity="critical",
         team="release",
-        expr=total(query.increase(catalogue.DIGEST_MISMATCHES, window), by=by(config, "instance", "source")) > 0,
+        expr=growth(config, query.series(catalogue.DIGEST_MISMATCHES), WINDOW, "instance", "source") > 0,
         hold=0,
         summary="An artifact of source {{ $labels.source }} is not what its manifest says",
         description="On {{ $labels.instance }} an artifact of {{ $labels.source }} has another SHA-256 digest.",
@@ -147,12 +147,12 @@ def _digests(config: BundleConfig) -> Alert:
 
 def _signatures(config: BundleConfig) -> Alert:
     query, window = promql(config), config.window(WINDOW)
-    invalid = query.increase(catalogue.SIGNATURES, window, result="invalid")
+    invalid = query.series(catalogue.SIGNATURES, result="invalid")
     return Alert(
         "OneiricSignatureInvalid",
         severity="critical",
         team="release",
-        expr=total(invalid, by=by(config, "instance", "source")) > 0,
+        expr=growth(config, invalid, WINDOW, "instance", "source") > 0,
         hold=0,
         summary="No trusted key signed the manifest of source {{ $labels.source }}",
         description="On {{ $labels.instance }} a manifest of {{ $labels.source }} was refused: invalid signature.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import MINUTE, OVERVIEW, ask, by, promql, search
+from oneiric.monitoring.alerts.common import MINUTE, OVERVIEW, ask, by, growth, promql, search
 from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import total
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
@@ -29,7 +29,7 @@ def _hook_errors(config: BundleConfig) -> Alert:
         "OneiricHookErrors",
         severity="warning",
         team="platform",
-        expr=query.grown(catalogue.HOOK_ERRORS, window, by=by(config, "instance", "sink")),
+        expr=growth(config, query.series(catalogue.HOOK_ERRORS), WINDOW, "instance", "sink") > 0,
         hold=0,
         summary="Errors are contained in {{ $labels.sink }} on {{ $labels.instance }}",
         description="{{ $value | humanize }} errors of {{ $labels.sink }} were contained on {{ $labels.instance }}.",
@@ -53,12 +53,12 @@ def _hook_errors(config: BundleConfig) -> Alert:
 
 
 def _series_dropped(config: BundleConfig) -> Alert:
-    query, window = promql(config), config.window(WINDOW)
+    query = promql(config)
     return Alert(
         "OneiricSeriesDropped",
         severity="warning",
         team="platform",
-        expr=query.grown(catalogue.SERIES_DROPPED, window, by=by(config, "instance", "metric")),
+        expr=growth(config, query.series(catalogue.SERIES_DROPPED), WINDOW, "instance", "metric") > 0,
         hold=0,
         summary="{{ $labels.metric }} has too many series on {{ $labels.instance }}",
         description="{{ $value | humanize }} samples of {{ $labels.metric }} went into the folded series `_other`.",
@@ -84,7 +84,7 @@ def _suppressed(config: BundleConfig) -> Alert:
         "OneiricLogEventsSuppressed",
         severity="info",
         team="platform",
-        expr=query.grown(catalogue.LOG_EVENTS_SUPPRESSED, window, by=by(config, "instance", "event")),
+        expr=growth(config, query.series(catalogue.LOG_EVENTS_SUPPRESSED), WINDOW, "instance", "event") > 0,
         hold=0,
         summary="Log lines of {{ $labels.event }} are left out on {{ $labels.instance }}",
         description="{{ $value | humanize }} lines of {{ $labels.event }} were over the rate limit.",
