@@ -84,7 +84,7 @@ def _all_is_well(samples: int) -> dict[str, Values | None]:
         **dict.fromkeys(WORK, work),
         **dict.fromkeys(("unresolved", "failed_swaps", "rollbacks", "failed_checks", "failed_syncs", "failures"), 0),
         **dict.fromkeys(("mismatches", "invalid", "hook_errors", "paused_since"), 0),
-        **dict.fromkeys(("dropped", "suppressed"), None),
+        **dict.fromkeys(("dropped", "suppressed", "scrape_errors"), None),
         "memory": 10**8,
         "interval": 300,
         "syncs": [turn / 20 + 1 for turn in turns],
@@ -128,6 +128,7 @@ _SERIES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("disk", "oneiric_cache_filesystem_size_bytes", {}),
     ("disk_left", "oneiric_cache_filesystem_avail_bytes", {}),
     ("hook_errors", "oneiric_observability_hook_errors_total", {"sink": "log"}),
+    ("scrape_errors", "oneiric_observability_scrape_errors_total", {"collector": "RemoteSource"}),
     ("dropped", "oneiric_observability_series_dropped_total", {"metric": "oneiric_resolution_total"}),
     ("suppressed", "oneiric_log_events_suppressed_total", {"event": "domain-activity-blocked"}),
 )
@@ -143,6 +144,7 @@ LONG_AGO = {
     "mismatches": 1,
     "invalid": 1,
     "hook_errors": 3,
+    "scrape_errors": 9,
     "dropped": 7,
     "suppressed": 7,
 }

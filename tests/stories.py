@@ -101,7 +101,7 @@ def _strangers(count: int) -> Series:
 def _ordinary() -> Series:
     missed = WELL * CALM + DOWN * 2 + WELL * (N - CALM - 2)
     turns = [sample - sample % 20 for sample in range(N)]
-    single = _once("unresolved", "failed_swaps", "rollbacks", "failed_checks", "failed_syncs")
+    single = _once("scrape_errors", "unresolved", "failed_swaps", "rollbacks", "failed_checks", "failed_syncs")
     slow = _once("swaps", "quick_swaps", start=1)
     return {
         **instance(missed, "restarted", **_restarted(CALM + 2)),
@@ -143,6 +143,8 @@ def _faults() -> Series:
         **instance(WELL * N, "digest", **_once("mismatches")),
         **instance(WELL * N, "signature", **_once("invalid")),
         **instance(WELL * N, "no loop", loop=[1] * CALM + [0] * (N - CALM)),
+        **instance(WELL * N, "well by turns", healthy=[s < CALM or s % 8 < 4 for s in range(N)]),
+        **instance(WELL * N, "unreadable", scrape_errors=grown(N, dict.fromkeys(range(CALM, N), 1))),
         **instance(WELL * N, "unwell", healthy=[1] * CALM + [0] * (N - CALM)),
         **instance(WELL * CALM + (DOWN * 4 + WELL * 4) * ((N - CALM) // 8), "comes and goes"),
         **instance(WELL * CALM + DOWN * (N - CALM - 70) + WELL * 70, "cut off", **LONG_AGO),
@@ -200,6 +202,8 @@ STORIES: dict[str, Story] = {
                 *_due("signature", "SignatureInvalid"),
                 *_due("no loop", "RemoteSyncLoopDead"),
                 *_due("unwell", "ComponentUnhealthy"),
+                *_due("well by turns", "ComponentUnhealthy"),
+                *_due("unreadable", "HookErrors"),
                 *_due("comes and goes", "TargetDown"),
                 *_due("cut off", "TargetDown"),
                 *_due("expired", "ManifestExpiring", "RemoteSyncFailures"),

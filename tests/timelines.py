@@ -212,7 +212,7 @@ TIMELINES: dict[str, Timeline] = {
         P,
         {**A, "domain": "adapter", "key": "cache"},
         "adapter/cache is unhealthy",
-        "On a:9464 adapter/cache has not passed a check for 5 minutes.",
+        "On a:9464 adapter/cache has not passed a check for 5 minutes, or has failed 3 times within 15.",
     ),
     "OneiricPauseForgotten": Timeline(
         {_name("oneiric_activity_oldest_pause_timestamp_seconds", domain="adapter"): held(230, 1, 1, 0)},

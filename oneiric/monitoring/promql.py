@@ -152,6 +152,18 @@ def new(selector: Expr, window: str, *, known: str) -> Expr:
     return selector.unless(call("last_over_time", before(window, _ranged(selector, known))))
 
 
+def changes(selector: Expr, window: str) -> Expr:
+    """Return how often the values of *selector* changed over *window*, of series that are there still."""
+    return call("changes", _ranged(selector, window)) & selector
+
+
+def labelled(argument: Expr, label: str, value: str) -> Expr:
+    """Return *argument* with the label *label* of the fixed *value*."""
+    return Expr(
+        f'label_replace({argument.text}, "{label}", "{value}", "", "")', argument.labels | {label}, argument.metrics
+    )
+
+
 def before(window: str, selector: Expr) -> Expr:
     """Return what *selector* was *window* ago."""
     return Expr(f"{selector.text} offset {window}", selector.labels, selector.metrics)
@@ -200,10 +212,6 @@ class PromQL:
     def up(self) -> Expr:
         """Return whether the targets could be scraped."""
         return self.foreign("up")
-
-    def up_changes(self, window: str, /) -> Expr:
-        """Return how often the targets went up or down over *window*."""
-        return call("changes", _ranged(self.up(), window))
 
     def rate(self, metric: Metric, window: str, /, *, suffix: str = "", **labels: str | tuple[str, ...]) -> Expr:
         """Return the per-second rate of *metric* over *window*; ExpressionError for a gauge."""

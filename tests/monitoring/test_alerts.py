@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from processes import executable
-from timelines import NONE, TIMELINES, A, Timeline, growing, held
+from timelines import DAY, NONE, TIMELINES, A, P, Timeline, growing, held
 
 from oneiric.monitoring.alerts import alerts
 from oneiric.monitoring.bundle import bundle
@@ -118,6 +119,15 @@ def test_the_watchdog_always_fires(rules: Path) -> None:
 def test_metrics_are_missing_where_there_is_no_target(rules: Path) -> None:
     """A job without any target is told of, without an instance."""
     assert firing(rules, "OneiricMetricsMissing", {}, [{"job": "oneiric"}]) == ""
+
+
+def test_a_manifest_that_expired_is_not_said_to_expire(rules: Path) -> None:
+    """What says how long a manifest is valid says no negative time."""
+    name = "OneiricManifestExpiring"
+    selector = labelled("oneiric_remote_manifest_expiry_timestamp_seconds", A | {"source": "shop"})
+    description = "On a:9464 the manifest of shop has expired (threshold 24 h)."
+    over = replace(TIMELINES[name], series={selector: held(P, 2 * DAY, 1, 2 * DAY)}, description=description)
+    assert judge(rules, name, judged(over, name, [], [fired(ALERTS[name], over)], [])) == ""
 
 
 def test_a_full_file_system_is_told_of_too(rules: Path) -> None:

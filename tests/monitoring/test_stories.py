@@ -17,7 +17,7 @@ from oneiric.monitoring.config import configured
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.prometheus
+pytestmark = [pytest.mark.prometheus, pytest.mark.slow]
 
 
 def judged(story: Story, directory: Path) -> str:

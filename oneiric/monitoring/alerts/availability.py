@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.alerts.common import MINUTE, OVERVIEW, ask, promql, search
+from oneiric.monitoring.alerts.common import FLAPPING_CHANGES, FLAPPING_WINDOW, MINUTE, OVERVIEW, ask, promql, search
 from oneiric.monitoring.config import MINIMUM_SAMPLES
 from oneiric.monitoring.logql import lines
-from oneiric.monitoring.promql import Expr, absent
+from oneiric.monitoring.promql import Expr, absent, changes, labelled
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
 from oneiric.observability import events as own
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
 
 
-FLAPPING_WINDOW = 15 * MINUTE
-FLAPPING_CHANGES = 6
-"""Changes between up and down in the window that are three outages: a deployment is one, a lost scrape or two more."""
 _INSTANCE = "{{ $labels.instance }}"
 
 
@@ -30,12 +27,11 @@ def availability(config: BundleConfig) -> Group:
 def _target_down(config: BundleConfig) -> Alert:
     query, window = promql(config), config.window(FLAPPING_WINDOW)
     up, hold = query.up(), max(MINUTE, MINIMUM_SAMPLES * config.scrape_interval_seconds / config.time_scale)
-    flapping = query.up_changes(window) >= FLAPPING_CHANGES
     return Alert(
         "OneiricTargetDown",
         severity="critical",
         team="platform",
-        expr=up.equal(0) | (up & flapping),
+        expr=up.equal(0) | (changes(up, window) >= FLAPPING_CHANGES),
         hold=hold,
         summary="{{ $labels.instance }} cannot be scraped",
         description=f"Prometheus has not reached /metrics of {_INSTANCE} for {config.seconds(hold):g} s, or has lost "
@@ -98,7 +94,7 @@ def _watchdog(config: BundleConfig) -> Alert:
         "OneiricWatchdog",
         severity="info",
         team="platform",
-        expr=Expr(f'label_replace(vector(1), "job", "{config.job}", "", "")', frozenset({"job"})),
+        expr=labelled(Expr("vector(1)"), "job", config.job),
         hold=0,
         summary="The alerting works",
         description="This alert fires always. Who receives it must raise an alarm when it stops.",

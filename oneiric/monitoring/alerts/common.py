@@ -16,6 +16,10 @@ MINUTE = 60.0
 HOUR = 3600.0
 DAY = 86_400.0
 
+FLAPPING_WINDOW = 15 * MINUTE
+FLAPPING_CHANGES = 6
+"""Changes of what is either well or not, in the window, that are three outages: a deployment is one of them at most."""
+
 OVERVIEW, RESOLUTION = "oneiric-overview", "oneiric-resolution"
 LIFECYCLE, REMOTE = "oneiric-lifecycle", "oneiric-remote"
 """The uids of the dashboards, the two above included."""

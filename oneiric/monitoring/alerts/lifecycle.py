@@ -5,9 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import HOUR, LIFECYCLE, MINUTE, ask, by, growth, promql, search, stem
+from oneiric.monitoring.alerts.common import (
+    FLAPPING_CHANGES,
+    FLAPPING_WINDOW,
+    HOUR,
+    LIFECYCLE,
+    MINUTE,
+    ask,
+    by,
+    growth,
+    promql,
+    search,
+    stem,
+)
 from oneiric.monitoring.logql import lines
-from oneiric.monitoring.promql import NOW, total
+from oneiric.monitoring.promql import NOW, changes, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
 
@@ -172,19 +184,21 @@ def _health_failures(config: BundleConfig) -> Alert:
 
 
 def _unhealthy(config: BundleConfig) -> Alert:
-    status = promql(config).series(catalogue.HEALTH_STATUS)
+    status, labels = promql(config).series(catalogue.HEALTH_STATUS), by(config, "instance", "domain", "key")
+    unsteady = total(changes(status, config.window(FLAPPING_WINDOW)), by=labels, operator="max")
     return Alert(
         "OneiricComponentUnhealthy",
         severity="warning",
         team="providers",
-        expr=total(status, by=by(config, "instance", "domain", "key"), operator="min").equal(0),
+        expr=total(status, by=labels, operator="min").equal(0) | (unsteady >= FLAPPING_CHANGES),
         hold=config.unhealthy_seconds,
         summary="{{ $labels.domain }}/{{ $labels.key }} is unhealthy",
         description="On {{ $labels.instance }} {{ $labels.domain }}/{{ $labels.key }} has not passed a check for "
-        f"{config.unhealthy_seconds / MINUTE:g} minutes.",
+        f"{config.unhealthy_seconds / MINUTE:g} minutes, or has failed {FLAPPING_CHANGES // 2} times within "
+        f"{config.window_seconds(FLAPPING_WINDOW) / MINUTE:g}.",
         dashboard=LIFECYCLE,
         runbook=Runbook(
-            "Every check since then failed, the last one too.",
+            "Every check since then failed, the last one too; or it is well and unwell by turns.",
             "The component serves, but says of itself that it cannot.",
             (
                 ask("When was it last checked?", NOW - promql(config).series(catalogue.LAST_HEALTH_CHECK)),
@@ -193,7 +207,9 @@ def _unhealthy(config: BundleConfig) -> Alert:
             ),
             (
                 Step("Mend what it depends on, or swap to another provider."),
-                Step("Nobody needs it: pause it, so that no work waits for it."),
+                Step(
+                    "Nobody needs it: pause it, so that no work waits for it; it is checked still: silence this alert."
+                ),
             ),
         ),
     )

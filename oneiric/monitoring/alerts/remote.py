@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import HOUR, MINUTE, REMOTE, ask, by, growth, promql, search
+from oneiric.monitoring.alerts.common import HOUR, MINUTE, REMOTE, ask, growth, promql, search
 from oneiric.monitoring.logql import lines
-from oneiric.monitoring.promql import NOW, total
+from oneiric.monitoring.promql import NOW
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
 
@@ -25,7 +25,7 @@ def remote(config: BundleConfig) -> Group:
 
 def _failures(config: BundleConfig) -> Alert:
     query = promql(config)
-    reasons = total(query.increase(catalogue.SYNC_FAILURES, config.window(WINDOW)), by=by(config, "source", "reason"))
+    reasons = growth(config, query.series(catalogue.SYNC_FAILURES), WINDOW, "source", "reason")
     return Alert(
         "OneiricRemoteSyncFailures",
         severity="critical",
@@ -146,7 +146,7 @@ def _digests(config: BundleConfig) -> Alert:
 
 
 def _signatures(config: BundleConfig) -> Alert:
-    query, window = promql(config), config.window(WINDOW)
+    query = promql(config)
     invalid = query.series(catalogue.SIGNATURES, result="invalid")
     return Alert(
         "OneiricSignatureInvalid",
@@ -163,7 +163,7 @@ def _signatures(config: BundleConfig) -> Alert:
             (
                 ask(
                     "What were the results of the verifications?",
-                    total(query.increase(catalogue.SIGNATURES, window), by=by(config, "source", "result")),
+                    growth(config, query.series(catalogue.SIGNATURES), WINDOW, "source", "result"),
                 ),
                 search("Which key was it?", lines(config, events.SignatureInvalid)),
             ),
@@ -186,8 +186,8 @@ def _expiring(config: BundleConfig) -> Alert:
         expr=expiry - NOW < config.manifest_expiry_seconds,
         hold=0,
         summary="The manifest of source {{ $labels.source }} expires soon",
-        description="On {{ $labels.instance }} the manifest of {{ $labels.source }} expires in "
-        "{{ $value | humanizeDuration }} "
+        description="On {{ $labels.instance }} the manifest of {{ $labels.source }} "
+        "{{ if gt $value 0.0 }}expires in {{ $value | humanizeDuration }}{{ else }}has expired{{ end }} "
         f"(threshold {config.manifest_expiry_seconds / HOUR:g} h).",
         dashboard=REMOTE,
         runbook=Runbook(
