@@ -1,7 +1,7 @@
 """What every alert is judged on: series that stay just below its threshold, go just above it, and come back.
 
 Each timeline has three parts of equal length. At the end of the first the alert is silent, at the end of the second it
-fires, and at the end of the third it is silent again.
+fires, and in the third it is silent again as soon as its runbook says.
 """
 
 from __future__ import annotations

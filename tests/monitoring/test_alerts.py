@@ -63,8 +63,10 @@ def fired(alert: Alert, timeline: Timeline) -> dict[str, Any]:
 
 
 def judged(timeline: Timeline, name: str, *expected: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the document that expects of alert *name* the *expected* at the end of each part."""
-    ends = [(timeline.part * part - 1) * timeline.interval for part in (1, 2, 3)]
+    """Return the document that expects of alert *name* the *expected* at the end of two parts, and when it must end."""
+    *moments, last = [(timeline.part * part - 1) * timeline.interval for part in (1, 2, 3)]
+    over = moments[-1] + timeline.interval + timeline.evaluation + int(ALERTS[name].looks_back)
+    ends = [*moments, min(over, last)]
     return {
         "evaluation_interval": f"{timeline.evaluation}s",
         "tests": [
@@ -91,7 +93,7 @@ def test_every_alert_has_a_timeline() -> None:
 
 @pytest.mark.parametrize("name", TIMELINES)
 def test_an_alert_fires_just_above_its_threshold_and_stops(name: str, rules: Path) -> None:
-    """The alert is silent just below its threshold, fires with its labels and texts just above, and is silent after."""
+    """It is silent just below its threshold, fires with its labels and texts just above, and ends as its book says."""
     timeline = TIMELINES[name]
     assert judge(rules, name, judged(timeline, name, [], [fired(ALERTS[name], timeline)], [])) == ""
 

@@ -148,6 +148,7 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
         team=objective.team,
         expr=long & short & (events >= max(objective.minimum, _one_of(limit))),
         hold=0,
+        looks_back=burn.short,
         summary=f"The error budget burns {_speed(burn)} it may: {objective.title.lower().rstrip('.')}",
         description="{{ $value | humanizePercentage }} failed over "
         f"{_words(burn.long)}, and still do; the objective of {objective.target:.10g} allows {budget:.3g}.",

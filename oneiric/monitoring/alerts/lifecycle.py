@@ -57,6 +57,7 @@ def _swap_failures(config: BundleConfig) -> Alert:
         team="providers",
         expr=total(failures, by=by(config, "domain")) * MINUTE > config.swap_failures_per_minute,
         hold=0,
+        looks_back=WINDOW,
         summary="Swaps of domain {{ $labels.domain }} fail",
         description="{{ $value | humanize }} swaps a minute of domain {{ $labels.domain }} fail "
         f"(threshold {config.swap_failures_per_minute:g}).",
@@ -91,6 +92,7 @@ def _swap_slow(config: BundleConfig) -> Alert:
         team="providers",
         expr=growth(config, query.recorded(SLOW_SWAPS, _slow(config)), SLOW_WINDOW, "instance", "domain", "key") > 0,
         hold=0,
+        looks_back=SLOW_WINDOW,
         summary="A swap of {{ $labels.domain }}/{{ $labels.key }} took long",
         description="On {{ $labels.instance }} a swap of {{ $labels.domain }}/{{ $labels.key }} took more than "
         f"{config.swap_slow_seconds:g} s.",
@@ -127,6 +129,7 @@ def _rollbacks(config: BundleConfig) -> Alert:
         team="providers",
         expr=burst >= config.rollbacks_burst_count,
         hold=0,
+        looks_back=BURST_WINDOW,
         summary="Swaps of {{ $labels.domain }}/{{ $labels.key }} are rolled back again and again",
         description='{{ $value | printf "%.0f" }} swaps of {{ $labels.domain }}/{{ $labels.key }} were rolled back '
         f"(threshold {config.rollbacks_burst_count}).",
@@ -156,6 +159,7 @@ def _health_failures(config: BundleConfig) -> Alert:
         team="providers",
         expr=total(failures, by=by(config, "domain")) * MINUTE > config.health_check_failures_per_minute,
         hold=0,
+        looks_back=WINDOW,
         summary="Health checks of domain {{ $labels.domain }} fail",
         description="{{ $value | humanize }} health checks a minute of domain {{ $labels.domain }} fail "
         f"(threshold {config.health_check_failures_per_minute:g}).",
@@ -192,6 +196,7 @@ def _unhealthy(config: BundleConfig) -> Alert:
         team="providers",
         expr=total(status, by=labels, operator="min").equal(0) | (unsteady >= FLAPPING_CHANGES),
         hold=config.unhealthy_seconds,
+        looks_back=FLAPPING_WINDOW,
         summary="{{ $labels.domain }}/{{ $labels.key }} is unhealthy",
         description="On {{ $labels.instance }} {{ $labels.domain }}/{{ $labels.key }} has not passed a check for "
         f"{config.unhealthy_seconds / MINUTE:g} minutes, or has failed {FLAPPING_CHANGES // 2} times within "

@@ -48,6 +48,7 @@ def _failures(config: BundleConfig) -> Alert:
         team="platform",
         expr=a_minute > config.resolution_failures_per_minute,
         hold=0,
+        looks_back=WINDOW,
         summary="Resolutions of domain {{ $labels.domain }} fail",
         description="{{ $value | humanize }} resolutions a minute of domain {{ $labels.domain }} select nothing "
         f"(threshold {config.resolution_failures_per_minute:g}).",
@@ -98,6 +99,7 @@ def _latency(config: BundleConfig) -> Alert:
         team="platform",
         expr=(_p99(config) > config.resolution_p99_seconds) & (count >= config.resolution_minimum_count),
         hold=2 * MINUTE,
+        looks_back=WINDOW,
         summary="Resolutions of domain {{ $labels.domain }} are slow",
         description="One in a hundred resolutions of domain {{ $labels.domain }} takes longer than "
         "{{ $value | humanizeDuration }} "
