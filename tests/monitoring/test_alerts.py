@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.prometheus, pytest.mark.slow]
 ALERTS = {alert.name: alert for alert in alerts(BundleConfig())}
 WATCHDOG = "OneiricWatchdog"
+RELEASE = {"job": "oneiric", "severity": "critical", "team": "release"}
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +188,23 @@ def test_one_failed_synchronisation_of_few_is_no_burn(rules: Path) -> None:
     name = "oneiric_remote_sync_total"
     inputs = {labelled(name, A | {"source": "shop", "outcome": "failed"}): growing(140, 0.08)}
     assert firing(rules, "OneiricSyncBudgetBurn1h", inputs, [], at="65m") == ""
+
+
+def test_a_budget_that_burns_by_turns_burns_all_the_time(rules: Path) -> None:
+    """Where a loop of the default interval fails every second time, the alert does not come and go each time."""
+    name, hours, labels = "OneiricSyncBudgetBurn1h", 4, {"alertname": "OneiricSyncBudgetBurn1h"} | RELEASE
+    turns = {"failed": (1, 0), "success": (0, 1)}
+    inputs = [
+        {
+            "series": labelled("oneiric_remote_sync_total", A | {"source": "shop", "outcome": outcome}),
+            "values": growing(1, *[step for turn in each * (hours * 6) for step in (turn, 0, 0, 0, 0)]),
+        }
+        for outcome, each in turns.items()
+    ]
+    begun = f'changes(ALERTS_FOR_STATE{{alertname="{name}"}}[2h])'
+    asked = {"expr": begun, "eval_time": f"{hours}h", "exp_samples": [{"labels": labelled("", labels), "value": 0}]}
+    test = {"interval": "1m", "input_series": inputs, "promql_expr_test": [asked]}
+    assert judge(rules, name, {"evaluation_interval": "1m", "tests": [test]}) == ""
 
 
 def test_every_alert_says_what_it_must() -> None:
