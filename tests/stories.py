@@ -112,6 +112,12 @@ def _ordinary() -> Series:
         **instance(
             GONE * CALM + WELL * (N - CALM), "first", **dict.fromkeys((*REMOTE, "healthy")), **dict.fromkeys(WORK, 0)
         ),
+        **instance(
+            GONE * CALM + WELL * (N - CALM),
+            "first synchronisation after a night takes two minutes",
+            interval=100,
+            synced_at=[1 if sample < CALM + 8 else sample * 15 for sample in range(N)],
+        ),
         **instance(WELL * N, "disabled", syncs=0, synced_at=None, expires=None, interval=0, loop=0),
         **instance(WELL * N, "fails once", **single, failures=[int(CALM <= s < CALM + 20) for s in range(N)]),
         **instance(WELL * N, "swaps in 29 seconds", **slow),

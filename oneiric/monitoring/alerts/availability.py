@@ -82,6 +82,7 @@ def _metrics_missing(config: BundleConfig) -> Alert:
                 search("Was the telemetry attached?", lines(config, own.Attached)),
             ),
             (
+                Step("It is scaled to zero on purpose: silence this alert for as long, or leave one running."),
                 Step("No target: mend the target list or the discovery; the job's name must be the rules' one."),
                 Step("Another program answers: mend the target list or `observability.metrics_address`."),
                 Step("The runtime answers without its metrics: `observability.enabled` is false there."),

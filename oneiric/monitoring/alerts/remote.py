@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
 
 WINDOW = 15 * MINUTE
+FIRST_SYNC = 5 * MINUTE
+"""How long the first synchronisation may take of a process that starts after a night: the last one was before that."""
 
 
 def remote(config: BundleConfig) -> Group:
@@ -64,7 +66,7 @@ def _stale(config: BundleConfig) -> Alert:
         severity="warning",
         team="release",
         expr=NOW - query.series(catalogue.LAST_SUCCESS) > interval * config.sync_stale_intervals,
-        hold=MINUTE,
+        hold=FIRST_SYNC,
         summary="Source {{ $labels.source }} is stale",
         description="On {{ $labels.instance }} the last successful synchronisation with {{ $labels.source }} was "
         "{{ $value | humanizeDuration }} ago "
