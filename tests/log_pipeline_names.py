@@ -101,9 +101,10 @@ LOKI: Any = {
         ("http_listen_address", "http_listen_port", "grpc_listen_address", "grpc_listen_port", "log_level")
     ),
     "common": {
+        "instance_addr": ANY,
         "path_prefix": ANY,
         "replication_factor": ANY,
-        "ring": {"instance_addr": ANY, "kvstore": {"store": ANY}},
+        "ring": {"kvstore": {"store": ANY}},
         "storage": {"filesystem": {"chunks_directory": ANY, "rules_directory": ANY}},
     },
     "schema_config": {

@@ -105,6 +105,14 @@ def test_loki_listens_to_others_only_if_told(url: str, address: str, port: int) 
     assert (server["http_listen_address"], server["http_listen_port"]) == (address, port)
 
 
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_lokis_parts_call_each_other_where_they_listen(settings: str) -> None:
+    """The address that all parts of Loki give to each other, its front end too, is the one that it listens at."""
+    document = yaml.safe_load(files(settings)["loki/loki.yml"])
+    assert document["common"]["instance_addr"] == document["server"]["grpc_listen_address"] == "127.0.0.1"
+    assert "instance_addr" not in document["common"]["ring"]
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_line_has_three_labels_and_its_metadata(way: str) -> None:
     """Streams differ by application, environment and host alone; fields are metadata, and ones that lines have."""
