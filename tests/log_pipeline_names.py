@@ -71,7 +71,9 @@ ANY: Any = None
 RELABEL = {"action", "modulus", "regex", "replacement", "separator", "source_labels", "target_label"}
 
 PROMTAIL: Any = {
-    "server": dict.fromkeys(("http_listen_address", "http_listen_port", "grpc_listen_port", "log_level")),
+    "server": dict.fromkeys(
+        ("http_listen_address", "http_listen_port", "grpc_listen_address", "grpc_listen_port", "log_level")
+    ),
     "positions": dict.fromkeys(("filename", "sync_period")),
     "clients": [dict.fromkeys(("url", "bearer_token_file", "tenant_id", "batchwait", "batchsize", "external_labels"))],
     "scrape_configs": [

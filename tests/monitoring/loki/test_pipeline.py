@@ -132,6 +132,43 @@ def test_a_line_has_three_labels_and_its_metadata(way: str) -> None:
     assert stages["stage.timestamp"] == promtail["timestamp"]
 
 
+@pytest.mark.parametrize(("way", "kept"), [("file", None), ("journal", "skip"), ("kubernetes", "skip")])
+def test_a_line_that_is_not_json_keeps_the_time_that_it_came_with(way: str, kept: str | None) -> None:
+    """A traceback is not dated back to the last line before it, unless it comes without a time, from a file."""
+    process = next(
+        block for block in alloy.read(files("defaults")[f"alloy/{way}.alloy"]) if block.name == "loki.process"
+    )
+    (stage,) = (stage for stage in process.blocks if stage.name == "stage.timestamp")
+    assert stage.attributes.get("action_on_failure") == kept
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_alloy_configurations_are_formatted(way: str) -> None:
+    """Lines are indented with a tab for each block they are in, which is what `alloy fmt --test` asks for."""
+    depth = 0
+    for line in files("defaults")[f"alloy/{way}.alloy"].splitlines():
+        depth -= line.strip() == "}"
+        assert len(line) - len(line.lstrip()) == line.count("\t") == (depth if line else 0), line
+        depth += line.endswith("{")
+
+
+def test_promtail_names_the_host() -> None:
+    """The journal and pods say which host they are of; only for files is the environment asked."""
+    made = {way: files("defaults")[f"promtail/{way}.yml"] for way in WAYS}
+    assert ["HOSTNAME" in made[way] for way in WAYS] == [True, False, False]
+    assert made["file"].count("HOSTNAME") == 2
+    for way, source in (("journal", "__journal__hostname"), ("kubernetes", "__meta_kubernetes_pod_name")):
+        rules = yaml.safe_load(made[way])["scrape_configs"][0]["relabel_configs"]
+        assert {"source_labels": [source], "target_label": "host"} in rules
+
+
+def test_promtail_finds_the_files_of_pods() -> None:
+    """The path is made of what the rule matches, whether variables of the environment are filled in or not."""
+    rules = yaml.safe_load(files("defaults")["promtail/kubernetes.yml"])["scrape_configs"][0]["relabel_configs"]
+    (path,) = (rule for rule in rules if rule.get("target_label") == "__path__")
+    assert path["replacement"] == "/var/log/pods/*$1/*.log"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_every_label_of_the_stream_is_set(way: str) -> None:
     """Whichever way lines come, each label has a value, and the application's is what queries ask for."""
