@@ -7,6 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from oneiric.monitoring.drift.nodes import MAX_DEPTH
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -60,6 +62,16 @@ def unbalanced(found: Iterable[Lexeme]) -> int | None:
         elif token[0] in closing and (not opened or opened.pop()[0] != closing[token[0]]):
             return token.start()
     return opened[-1].start() if opened else None
+
+
+def too_deep(found: Iterable[Lexeme]) -> int | None:
+    """Return where braces lie deeper in each other than is followed; None where they do not."""
+    depth = 0
+    for token in found:
+        depth += (token[0] == "{") - (token[0] == "}")
+        if depth > MAX_DEPTH:
+            return token.start()
+    return None
 
 
 def components(piece: Piece, found: Sequence[Lexeme]) -> list[Component]:

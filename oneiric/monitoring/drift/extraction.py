@@ -22,7 +22,8 @@ _WRAPPED = re.compile(r"log|_*[A-Z][A-Z0-9_]*")
 """Fields of what Docker and the journal write around a line."""
 _WHOLE = frozenset({"log", "MESSAGE"})
 """Those of them that the line is in."""
-_WHOSE = re.compile(r"\b(?:app|job|service|service_name|container|container_name|unit)\s*=\s*[\"`]([^\"`]*)")
+_WHOSE = re.compile(r"\b(?:app|name|job|service|service_name|container|container_name|unit)\s*=~?\s*[\"`]([^\"`]*)")
+"""The labels of a selector that say which program is meant, and what they are to be."""
 OPENING = frozenset(
     {"regex", "logfmt", "replace", "template", "cri", "docker", "pack", "unpack", "eventlogmessage", "geoip", "pattern"}
 )

@@ -104,6 +104,9 @@ def judge_alloy(piece: Piece, context: Context) -> None:
     if (at := alloy.unbalanced(found)) is not None:
         context.report.at(piece, at, "ON011", "a bracket is not closed, or not opened")
         return
+    if (at := alloy.too_deep(found)) is not None:
+        context.report.at(piece, at, "ON006", "nested too deeply")
+        return
     parts, before = _lines_pass(piece, found, context.vocabulary.prefix)
     given = frozenset(label for part in before for label in _come_with(piece, part))
     is_open = any(one.text == "labelmap" for part in before for one in alloy.attribute(piece, part.body, "action"))
@@ -131,7 +134,7 @@ def _lines_pass(
     piece: Piece, found: Sequence[alloy.Lexeme], prefix: str
 ) -> tuple[list[alloy.Component], list[alloy.Component]]:
     """Return the components that lines of what is called *prefix* pass, and those that make the lines' first labels."""
-    flow = alloy.Flow(alloy.components(piece, found))
+    flow = alloy.Flow(alloy.components(piece, found) if alloy.too_deep(found) is None else ())
     parts = flow.passed(prefix)
     # What writes is fed by all: lines of other programs have other labels.
     return parts, flow.feeding(part for part in parts if part.name != _WRITE)

@@ -90,8 +90,12 @@ RIGHT_PROMTAIL = {
     "lines of others": (
         "- job_name: oneiric\n  pipeline_stages:\n"
         "  - match: {selector: '{app=\"web\"}', stages: [{json: {expressions: {a: status}}}]}\n"
+        "  - match: {selector: '{name=~\"a|b\"}', stages: [{json: {expressions: {a: status}}}]}\n"
     ),
 }
+
+
+PART = "scrape_configs:\n- job_name: oneiric\n  pipeline_stages: [{json: {expressions: {a: «status}}}]\n"
 
 
 def told(directory: Path, **files: str) -> list[tuple[str, int, int, str]]:
@@ -131,6 +135,19 @@ def test_a_defect_in_what_the_runtimes_lines_pass_is_found(code: str, stages: st
     """The pipeline does not name the runtime, but what hands it lines does; places count escapes."""
     text, line, column = marked(JOURNAL % stages)
     assert told(tmp_path, a_alloy=text) == [("a.alloy", line, column, code)]
+
+
+def test_a_part_of_promtails_configuration_is_known_by_its_stages(tmp_path: Path) -> None:
+    """What says which lines are read, and not where they are sent, is judged, too."""
+    text, line, column = marked(PART)
+    assert told(tmp_path, a_yml=text) == [("a.yml", line, column, "ON801")]
+
+
+@pytest.mark.parametrize("block", ['a "b" {', 'loki.process "oneiric" {', "stage.match {", "a = {"])
+def test_deep_blocks_are_one_finding(block: str, tmp_path: Path) -> None:
+    """Blocks that lie a hundred deep in each other are not followed."""
+    text = 'loki.process "oneiric" {\n' + block * 20_000 + "}" * 20_001
+    assert [code for *_, code in told(tmp_path, a_alloy=text)] == ["ON006"]
 
 
 ASKED = 'groups:\n- name: a\n  rules:\n  - record: env:x:sum\n    expr: sum(rate({app="oneiric", %s="x"}[1m]))\n'
