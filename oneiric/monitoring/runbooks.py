@@ -42,6 +42,7 @@ def runbook_section(alert: Alert, config: BundleConfig) -> str:
             f"{book.meaning} {book.impact}",
             f"- {_urgency(alert)}\n- Fires when {_condition(alert, config)}",
             f"```promql\n{alert.expr.text}\n```",
+            _end(alert, config),
             "**Diagnosis**",
             *_steps(book.diagnosis),
             "**Resolution**",
@@ -75,12 +76,17 @@ def _condition(alert: Alert, config: BundleConfig) -> str:
     return f"{held}, for each {', '.join(f'`{label}`' for label in sorted(alert.expr.labels))}:"
 
 
+def _end(alert: Alert, config: BundleConfig) -> str:
+    if not alert.looks_back:
+        return "It ends as soon as this is no longer so."
+    return f"It ends within {config.window(alert.looks_back)} when the fault is mended: it looks back that far."
+
+
 def _until_over(alert: Alert, config: BundleConfig) -> str:
-    """Return how to say that one is at it, and how to see that it is over."""
+    """Return how to say that one is at it, and how it is told of that it is over."""
     if alert.name == WATCHDOG:
         return "- It is over when its notices arrive again."
     otherwise = "it is escalated otherwise" if alert.severity == "critical" else "it is told of again otherwise"
-    wait = ": that may take until the window in its brackets is past" if "[" in alert.expr.text else ""
     silence = (
         f"amtool --alertmanager.url={config.alertmanager_url} silence add alertname={alert.name} job={config.job} "
         '--duration=2h --author=me --comment="Being worked on"'
@@ -88,8 +94,8 @@ def _until_over(alert: Alert, config: BundleConfig) -> str:
     return (
         f"- Say that you are at it, {otherwise}. Add labels of the notice, so that only this is silenced.\n\n"
         f"  ```bash\n  {silence}\n  ```\n\n"
-        f"- It is over when the query at the top has no answer{wait}. The notice of the end comes by itself, or, "
-        "while it is silenced, not at all."
+        "- It is over when the query at the top has no answer. The notice of the end comes by itself, or, while it is "
+        "silenced, not at all."
     )
 
 

@@ -130,6 +130,12 @@ def _nothing(piece: Piece) -> Node:
     return Node("nothing", piece[0:0])
 
 
+def _is_promtail(node: Node) -> bool:
+    """Whether *node*, which says what is scraped, is about lines; where they go may be said in another file."""
+    jobs = node.get("scrape_configs").items
+    return bool(node.get("clients") or node.get("positions")) or any(job.get("pipeline_stages") for job in jobs)
+
+
 def kind_of(node: Node, path: str) -> Kind:
     """Return what *node*, a document of the file *path*, is."""
     if node.get("groups") or node.word("kind") == "PrometheusRule":
@@ -137,7 +143,7 @@ def kind_of(node: Node, path: str) -> Kind:
     if node.get("route") and node.get("receivers"):
         return "alertmanager"
     if node.get("scrape_configs"):
-        return "promtail" if node.get("clients") or node.get("positions") else "prometheus"
+        return "promtail" if _is_promtail(node) else "prometheus"
     if node.word("apiVersion").startswith("openslo/"):
         return "openslo"
     is_dashboard = node.get("panels") or node.get("dashboard", "panels")
