@@ -66,7 +66,7 @@ def check(paths: Iterable[Path], options: Options | None = None) -> Outcome:
     """Check the files of *paths*, and of the directories among them."""
     options = options or Options()
     report = Report()
-    documents = read_documents(paths, report)
+    documents = read_documents(paths, report, Vocabulary().prefix)
     _Check(documents, options, report).run()
     found = tuple(finding for finding in report if not _is_ignored(finding, documents.sources, options))
     return Outcome(found, len(documents.sources))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.files import sources
-from oneiric.monitoring.drift.json_text import read_json
+from oneiric.monitoring.drift.kinds import Kind, is_meant, is_template, kind_of
+from oneiric.monitoring.drift.kinds import read as read_nodes
 from oneiric.monitoring.drift.nodes import DocumentError, Node
 from oneiric.monitoring.drift.promql_tokens import seconds
 from oneiric.monitoring.drift.text import Piece
-from oneiric.monitoring.drift.yaml_text import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,19 +20,6 @@ if TYPE_CHECKING:
     from oneiric.monitoring.drift.query import Pace
     from oneiric.monitoring.drift.report import Report
     from oneiric.monitoring.drift.text import Source
-
-Kind = Literal[
-    "rules",
-    "loki rules",
-    "alertmanager",
-    "prometheus",
-    "promtail",
-    "alloy",
-    "dashboard",
-    "markdown",
-    "openslo",
-    "other",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +63,16 @@ class Documents:
         return frozenset(label for label in labels if label and not label.startswith("__"))
 
 
-def read_documents(paths: Iterable[Path], report: Report) -> Documents:
-    """Return the documents of every file of *paths*; what cannot be read, or was named in vain, is reported."""
+def read_documents(paths: Iterable[Path], report: Report, prefix: str) -> Documents:
+    """Return the documents of every file of *paths*; what cannot be read, or was named in vain, is reported.
+
+    *prefix* is what our names begin with: what is broken, and has neither it nor the look of a kind, is another's.
+    """
     documents: list[Document] = []
     read: dict[str, Source] = {}
-    for source, is_named in sources(paths, report):
-        found = _documents(source, report)
+    mark = f"{prefix}_"
+    for source, is_named in sources(paths, report, mark):
+        found = _documents(source, report, "" if is_named else mark)
         if found is None:
             read[source.path] = source
             continue
@@ -99,22 +90,36 @@ _KINDS_HINT = (
 )
 
 
-def _documents(source: Source, report: Report) -> list[Document] | None:
-    """Return the documents of *source*, or None where it is broken, which is reported."""
+def _documents(source: Source, report: Report, mark: str) -> list[Document] | None:
+    """Return the documents of *source*, or None where it is broken, which is reported.
+
+    Of what is broken without having *mark* in it, or the look of a kind, there are no documents.
+    """
     piece, suffix = Piece.whole(source), PurePath(source.path).suffix
     if suffix in {".md", ".markdown"}:
         return [Document("markdown", _nothing(piece), piece)]
     if suffix in {".alloy", ".river"}:
         return [Document("alloy", _nothing(piece), piece)]
     try:
-        nodes = [read_json(piece)] if suffix == ".json" else read_yaml(piece)
+        nodes = read_nodes(piece, suffix)
     except DocumentError as error:
-        report.at(piece, error.offset, error.code, str(error))
-        return None
+        return _broken(piece, suffix, error, report, mark)
     found = [Document(kind_of(node, source.path), node, node.text) for node in nodes]
-    for document in found if any(one.kind != "other" for one in found) else ():
-        _judge_keys(document.node, report)
+    for document in found:
+        if document.kind != "other" and (document.kind != "dashboard" or mark in source.text):
+            _judge_keys(document.node, report)
     return found
+
+
+def _broken(piece: Piece, suffix: str, error: DocumentError, report: Report, mark: str) -> list[Document] | None:
+    is_yaml = suffix != ".json"
+    if is_yaml and mark and is_template(piece.text, error.offset):
+        return []
+    if not is_meant(piece.text, suffix, mark):
+        return []
+    hint = "what a template renders to can be checked" if is_yaml and is_template(piece.text, error.offset) else ""
+    report.at(piece, error.offset, error.code, str(error), hint)
+    return None
 
 
 def _judge_keys(root: Node, report: Report) -> None:
@@ -128,17 +133,3 @@ def _judge_keys(root: Node, report: Report) -> None:
 
 def _nothing(piece: Piece) -> Node:
     return Node("nothing", piece[0:0])
-
-
-def kind_of(node: Node, path: str) -> Kind:
-    """Return what *node*, a document of the file *path*, is."""
-    if node.get("groups") or node.word("kind") == "PrometheusRule":
-        return "loki rules" if "loki" in PurePath(path).parts else "rules"
-    if node.get("route") and node.get("receivers"):
-        return "alertmanager"
-    if node.get("scrape_configs"):
-        return "promtail" if node.get("clients") or node.get("positions") else "prometheus"
-    if node.word("apiVersion").startswith("openslo/"):
-        return "openslo"
-    is_dashboard = node.get("panels") or node.get("dashboard", "panels")
-    return "dashboard" if is_dashboard else "other"

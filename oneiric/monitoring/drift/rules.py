@@ -52,16 +52,20 @@ def read_rules(document: Node, context: Context, *, is_logql: bool) -> list[Rule
     """Return the rules of a rule file, and report what is not one."""
     groups = document.get("spec", "groups") or document.get("groups")
     rules: list[Rule] = []
-    if groups.kind != "list":
-        context.report.at(groups.text if groups else document.text, 0, "ON011", "groups must be a list")
-        return rules
+    if not _is_list(groups):
+        context.report.at(groups.text, 0, "ON011", "groups must be a list")
     for group in groups.items:
         _judge_duration(group.get("interval"), context)
         listed = group.get("rules")
-        if listed.kind != "list":
-            context.report.at(group.text, 0, "ON011", "a group must have a list of rules")
+        if not _is_list(listed):
+            context.report.at(listed.text, 0, "ON011", "rules must be a list")
         rules.extend(rule for node in listed.items if (rule := _rule(node, context, is_logql=is_logql)) is not None)
     return rules
+
+
+def _is_list(node: Node) -> bool:
+    """Whether *node* is a list; one that is missing, or empty, is one without rules to Prometheus."""
+    return node.kind in {"list", "nothing"} or (node.kind == "other" and node.text.text.lower() in {"", "~", "null"})
 
 
 def _rule(node: Node, context: Context, *, is_logql: bool) -> Rule | None:
