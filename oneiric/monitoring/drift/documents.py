@@ -42,25 +42,33 @@ class Documents:
         """Give the documents of *kinds*."""
         yield from (document for document in self._documents if document.kind in kinds)
 
-    def pace(self, pace: Pace) -> Pace:
-        """Return *pace* with the longest scrape interval of the Prometheus configurations, where there is one."""
-        intervals = [
-            interval
-            for document in self.of("prometheus")
-            for place in (document.node.get("global"), *document.node.get("scrape_configs").items)
-            if (interval := seconds(place.word("scrape_interval")))
-        ]
+    def pace(self, pace: Pace, mark: str) -> Pace:
+        """Return *pace* with the longest scrape interval of the jobs that name *mark*, or else of all by default."""
+        jobs = [(job, document.node) for document, job in self._jobs() if _names(job, mark)]
+        if not jobs:
+            jobs = [(document.node.get("global"), document.node) for document in self.of("prometheus")]
+        words = [job.word("scrape_interval") or node.word("global", "scrape_interval") for job, node in jobs]
+        intervals = [interval for word in words if (interval := seconds(word))]
         return replace(pace, scrape=max(intervals)) if intervals else pace
 
     def target_labels(self) -> frozenset[str]:
-        """Return the labels that the Prometheus configurations give to targets."""
+        """Return the labels that the Prometheus configurations give to targets, and to all that leaves the server."""
         labels: set[str] = set()
         for document in self.of("prometheus"):
-            for job in document.node.get("scrape_configs").items:
-                for group in job.get("static_configs").items:
-                    labels |= {key.text.text for key, _ in group.get("labels").pairs}
-                labels |= {rule.word("target_label") for rule in job.get("relabel_configs").items}
+            labels |= {key.text.text for key, _ in document.node.get("global", "external_labels").pairs}
+        for _, job in self._jobs():
+            for group in job.get("static_configs").items:
+                labels |= {key.text.text for key, _ in group.get("labels").pairs}
+            labels |= {rule.word("target_label") for rule in job.get("relabel_configs").items}
         return frozenset(label for label in labels if label and not label.startswith("__"))
+
+    def _jobs(self) -> Iterator[tuple[Document, Node]]:
+        for document in self.of("prometheus"):
+            yield from ((document, job) for job in document.node.get("scrape_configs").items)
+
+
+def _names(job: Node, mark: str) -> bool:
+    return any(mark in node.text.text.lower() for node in job.walk() if node.kind == "string")
 
 
 def read_documents(paths: Iterable[Path], report: Report, prefix: str) -> Documents:

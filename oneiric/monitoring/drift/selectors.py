@@ -40,9 +40,15 @@ def judge_selector(query: Query, selector: Selector) -> Value:
         _judge_labels(query, selector, recorded)
         return recorded
     if name.startswith(_FROM_THE_SCRAPE) and not name.startswith("process_runtime"):
-        return Value(labels=query.vocabulary.target_labels, exact=True, interval=Interval(0.0))
+        labels = query.vocabulary.target_labels if _is_our_job(query, selector) else None
+        return Value(labels=labels, exact=labels is not None, interval=Interval(0.0))
     _judge_unknown(query, selector)
     return UNKNOWN
+
+
+def _is_our_job(query: Query, selector: Selector) -> bool:
+    """Whether *selector* asks for our targets: of others nobody here knows which labels they have."""
+    return any(query.vocabulary.prefix in matcher.value.text.lower() for matcher in selector.matchers)
 
 
 def _judge_unknown(query: Query, selector: Selector) -> None:

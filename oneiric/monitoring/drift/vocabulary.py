@@ -24,6 +24,7 @@ DOMAINS = ("adapter", "service", "task", "event", "workflow", "action")
 SUFFIXES = ("_bucket", "_sum", "_count")
 INFINITE = "+Inf"
 _LIKE_OUR_PREFIX = 0.8
+_NAME = re.compile(r"[a-zA-Z]+_(?=\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,10 @@ class Vocabulary:
         return start == self.prefix or (
             "_" in name and difflib.SequenceMatcher(None, start, self.prefix).ratio() >= _LIKE_OUR_PREFIX
         )
+
+    def is_about_us(self, text: str) -> bool:
+        """Whether *text* has our prefix in it, or a name that claims to be one of ours."""
+        return self.prefix in text.lower() or any(self.is_ours(name) for name in {*_NAME.findall(text)})
 
     def is_our_record(self, name: str) -> bool:
         """Whether *name* is one that a recording rule over our metrics gives."""

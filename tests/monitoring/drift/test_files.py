@@ -151,22 +151,31 @@ def test_a_deep_query_is_one_finding(tmp_path: Path, depth: int) -> None:
 
 
 def test_the_scrape_interval_is_the_configurations(directory: Path) -> None:
-    """How often is scraped is read from Prometheus' configuration among the paths: the longest interval counts."""
+    """How often is scraped is read from Prometheus' configuration: the longest interval of our jobs, or its default."""
     rates = BROKEN.replace("«oneiric_nothing", "rate(oneiric_resolution_total[1m])")
     (directory / "rules.yml").write_text(rates, encoding="utf-8")
-    jobs = "scrape_configs:\n- job_name: a\n  scrape_interval: {}\n"
-    (directory / "prometheus.yml").write_text(jobs.format("30s"), encoding="utf-8")
-    assert told(directory) == []
-    (directory / "prometheus.yml").write_text(jobs.format("45s"), encoding="utf-8")
-    assert told(directory) == [("rules.yml", 5, 41, "ON302")]
+    jobs = "global: {{scrape_interval: {}}}\nscrape_configs:\n- job_name: slow\n  scrape_interval: 10m\n{}"
+    ours = "- job_name: oneiric\n  scrape_interval: {}\n"
+    clean: list[tuple[str, int, int, str]] = []
+    found = [("rules.yml", 5, 41, "ON302")]
+    for usual, more, expected in (
+        ("15s", "", clean),
+        ("45s", "", found),
+        ("45s", ours.format("30s"), clean),
+        ("15s", ours.format("45s"), found),
+        ("45s", "- job_name: oneiric\n", found),
+    ):
+        (directory / "prometheus.yml").write_text(jobs.format(usual, more), encoding="utf-8")
+        assert told(directory) == expected
 
 
 def test_the_targets_labels_are_the_configurations(directory: Path) -> None:
-    """Labels that Prometheus' configuration among the paths gives to targets may be asked for."""
-    rates = BROKEN.replace("«oneiric_nothing", 'rate(oneiric_resolution_total{cluster="x", zone="y"}[1m])')
+    """Labels that Prometheus' configuration among the paths gives to targets, or to all, may be asked for."""
+    rates = BROKEN.replace("«oneiric_nothing", 'rate(oneiric_resolution_total{cluster="x", zone="y", region="r"}[1m])')
     (directory / "rules.yml").write_text(rates, encoding="utf-8")
-    assert [code for *_, code in told(directory)] == ["ON104", "ON104"]
+    assert [code for *_, code in told(directory)] == ["ON104"] * 3
     (directory / "prometheus.yml").write_text(
+        "global: {external_labels: {region: r}}\n"
         "scrape_configs:\n- job_name: a\n  static_configs:\n  - labels: {cluster: x}\n"
         "  relabel_configs:\n  - target_label: zone\n",
         encoding="utf-8",

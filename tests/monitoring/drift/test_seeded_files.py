@@ -135,7 +135,7 @@ SEEDS = [
         DASHBOARD,
         panel("oneiric_lifecycle_health_status", fields=PERCENT),
     ),
-    Seed("ON605", DASHBOARD, '{"panels": [{"id": 1, "panels": [{"id": «1}]}]}'),
+    Seed("ON605", DASHBOARD, panel("oneiric_lifecycle_instances", fields=', "panels": [{"id": «1}]')),
     Seed("ON606", DASHBOARD, panel("oneiric_lifecycle_instances", ', "legendFormat": "{{«provider}}"')),
     Seed("ON607", "grafana/dashboards/twice.json", '{"panels": [{}], "uid": "«oneiric-remote"}'),
     Seed("ON801", PROMTAIL, "level: «levle\n", old="level: level\n"),
