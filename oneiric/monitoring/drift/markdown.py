@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -180,10 +181,11 @@ def _judge_span(span: Piece, context: Context, surface: Surface, *, is_noun: boo
 def headings(piece: Piece) -> frozenset[str]:
     """Return the anchors that links into the document *piece* can have, made as GitHub makes them."""
     anchors: set[str] = set(_ANCHOR.findall(piece.text))
+    used: Counter[str] = Counter(anchors)
     for start, end in _outside(piece):
         for line in piece.text[start:end].splitlines():
             if (found := _HEADING.match(line)) is not None:
-                anchors.add(_unused(_slug(found[1]), anchors))
+                anchors.add(_unused(_slug(found[1]), anchors, used))
     return frozenset(anchors)
 
 
@@ -192,6 +194,11 @@ def _slug(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def _unused(slug: str, anchors: set[str]) -> str:
-    numbered = (f"{slug}-{number}" if number else slug for number in range(len(anchors) + 1))
-    return next((anchor for anchor in numbered if anchor not in anchors), slug)
+def _unused(slug: str, anchors: set[str], used: Counter[str]) -> str:
+    """Return *slug*, with the next number where it is there already; *used* counts how often it was."""
+    while True:
+        number = used[slug]
+        used[slug] += 1
+        anchor = f"{slug}-{number}" if number else slug
+        if anchor not in anchors:
+            return anchor

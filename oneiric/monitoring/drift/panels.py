@@ -108,5 +108,5 @@ def _second_variable(node: Node) -> Variable:
     if kind == "datasource":
         return Variable(spec.word("name"), kind, spec.get("pluginId"), ())
     asked = _asked(spec)
-    query = asked.node.get("query") or asked.node.get("__legacyStringValue")
+    query = asked.node.get("query") or asked.node.get("__legacyStringValue") or spec.get("definition")
     return Variable(spec.word("name"), kind, query, asked.sources)

@@ -36,9 +36,7 @@ _BEFORE = {
 _PROMPT = re.compile(r"[ \t]*(?:\([\w.-]+\)[ \t]*)?[\w.@:~/-]*[$%][ \t]+(?=\S)")
 _LINE = re.compile(r"(?:[^\\\n]|\\.|\\\n|\\$)*\n?", re.DOTALL)
 """A line, and those that a backslash at its end continues it with."""
-_HERE_DOCUMENT = re.compile(
-    r"<<-?[ \t]*(['\"]?)(?P<end>\w+)\1[^\n]*\n(?P<body>.*?)^[ \t]*(?P=end)[ \t]*$", re.DOTALL | re.MULTILINE
-)
+_HERE_DOCUMENT = re.compile(r"<<-?[ \t]*(['\"]?)(?P<end>\w+)\1[^\n]*\n")
 _NO_QUERY = re.compile(r"%[0-9A-F]{2}|\$|\w\s*\(\s*\w+\s*:|^\s*(?:query|mutation|select)\b", re.IGNORECASE)
 """What is encoded, has variables of the shell in it, or is in a language of others."""
 _EXPANDED = re.compile(r"\$\{?(\w+)")
@@ -84,9 +82,18 @@ def _typed(piece: Piece) -> list[Piece]:
 
 def _without_documents(piece: Piece) -> tuple[Piece, list[Piece]]:
     """Return *piece* without the documents that its commands are fed from it, and these."""
-    found = list(_HERE_DOCUMENT.finditer(piece.text))
-    bodies = [piece[one.start("body") : one.end("body")] for one in found]
-    return piece.replaced((one.start("body"), one.end("body"), "") for one in found), bodies
+    found: list[tuple[int, int]] = []
+    endless: set[str] = set()
+    at = 0
+    while (begun := _HERE_DOCUMENT.search(piece.text, at)) is not None:
+        at, word = begun.end(), begun["end"]
+        ended = None if word in endless else re.compile(rf"^[ \t]*{word}[ \t]*$", re.MULTILINE).search(piece.text, at)
+        if ended is None:
+            endless.add(word)
+        else:
+            found.append((at, ended.start()))
+            at = ended.end()
+    return piece.replaced((*span, "") for span in found), [piece[start:end] for start, end in found]
 
 
 def _commands(piece: Piece) -> Iterator[list[Word]]:

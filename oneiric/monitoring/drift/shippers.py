@@ -144,7 +144,7 @@ def judge_alloy(piece: Piece, context: Context) -> None:
         if token[0] == "loki.process":
             pipeline = Pipeline(context)
         elif is_ours and token.lastgroup == "word" and token[0].startswith("stage."):
-            _alloy_stage(piece, token[0].removeprefix("stage."), found[index + 1 :], pipeline)
+            _alloy_stage(piece, token[0].removeprefix("stage."), _body(found, index + 1), pipeline)
 
 
 def _unbalanced(found: list[re.Match[str]]) -> int | None:
@@ -157,8 +157,7 @@ def _unbalanced(found: list[re.Match[str]]) -> int | None:
     return opened[-1].start() if opened else None
 
 
-def _alloy_stage(piece: Piece, kind: str, following: list[re.Match[str]], pipeline: Pipeline) -> None:
-    body = _body(following)
+def _alloy_stage(piece: Piece, kind: str, body: list[re.Match[str]], pipeline: Pipeline) -> None:
     if kind == "json":
         pipeline.json(_alloy_pairs(piece, body, "expressions"))
     elif kind == "labels":
@@ -174,9 +173,11 @@ def _alloy_stage(piece: Piece, kind: str, following: list[re.Match[str]], pipeli
         pipeline.is_open = True
 
 
-def _body(following: list[re.Match[str]]) -> list[re.Match[str]]:
+def _body(tokens: list[re.Match[str]], start: int) -> list[re.Match[str]]:
+    """Return *tokens* from *start* up to the brace that closes what is opened there."""
     depth, body = 0, []
-    for token in following:
+    for index in range(start, len(tokens)):
+        token = tokens[index]
         depth += (token[0] == "{") - (token[0] == "}")
         if depth == 0:
             break
@@ -198,7 +199,7 @@ def _inner(piece: Piece, token: re.Match[str]) -> Piece:
 def _alloy_pairs(piece: Piece, body: list[re.Match[str]], name: str) -> Iterator[Pair]:
     """Give the pairs of the map that is the attribute *name*; an empty text stands for the name itself."""
     starts = [index for index, token in enumerate(body) if token[0] == name and body[index + 1 : index + 2]]
-    inner = _body(body[starts[0] + 2 :])[1:] if starts else []
+    inner = _body(body, starts[0] + 2)[1:] if starts else []
     for index in range(len(inner) - 2):
         key, equals, value = inner[index : index + 3]
         if equals[0] == "=" and value.lastgroup == "string":

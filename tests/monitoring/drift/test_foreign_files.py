@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,3 +109,22 @@ def test_merged_keys_count(tmp_path: Path) -> None:
     """A rule has what ``<<`` merges into it, as it has for Prometheus."""
     (tmp_path / "rules.yml").write_text(MERGED, encoding="utf-8")
     assert found(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("changes.md", "### Added\n"),
+        ("fence.sh.md", "cat <<A\n"),
+    ],
+)
+def test_long_files_take_as_long_as_they_are(tmp_path: Path, name: str, line: str) -> None:
+    """A file ten times as long, of what repeats itself, takes far less than a hundred times as long."""
+    before = "```bash\n" if ".sh" in name else ""
+    seconds = []
+    for number in (2_000, 20_000):
+        (tmp_path / name).write_text(before + line * number, encoding="utf-8")
+        begun = time.process_time()
+        assert found(tmp_path) == []
+        seconds.append(time.process_time() - begun)
+    assert seconds[1] < 40 * max(seconds[0], 0.05)
