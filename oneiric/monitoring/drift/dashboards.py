@@ -14,7 +14,7 @@ from oneiric.monitoring.drift.panels import notes, panels, root_of, uid_node, va
 from oneiric.monitoring.drift.promql import judge_promql
 from oneiric.monitoring.drift.promql_tokens import VARIABLE, variable_name
 from oneiric.monitoring.drift.query import is_about_us
-from oneiric.monitoring.drift.units import fits, right_for
+from oneiric.monitoring.drift.units import fits, is_no_share, right_for
 from oneiric.monitoring.drift.values import Interval
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _BUILT_IN = {"timeFilter", "timezone"}
 _NO_VARIABLE_NEEDED = re.compile(r"-- \w+ --|grafana|-100|default|")
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _VARIABLE_QUERY = re.compile(r"\s*(label_values|query_result|metrics|label_names)\s*\((.*)\)\s*", re.DOTALL)
+_LIKE_A_TARGET_LABEL = 0.86
 _PERCENT = Interval(0.0, 1.0)
 
 
@@ -69,6 +70,19 @@ class _Dashboard:
                 self._target(target, panel.fields)
         if self.is_ours:
             self._numbers(shown)
+            self._all_names([*notes(self.root), *(target for panel in shown for target in panel.targets)])
+            for variable in chosen:
+                self._target_label(variable)
+
+    def _all_names(self, targets: list[Target]) -> None:
+        """Report names that are nearly a variable's in queries that have no name of ours in them."""
+        for target in targets:
+            expr = target.node.string("expr")
+            if expr is None or "prometheus" not in self._type(target.sources, expr.text):
+                continue
+            for piece in (expr, *(node.string("uid") for node in target.sources)):
+                if piece is not None:
+                    self._names(piece, is_ours=False)
 
     def _numbers(self, shown: list[Panel]) -> None:
         seen: set[str] = set()
@@ -93,12 +107,13 @@ class _Dashboard:
                 self.context.report.at(uid, 0, "ON601", message, "use a variable of type datasource")
             self._names(uid)
 
-    def _names(self, piece: Piece) -> None:
+    def _names(self, piece: Piece, *, is_ours: bool = True) -> None:
         for found in re.finditer(VARIABLE, piece.text):
             name = variable_name(found[0])
             if name not in self.types and not name.startswith("__") and name not in _BUILT_IN and not name.isdigit():
                 hint = did_you_mean(name, self.types)
-                self.context.report.at(piece, found.start(), "ON602", f"there is no variable {name}", hint)
+                if hint or is_ours:
+                    self.context.report.at(piece, found.start(), "ON602", f"there is no variable {name}", hint)
 
     def _type(self, sources: tuple[Node, ...], query: str) -> str:
         """Return the type of the data source that *query* is asked of; guessed where nothing says it."""
@@ -145,8 +160,8 @@ class _Dashboard:
         if not fits(value.unit, unit.text):
             message = f"the values are {value.unit}, the panel's unit is {unit.text}"
             self.context.report.at(unit, 0, "ON604", message, f"did you mean {right_for(value.unit)}?")
-        elif unit.text == "percent" and value.interval == _PERCENT:
-            message = "the values lie in 0 to 1, the panel's unit is percent"
+        elif not value.unit and value.interval == _PERCENT and is_no_share(unit.text):
+            message = f"the values lie in 0 to 1, the panel's unit is {unit.text}"
             self.context.report.at(unit, 0, "ON604", message, "did you mean percentunit?")
 
     def _variable(self, variable: Variable) -> None:
@@ -163,6 +178,17 @@ class _Dashboard:
             judge_promql(inner, self.context, "panel")
         elif found[1] == "label_values":
             self._label_values(inner)
+
+    def _target_label(self, variable: Variable) -> None:
+        """Report a label of targets that is misspelt, where a variable of a dashboard of ours asks others for it."""
+        query = variable.query.text
+        found = _VARIABLE_QUERY.fullmatch(query.text) if variable.type == "query" else None
+        if found is None or found[1] != "label_values" or is_about_us(query.text, self.context):
+            return
+        label = query[query.text.rfind(",") + 1 : found.end(2)].stripped()
+        known = self.context.vocabulary.target_labels
+        if label.text not in known and (hint := did_you_mean(label.text, known, alike=_LIKE_A_TARGET_LABEL)):
+            self.context.report.at(label, 0, "ON603", f"targets have no label {label.text}", hint)
 
     def _label_values(self, inner: Piece) -> None:
         comma = inner.text.rfind(",") if not inner.text.rstrip().endswith("}") else -1

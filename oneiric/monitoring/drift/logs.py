@@ -104,6 +104,10 @@ class _Judge:
     def run(self) -> None:
         matchers = self.query.selector.matchers
         prefix = self.context.vocabulary.prefix
+        for matcher in matchers:
+            if matcher.name.text in STREAMS and self.context.vocabulary.is_nearly_us(matcher.value.value):
+                message = f"{matcher.name.text} of our streams is hardly {matcher.value.value}"
+                self.find(matcher.value.start + 1, "ON123", message, f"did you mean {prefix}?")
         self.is_ours = any(prefix in matcher.value.value.lower() for matcher in matchers)
         if not self.is_ours:
             return

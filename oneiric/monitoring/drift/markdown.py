@@ -33,6 +33,7 @@ _ANCHOR = re.compile(r"<a\s+(?:id|name)=\"([^\"]+)\"")
 _NOUN = re.compile(r"\b(?:an?|the|this|that|its|our|your|their|each|every)\s+\Z", re.IGNORECASE)
 """Behind these two words in code are a name more often than a command."""
 _LONGEST_DETERMINER = 8
+_RECORDED = re.compile(r"[a-z_]\w*(?::\w+)+")
 _SHELL = {"bash", "sh", "shell", "console", "zsh"}
 
 
@@ -174,6 +175,10 @@ def _judge_span(span: Piece, context: Context, surface: Surface, *, is_noun: boo
         known = {*vocabulary.series, *vocabulary.metrics}
         if text not in known and (hint := did_you_mean(text, known, alike=0.92)):
             context.report.at(span, 0, "ON101", f"there is no metric {text}", hint)
+    elif _RECORDED.fullmatch(text) and vocabulary.is_our_record(text):
+        known = {*context.records.names()}
+        if text not in known and (hint := did_you_mean(text, known, alike=0.92)):
+            context.report.at(span, 0, "ON102", f"no recording rule gives {text}", hint)
     elif text.startswith(f"{vocabulary.prefix} ") and (not is_noun or is_command(text, surface)):
         judge_command_line(span, context, surface)
 

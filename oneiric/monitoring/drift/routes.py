@@ -29,6 +29,8 @@ _MATCHERS = (
 )
 """Where matchers stand: of routes, of what inhibits, of what is inhibited; in the new form and the old ones."""
 _LIKE_A_LABEL = 0.75
+_LIKE_A_SHORT_LABEL = 0.6
+_LIKE_AN_ALERT = 0.85
 ALERT_NAME = "alertname"
 _EVERY_LABEL = "..."
 
@@ -150,21 +152,29 @@ class _Alertmanager:
     def _is_known(self, label: str) -> bool:
         return any(notice.has(label) for notice in self._notices)
 
+    def _meant(self, label: str) -> str:
+        """Return a question for the label of ours that *label* is nearly, or ""; short ones differ sooner."""
+        alike = _LIKE_A_LABEL if len(label) > len("name") else _LIKE_A_SHORT_LABEL
+        return did_you_mean(label, self._labels() - {label}, alike=alike)
+
     def _lacks(self, piece: Piece, at: int, code: str, label: str) -> None:
         """Report that no alert has *label*: one that is not like any label of ours may be that of others' alerts."""
-        hint = did_you_mean(label, self._labels(), alike=_LIKE_A_LABEL)
+        hint = self._meant(label)
         if hint or self._is_complete:
             self._context.report.at(piece, at, code, f"no alert has a label {label}", hint)
 
     def _is_foreign(self, matcher: Matcher) -> bool:
         """Whether *matcher* asks for what only alerts of others have."""
         if matcher.name != ALERT_NAME:
-            return not self._is_known(matcher.name) and not did_you_mean(
-                matcher.name, self._labels(), alike=_LIKE_A_LABEL
-            )
-        return not any(self._prefix.lower() in text.lower() for _, text in _asked(matcher)) and not any(
+            return not self._is_known(matcher.name) and not self._meant(matcher.name)
+        known = {notice.fixed[ALERT_NAME] for notice in self._notices}
+        return not any(self._is_our_alert(text, known) for _, text in _asked(matcher)) and not any(
             matcher.can_match(notice) for notice in self._notices
         )
+
+    def _is_our_alert(self, name: str, known: set[str]) -> bool:
+        """Whether *name* is meant to be that of an alert of ours."""
+        return self._prefix in name or bool(did_you_mean(name, known, alike=_LIKE_AN_ALERT))
 
     def _all_matchers(self) -> Iterator[Matcher]:
         """Give every matcher that reads, without a word on those that do not."""
@@ -217,7 +227,7 @@ class _Alertmanager:
         known = {notice.fixed[matcher.name] for notice in self._notices if matcher.name in notice.fixed}
         is_pattern = matcher.operator in {"=~", "!~"}
         for at, text in _asked(matcher):
-            if matcher.name == ALERT_NAME and not text.startswith(self._prefix):
+            if matcher.name == ALERT_NAME and not self._is_our_alert(text, known):
                 continue
             if text and not (matches_any(text, known) if is_pattern else text in known):
                 code = "ON505" if matcher.name == ALERT_NAME else "ON503"
@@ -239,8 +249,7 @@ class _Alertmanager:
     def _equal(self, label: Piece, sources: list[Notice], targets: list[Notice]) -> None:
         for side, notices in (("inhibits", sources), ("is inhibited", targets)):
             if not any(one.has(label.text) for one in notices):
-                others = self._labels() - {label.text}
-                hint = did_you_mean(label.text, others, alike=_LIKE_A_LABEL)
+                hint = self._meant(label.text)
                 if hint or self._is_complete or self._is_known(label.text):
                     message = f"no alert that {side} has a label {label.text}"
                     self._context.report.at(label, 0, "ON504", message, hint)

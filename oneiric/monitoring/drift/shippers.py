@@ -22,7 +22,7 @@ _ALLOY_TOKEN = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
-_GIVEN = {"filename", "stream", "timestamp", "output", "__error__"}
+_GIVEN = {"filename", "stream", "__error__"}
 """What shippers have extracted without being asked."""
 
 
