@@ -19,6 +19,12 @@ MISSPELLINGS = [
         "expr: «job:oneriic_resolution_errors:ratio_rate6h",
         old="expr: job:oneiric_resolution_errors:ratio_rate6h",
     ),
+    Seed(
+        "ON007",
+        OVERVIEW,
+        '"expr": "«time() - process_start_time_seconds{job=~\\"$job\\"} =>',
+        old='"expr": "time() - process_start_time_seconds{job=~\\"$job\\", instance=~\\"$instance\\"} <',
+    ),
     Seed("ON102", GUIDE, "It is `«env:oneiric_log_swap_faild:count`.\n"),
     Seed("ON104", OVERVIEW, 'ALERTS{«alertstaet=\\"firing', old='ALERTS{alertstate=\\"firing'),
     Seed(

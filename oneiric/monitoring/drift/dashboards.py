@@ -70,16 +70,19 @@ class _Dashboard:
                 self._target(target, panel.fields)
         if self.is_ours:
             self._numbers(shown)
-            self._all_names([*notes(self.root), *(target for panel in shown for target in panel.targets)])
+            self._others([*notes(self.root), *(target for panel in shown for target in panel.targets)])
             for variable in chosen:
                 self._target_label(variable)
 
-    def _all_names(self, targets: list[Target]) -> None:
-        """Report names that are nearly a variable's in queries that have no name of ours in them."""
+    def _others(self, targets: list[Target]) -> None:
+        """Report names nearly a variable's, and what does not parse, in queries that have no name of ours in them."""
         for target in targets:
             expr = target.node.string("expr")
-            if expr is None or "prometheus" not in self._type(target.sources, expr.text):
+            if expr is None or is_about_us(expr.text, self.context):
                 continue
+            if "prometheus" not in self._type(target.sources, expr.text):
+                continue
+            judge_promql(expr, self.context, "panel", is_loaded=True)
             for piece in (expr, *(node.string("uid") for node in target.sources)):
                 if piece is not None:
                     self._names(piece, is_ours=False)

@@ -34,10 +34,11 @@ _OPEN = re.compile(r"<\w[\w .|-]*>|\.\.\.|…")
 """What stands for a part that the reader puts in."""
 
 
-def judge_promql(piece: Piece, context: Context, role: Role) -> Value:
+def judge_promql(piece: Piece, context: Context, role: Role, *, is_loaded: bool = False) -> Value:
     """Report what is wrong with the query *piece*, and return what is known of its result.
 
-    Of one that is about others no more is reported than that it does not parse, where a server would refuse it.
+    Of one that is about others no more is reported than that it does not parse, where a server would refuse it: a rule,
+    or what *is_loaded* with something of ours.
     """
     text, _ = without_variables(piece)
     is_ours = is_about_us(piece.text, context)
@@ -46,18 +47,19 @@ def judge_promql(piece: Piece, context: Context, role: Role) -> Value:
         tree = parse(text.text)
         return _judge(replace(query, grown=frozenset(_grown(tree))), tree)
     except QueryError as error:
-        if _is_refused(piece.text, error, role, is_ours=is_ours):
+        is_rule = role in {"alert", "record"} or (is_loaded and text.text == piece.text)
+        if _is_refused(piece.text, error, role, is_ours=is_ours, is_rule=is_rule):
             context.report.at(text, error.offset, "ON007", f"not PromQL: {error}")
     except RecursionError:
         query.find(0, "ON006", "nested too deeply")
     return UNKNOWN
 
 
-def _is_refused(text: str, error: QueryError, role: Role, *, is_ours: bool) -> bool:
+def _is_refused(text: str, error: QueryError, role: Role, *, is_ours: bool, is_rule: bool) -> bool:
     """Whether what does not parse is wrong: a document may leave a part open, other servers know more functions."""
     if role == "document":
         return is_ours and _OPEN.search(text) is None
-    return is_ours or (role in {"alert", "record"} and not error.is_unknown_function)
+    return is_ours or (is_rule and not error.is_unknown_function)
 
 
 def _judge(query: Query, node: Node) -> Value:
