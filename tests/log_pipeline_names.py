@@ -1,60 +1,174 @@
-"""What the documentation of Alloy, Promtail and Loki says that there is, as far as the bundle may come to use it."""
+"""What the documentation of Alloy, Promtail and Loki says that there is, as far as the bundle may come to use it.
+
+Names, required ones, and kinds of values: ``ALLOY`` follows the pages of the components, below
+grafana.com/docs/alloy/latest/reference/components; ``PROMTAIL`` the pages of its configuration and its stages, below
+grafana.com/docs/loki/latest/send-data/promtail; ``LOKI`` the page grafana.com/docs/loki/latest/configure.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-ALLOY: dict[str, tuple[set[str], set[str], set[str]]] = {
-    "local.file_match": ({"path_targets", "ignore_older_than", "sync_period"}, set(), {"targets"}),
+from log_pipeline_kinds import (
+    boolean,
+    duration,
+    go_duration,
+    mapping,
+    number,
+    one_of,
+    receivers,
+    rules,
+    string,
+    strings,
+    targets,
+)
+
+if TYPE_CHECKING:
+    from log_pipeline_kinds import Kind, Shape
+
+ACTIONS = one_of(
+    "drop",
+    "dropequal",
+    "hashmod",
+    "keep",
+    "keepequal",
+    "labeldrop",
+    "labelkeep",
+    "labelmap",
+    "lowercase",
+    "replace",
+    "uppercase",
+)
+ROLES = one_of("node", "pod", "service", "endpoints", "endpointslice", "ingress")
+FORMATS = one_of(
+    *("ANSIC", "UnixDate", "RubyDate", "RFC822", "RFC822Z", "RFC850", "RFC1123", "RFC1123Z", "RFC3339", "RFC3339Nano"),
+    *("Unix", "UnixMs", "UnixUs", "UnixNs"),
+)
+"""Those that have a name; anything else is an example of a time."""
+ON_FAILURE = one_of("skip", "fudge")
+RELABEL: dict[str, Kind] = {
+    "action": ACTIONS,
+    "modulus": number,
+    "regex": string,
+    "replacement": string,
+    "separator": string,
+    "source_labels": strings,
+    "target_label": string,
+}
+SENDING = {"authorization", "basic_auth", "oauth2", "tls_config"}
+
+ALLOY: dict[str, Shape] = {
+    "local.file_match": (
+        {"path_targets": targets, "ignore_older_than": go_duration, "sync_period": go_duration},
+        set(),
+        {"targets"},
+    ),
     "loki.source.file": (
-        {"forward_to", "targets", "encoding", "legacy_positions_file", "tail_from_end"},
+        {
+            "forward_to": receivers,
+            "targets": targets,
+            "encoding": string,
+            "legacy_positions_file": string,
+            "tail_from_end": boolean,
+        },
         {"decompression", "file_watch"},
         set(),
     ),
     "loki.source.journal": (
-        {"forward_to", "format_as_json", "labels", "matches", "max_age", "path", "relabel_rules"},
+        {
+            "forward_to": receivers,
+            "format_as_json": boolean,
+            "labels": mapping,
+            "matches": string,
+            "max_age": go_duration,
+            "path": string,
+            "relabel_rules": rules,
+        },
         set(),
         set(),
     ),
-    "loki.source.kubernetes": ({"forward_to", "targets"}, {"client", "clustering", "position"}, set()),
+    "loki.source.kubernetes": (
+        {"forward_to": receivers, "targets": targets},
+        {"client", "clustering"},
+        set(),
+    ),
+    "loki.relabel": ({"forward_to": receivers, "max_cache_size": number}, {"rule"}, {"receiver", "rules"}),
+    "loki.relabel/rule": (RELABEL, set(), set()),
     "discovery.kubernetes": (
-        {"role", "api_server", "kubeconfig_file", "bearer_token_file"},
-        {"selectors", "namespaces", "attach_metadata", "tls_config"},
+        {"role": ROLES, "api_server": string, "kubeconfig_file": string, "bearer_token_file": string},
+        {"selectors", "namespaces", "attach_metadata", *SENDING},
         {"targets"},
     ),
-    "discovery.kubernetes/selectors": ({"role", "label", "field"}, set(), set()),
-    "discovery.relabel": ({"targets"}, {"rule"}, {"output", "rules"}),
-    "discovery.relabel/rule": (
-        {"action", "modulus", "regex", "replacement", "separator", "source_labels", "target_label"},
-        set(),
-        set(),
-    ),
+    "discovery.kubernetes/selectors": ({"role": ROLES, "label": string, "field": string}, set(), set()),
+    "discovery.kubernetes/namespaces": ({"own_namespace": boolean, "names": strings}, set(), set()),
+    "discovery.relabel": ({"targets": targets}, {"rule"}, {"output", "rules"}),
+    "discovery.relabel/rule": (RELABEL, set(), set()),
     "loki.process": (
-        {"forward_to"},
+        {"forward_to": receivers},
         {"stage.cri", "stage.drop", "stage.json", "stage.label_keep", "stage.structured_metadata", "stage.timestamp"},
         {"receiver"},
     ),
-    "loki.process/stage.json": ({"expressions", "drop_malformed", "source"}, set(), set()),
-    "loki.process/stage.timestamp": (
-        {"source", "format", "fallback_formats", "location", "action_on_failure"},
+    "loki.process/stage.cri": (
+        {"max_partial_lines": number, "max_partial_line_size": number, "max_partial_line_size_truncate": boolean},
         set(),
         set(),
     ),
-    "loki.process/stage.structured_metadata": ({"values"}, set(), set()),
-    "loki.process/stage.label_keep": ({"values"}, set(), set()),
-    "loki.write": ({"external_labels", "max_streams"}, {"endpoint", "wal"}, {"receiver"}),
+    "loki.process/stage.drop": (
+        {
+            "drop_counter_reason": string,
+            "expression": string,
+            "longer_than": string,
+            "older_than": go_duration,
+            "separator": string,
+            "source": string,
+            "value": string,
+        },
+        set(),
+        set(),
+    ),
+    "loki.process/stage.json": ({"expressions": mapping, "drop_malformed": boolean, "source": string}, set(), set()),
+    "loki.process/stage.timestamp": (
+        {
+            "source": string,
+            "format": FORMATS,
+            "fallback_formats": strings,
+            "location": string,
+            "action_on_failure": ON_FAILURE,
+        },
+        set(),
+        set(),
+    ),
+    "loki.process/stage.structured_metadata": ({"values": mapping}, set(), set()),
+    "loki.process/stage.label_keep": ({"values": strings}, set(), set()),
+    "loki.write": ({"external_labels": mapping, "max_streams": number}, {"endpoint", "wal"}, {"receiver"}),
     "loki.write/endpoint": (
-        {"url", "batch_size", "batch_wait", "bearer_token_file", "headers", "name", "remote_timeout", "tenant_id"},
-        {"authorization", "basic_auth", "oauth2", "queue_config", "tls_config"},
+        {
+            "url": string,
+            "batch_size": string,
+            "batch_wait": go_duration,
+            "bearer_token": string,
+            "bearer_token_file": string,
+            "headers": mapping,
+            "max_backoff_period": go_duration,
+            "max_backoff_retries": number,
+            "min_backoff_period": go_duration,
+            "name": string,
+            "proxy_url": string,
+            "remote_timeout": go_duration,
+            "retry_on_http_429": boolean,
+            "tenant_id": string,
+        },
+        {"queue_config", *SENDING},
         set(),
     ),
 }
-"""The arguments, the blocks within and the exports of each component, and of its blocks, of Alloy."""
+"""The arguments, the blocks within and the exports of each component, and of its blocks, of Alloy 1."""
 ALLOY_REQUIRED = {
     "local.file_match": {"path_targets"},
     "loki.source.file": {"forward_to", "targets"},
     "loki.source.journal": {"forward_to"},
     "loki.source.kubernetes": {"forward_to", "targets"},
+    "loki.relabel": {"forward_to"},
     "discovery.kubernetes": {"role"},
     "discovery.kubernetes/selectors": {"role"},
     "discovery.relabel": {"targets"},
@@ -65,103 +179,110 @@ ALLOY_REQUIRED = {
 }
 ALLOY_CONSTANTS = {"constants.arch", "constants.hostname", "constants.os"}
 
-ANY: Any = None
-"""Stands for a value, or for a map whose names are a user's own."""
-
-RELABEL = {"action", "modulus", "regex", "replacement", "separator", "source_labels", "target_label"}
+SERVER: Any = {
+    "http_listen_address": string,
+    "http_listen_port": number,
+    "grpc_listen_address": string,
+    "grpc_listen_port": number,
+    "log_level": one_of("debug", "info", "warn", "error"),
+}
 
 PROMTAIL: Any = {
-    "server": dict.fromkeys(("http_listen_address", "http_listen_port", "grpc_listen_port", "log_level")),
-    "positions": dict.fromkeys(("filename", "sync_period")),
-    "clients": [dict.fromkeys(("url", "bearer_token_file", "tenant_id", "batchwait", "batchsize", "external_labels"))],
-    "scrape_configs": [
+    "server": SERVER,
+    "positions": {"filename": string, "sync_period": go_duration},
+    "clients!": [
         {
-            "job_name": ANY,
+            "url!": string,
+            "bearer_token_file": string,
+            "tenant_id": string,
+            "batchwait": go_duration,
+            "batchsize": number,
+            "external_labels": mapping,
+        }
+    ],
+    "scrape_configs!": [
+        {
+            "job_name!": string,
             "pipeline_stages": [
                 {
                     "cri": {},
-                    "json": dict.fromkeys(("expressions", "source", "drop_malformed")),
-                    "timestamp": dict.fromkeys(("source", "format", "location", "action_on_failure")),
-                    "structured_metadata": ANY,
-                    "labelallow": ANY,
+                    "json": {"expressions!": mapping, "source": string, "drop_malformed": boolean},
+                    "timestamp": {
+                        "source!": string,
+                        "format!": FORMATS,
+                        "fallback_formats": strings,
+                        "location": string,
+                        "action_on_failure": ON_FAILURE,
+                    },
+                    "structured_metadata": mapping,
+                    "labelallow": strings,
                 }
             ],
-            "static_configs": [{"targets": ANY, "labels": ANY}],
-            "journal": dict.fromkeys(("json", "max_age", "labels", "path", "matches")),
-            "kubernetes_sd_configs": [{"role": ANY, "namespaces": ANY, "selectors": ANY}],
-            "relabel_configs": [dict.fromkeys(RELABEL)],
+            "static_configs": [{"targets": strings, "labels": mapping}],
+            "journal": {
+                "json": boolean,
+                "max_age": go_duration,
+                "labels": mapping,
+                "path": string,
+                "matches": string,
+            },
+            "kubernetes_sd_configs": [{"role!": ROLES, "namespaces": {"names": strings}}],
+            "relabel_configs": [RELABEL],
         }
     ],
 }
-"""The form of a configuration of Promtail: what may stand where."""
+"""The form of a configuration of Promtail 3: what may stand where."""
 
 LOKI: Any = {
-    "auth_enabled": ANY,
-    "server": dict.fromkeys(
-        ("http_listen_address", "http_listen_port", "grpc_listen_address", "grpc_listen_port", "log_level")
-    ),
+    "auth_enabled": boolean,
+    "server": SERVER,
     "common": {
-        "path_prefix": ANY,
-        "replication_factor": ANY,
-        "ring": {"instance_addr": ANY, "kvstore": {"store": ANY}},
-        "storage": {"filesystem": {"chunks_directory": ANY, "rules_directory": ANY}},
+        "instance_addr": string,
+        "path_prefix": string,
+        "replication_factor": number,
+        "ring": {"kvstore": {"store": one_of("consul", "etcd", "inmemory", "memberlist", "multi")}},
+        "storage": {"filesystem": {"chunks_directory": string, "rules_directory": string}},
     },
-    "schema_config": {
-        "configs": [
+    "schema_config!": {
+        "configs!": [
             {
-                "from": ANY,
-                "store": ANY,
-                "object_store": ANY,
-                "schema": ANY,
-                "index": {"prefix": ANY, "period": ANY},
+                "from!": string,
+                "store!": one_of("tsdb"),
+                "object_store!": one_of("filesystem"),
+                "schema!": one_of("v13"),
+                "index!": {"prefix!": string, "period!": duration},
             }
         ]
     },
-    "limits_config": dict.fromkeys(
-        (
-            "allow_structured_metadata",
-            "discover_log_levels",
-            "discover_service_name",
-            "ingestion_burst_size_mb",
-            "ingestion_rate_mb",
-            "max_label_names_per_series",
-            "reject_old_samples",
-            "reject_old_samples_max_age",
-            "retention_period",
-            "volume_enabled",
-        )
-    ),
-    "compactor": dict.fromkeys(
-        (
-            "compaction_interval",
-            "delete_request_store",
-            "retention_delete_delay",
-            "retention_enabled",
-            "working_directory",
-        )
-    ),
-    "ruler": {
-        "alertmanager_url": ANY,
-        "enable_api": ANY,
-        "evaluation_interval": ANY,
-        "remote_write": {"enabled": ANY, "clients": {"prometheus": {"url": ANY}}},
-        "rule_path": ANY,
-        "storage": {"type": ANY, "local": {"directory": ANY}},
-        "wal": dict.fromkeys(("dir", "max_age", "min_age", "truncate_frequency")),
+    "limits_config": {
+        "allow_structured_metadata": boolean,
+        "discover_log_levels": boolean,
+        "discover_service_name": strings,
+        "ingestion_burst_size_mb": number,
+        "ingestion_rate_mb": number,
+        "max_label_names_per_series": number,
+        "reject_old_samples": boolean,
+        "reject_old_samples_max_age": duration,
+        "retention_period": duration,
+        "volume_enabled": boolean,
     },
-    "analytics": {"reporting_enabled": ANY},
+    # With retention, Loki does not start without a store for the requests to delete.
+    "compactor": {
+        "compaction_interval": go_duration,
+        "delete_request_store!": one_of("filesystem"),
+        "retention_delete_delay": go_duration,
+        "retention_enabled": boolean,
+        "working_directory": string,
+    },
+    "ruler": {
+        "alertmanager_url": string,
+        "enable_api": boolean,
+        "evaluation_interval": go_duration,
+        "remote_write": {"enabled": boolean, "clients": {"*": {"url!": string}}},
+        "rule_path": string,
+        "storage": {"type!": one_of("local"), "local": {"directory!": string}},
+        "wal": {"dir": string, "max_age": go_duration, "min_age": go_duration, "truncate_frequency": go_duration},
+    },
+    "analytics": {"reporting_enabled": boolean},
 }
-"""The form of a configuration of Loki, single binary."""
-
-
-def unknown(document: Any, form: Any, path: str = "") -> list[str]:
-    """Return the paths of *document* at which *form* has nothing."""
-    if form is ANY:
-        return []
-    if isinstance(document, list) and isinstance(form, list):
-        return [found for item in document for found in unknown(item, form[0], f"{path}[]")]
-    if isinstance(document, dict) and isinstance(form, dict):
-        known = [(name, value) for name, value in document.items() if name in form]
-        missing = [f"{path}.{name}" for name in document if name not in form]
-        return missing + [found for name, value in known for found in unknown(value, form[name], f"{path}.{name}")]
-    return [path]
+"""The form of a configuration of Loki 3, as one process with its chunks in files."""

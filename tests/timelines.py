@@ -1,7 +1,7 @@
 """What every alert is judged on: series that stay just below its threshold, go just above it, and come back.
 
 Each timeline has three parts of equal length. At the end of the first the alert is silent, at the end of the second it
-fires, and at the end of the third it is silent again.
+fires, and in the third it is silent again as soon as its runbook says.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ TIMELINES: dict[str, Timeline] = {
         P,
         A,
         "a:9464 cannot be scraped",
-        "Prometheus has not reached /metrics of a:9464 for a minute.",
+        "Prometheus has not reached /metrics of a:9464 for 60 s, or has lost it 3 times within 15 minutes.",
     ),
     "OneiricMetricsMissing": Timeline(
         {_name("up"): held(P, 1, 1, 1), _name("oneiric_build_info"): held(P, 1, NONE, 1)},
@@ -212,7 +212,7 @@ TIMELINES: dict[str, Timeline] = {
         P,
         {**A, "domain": "adapter", "key": "cache"},
         "adapter/cache is unhealthy",
-        "On a:9464 adapter/cache has not passed a check for 5 minutes.",
+        "On a:9464 adapter/cache has not passed a check for 5 minutes, or has failed 3 times within 15.",
     ),
     "OneiricPauseForgotten": Timeline(
         {_name("oneiric_activity_oldest_pause_timestamp_seconds", domain="adapter"): held(230, 1, 1, 0)},

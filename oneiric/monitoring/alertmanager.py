@@ -132,15 +132,15 @@ def _times(config: BundleConfig, *, wait: float, interval: float, repeat: float)
 
 
 def _inhibitions(config: BundleConfig) -> list[dict[str, Any]]:
-    """Return what needs no notice: all of a target that is down, and warnings that a critical alert explains."""
+    """Return what needs no notice: warnings of a target that is down, and warnings that a critical alert explains."""
     known = {alert.name: alert for alert in alerts(config)}
     down = {
         "source_matchers": [f'alertname="{TARGET_DOWN}"'],
-        "target_matchers": [f'alertname!="{TARGET_DOWN}"'],
+        # What is critical tells of more than the outage, and a target that comes and goes has time for it. Labels that
+        # both lack are equal, too: what has no instance must not be silenced by a target.
+        "target_matchers": ['severity!="critical"', 'instance!=""'],
         "equal": ["job", "instance", *config.matchers],
     }
-    # Labels that both lack are equal, too: what has no instance must not be silenced by a target.
-    down["target_matchers"].append('instance!=""')
     return [down, *(_explained(alert, known[name]) for alert in known.values() for name in alert.inhibits)]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oneiric.monitoring.alerts.budgets import (
-    BURNS,
     PERIOD_DAYS,
     budget_alert_name,
     ever,
@@ -35,7 +34,7 @@ def _documents(config: BundleConfig) -> list[dict[str, Any]]:
     ]
     for objective in objectives(config):
         documents.append(_objective(config, objective))
-        for burn in BURNS:
+        for burn in objective.burns:
             documents += _alerting(config, objective, burn)
     return documents
 
@@ -66,7 +65,7 @@ def _objective(config: BundleConfig, objective: Objective) -> dict[str, Any]:
             "timeWindow": [{"duration": f"{PERIOD_DAYS}d", "isRolling": True}],
             "budgetingMethod": "Occurrences",
             "objectives": [{"displayName": objective.name, "target": objective.target}],
-            "alertPolicies": [_slug(budget_alert_name(objective, burn)) for burn in BURNS],
+            "alertPolicies": [_slug(budget_alert_name(objective, burn)) for burn in objective.burns],
         },
     )
 

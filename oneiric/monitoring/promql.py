@@ -138,9 +138,35 @@ def absent(argument: Expr) -> Expr:
     return Expr(f"absent({argument.text})", argument.labels, argument.metrics)
 
 
-def before(window: str, argument: Expr) -> Expr:
-    """Return what *argument*, a selector, was *window* ago."""
-    return Expr(f"{argument.text} offset {window}", argument.labels, argument.metrics)
+def grown(selector: Expr, window: str, *, known: str) -> Expr:
+    """Return by how much each counter of *selector* grew over *window*, one that was not there before counting whole.
+
+    It was not there if it had no sample in the time *known* before the window. A moment would not do: where a scrape
+    was missed just then, counts of long ago would come again.
+    """
+    return new(selector, window, known=known) | call("increase", _ranged(selector, window))
+
+
+def new(selector: Expr, window: str, *, known: str) -> Expr:
+    """Return the series of *selector* that had no sample in the time *known* before the *window*."""
+    return selector.unless(call("last_over_time", before(window, _ranged(selector, known))))
+
+
+def changes(selector: Expr, window: str) -> Expr:
+    """Return how often the values of *selector* changed over *window*, of series that are there still."""
+    return call("changes", _ranged(selector, window)) & selector
+
+
+def labelled(argument: Expr, label: str, value: str) -> Expr:
+    """Return *argument* with the label *label* of the fixed *value*."""
+    return Expr(
+        f'label_replace({argument.text}, "{label}", "{value}", "", "")', argument.labels | {label}, argument.metrics
+    )
+
+
+def before(window: str, selector: Expr) -> Expr:
+    """Return what *selector* was *window* ago."""
+    return Expr(f"{selector.text} offset {window}", selector.labels, selector.metrics)
 
 
 class PromQL:
@@ -206,20 +232,13 @@ class PromQL:
         text = f"{everything.text} - ignoring (le) {below.text}"
         return Expr(text, everything.labels, everything.metrics, _PLUS)
 
-    def grown(self, metric: Metric, window: str, /, *, by: Iterable[str]) -> Expr:
-        """Return by how much a counter grew over *window*, a series counting whole that was not there before."""
-        series, labels = self.series(metric), tuple(by)
-        new = series.unless(before(window, series))
-        return (total(self.increase(metric, window), by=labels) > 0) | (total(new, by=labels) > 0)
-
-    def recorded(self, record: str, like: Expr, /, *, window: str = "") -> Expr:
-        """Return what a recording rule keeps under the name *record*, made from *like*; over *window*, its increase.
+    def recorded(self, record: str, like: Expr, /) -> Expr:
+        """Return what a recording rule keeps under the name *record*, made from *like*.
 
         The matchers are asked for again: in one Prometheus, others may record their series under the same name.
         """
         inside = ", ".join(f"{label}{text}" for label, text in self._matchers.items() if label in like.labels)
-        series = Expr(f"{record}{{{inside}}}" if inside else record, like.labels, like.metrics)
-        return call("increase", _ranged(series, window)) if window else series
+        return Expr(f"{record}{{{inside}}}" if inside else record, like.labels, like.metrics)
 
     def _over(
         self, function: str, metric: Metric, window: str, suffix: str, labels: Mapping[str, str | tuple[str, ...]]

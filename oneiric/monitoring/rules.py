@@ -56,6 +56,7 @@ class Alert:
         description: Sentences with the values; may use Prometheus' templates.
         dashboard: The uid of the dashboard that shows it.
         runbook: What to do.
+        looks_back: Seconds, at time scale 1, that it may go on for when what it tells of is over.
         inhibits: Names of the alerts that need no notice while this one fires for the same labels.
     """
 
@@ -68,6 +69,7 @@ class Alert:
     description: str
     dashboard: str
     runbook: Runbook
+    looks_back: float = 0.0
     inhibits: tuple[str, ...] = ()
 
 

@@ -42,6 +42,7 @@ def runbook_section(alert: Alert, config: BundleConfig) -> str:
             f"{book.meaning} {book.impact}",
             f"- {_urgency(alert)}\n- Fires when {_condition(alert, config)}",
             f"```promql\n{alert.expr.text}\n```",
+            _end(alert, config),
             "**Diagnosis**",
             *_steps(book.diagnosis),
             "**Resolution**",
@@ -71,6 +72,12 @@ def _urgency(alert: Alert) -> str:
 def _condition(alert: Alert, config: BundleConfig) -> str:
     held = f"this has been so for {duration(config.seconds(alert.hold))}" if alert.hold else "this is so"
     return f"{held}, for each {', '.join(f'`{label}`' for label in sorted(alert.expr.labels))}:"
+
+
+def _end(alert: Alert, config: BundleConfig) -> str:
+    if not alert.looks_back:
+        return "It ends as soon as this is no longer so."
+    return f"It ends within {config.window(alert.looks_back)} when the fault is mended: it looks back that far."
 
 
 def _steps(steps: Iterable[Step]) -> list[str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 CONFIG = BundleConfig()
 ALERTS = {alert.name: alert for alert in alerts(CONFIG)}
+WATCHDOG = "OneiricWatchdog"
 VALUES = {"job": "oneiric", "instance": "a:9464", "domain": "adapter", "key": "cache", "source": "shop"}
 
 
@@ -136,12 +137,12 @@ def test_a_critical_alert_holds_back_its_warnings(name: str, alertmanager: Alert
 
 @pytest.mark.prometheus
 def test_a_target_that_is_down_holds_back_the_rest_of_it(alertmanager: Alertmanager) -> None:
-    """What else fires of an instance that is down is not told of; what has no instance is."""
-    names = ("OneiricTargetDown", "OneiricRemoteSyncFailures", "OneiricSwapFailures", "OneiricWatchdog")
+    """Warnings of an instance that is down are not told of; what is critical, or has no instance, is."""
+    names = ("OneiricTargetDown", "OneiricHookErrors", "OneiricDigestMismatch", "OneiricSwapFailures", WATCHDOG)
     neighbour = labels_of(ALERTS["OneiricCacheDiskUsageHigh"], job="down", instance="b:9464")
     alertmanager.post(*(labels_of(ALERTS[name], job="down") for name in names), neighbour)
-    expect_inhibited(alertmanager, "down", {"OneiricRemoteSyncFailures"})
-    watchdog = [alert for alert in alertmanager.alerts() if alert["labels"]["alertname"] == "OneiricWatchdog"]
+    expect_inhibited(alertmanager, "down", {"OneiricHookErrors"})
+    watchdog = [alert for alert in alertmanager.alerts() if alert["labels"]["alertname"] == WATCHDOG]
     assert [alert["status"]["inhibitedBy"] for alert in watchdog] == [[]]
 
 

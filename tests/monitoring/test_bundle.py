@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from oneiric.monitoring.alerts import alerts
-from oneiric.monitoring.alerts.budgets import BURNS, budget_alert_name, objectives
+from oneiric.monitoring.alerts.budgets import budget_alert_name, objectives
 from oneiric.monitoring.bundle import bundle, write
 from oneiric.monitoring.config import BundleConfig, configured
 from oneiric.monitoring.runbooks import runbook_page
@@ -132,7 +132,7 @@ def test_the_objectives_are_exported_whole() -> None:
     assert {policy["notificationTargets"][0]["targetRef"] for policy in policies} == names["AlertNotificationTarget"]
     assert {slo["spec"]["service"] for slo in found["SLO"]} == names["Service"]
     factors = [condition["spec"]["condition"]["threshold"] for condition in found["AlertCondition"]]
-    assert factors == [burn.factor for _ in objectives(config) for burn in BURNS]
+    assert factors == [burn.factor for objective in objectives(config) for burn in objective.burns]
     for slo in found["SLO"]:
         ratio = slo["spec"]["indicator"]["spec"]["ratioMetric"]
         for part in ("good", "total"):
@@ -144,7 +144,9 @@ def test_the_objectives_are_exported_whole() -> None:
 def test_burn_alerts_of_both_forms_are_the_same() -> None:
     """Each policy of the OpenSLO file has the name of an alert rule."""
     titles = {policy["metadata"]["displayName"] for policy in openslo(BundleConfig())["AlertPolicy"]}
-    expected = {budget_alert_name(objective, burn) for objective in objectives(BundleConfig()) for burn in BURNS}
+    expected = {
+        budget_alert_name(objective, burn) for objective in objectives(BundleConfig()) for burn in objective.burns
+    }
     assert titles == expected <= {alert.name for alert in alerts(BundleConfig())}
 
 

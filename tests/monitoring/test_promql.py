@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import promql_parser
 import pytest
 
-from oneiric.monitoring.promql import NOW, Expr, ExpressionError, PromQL, number, quantile, scalar, total
+from oneiric.monitoring.promql import NOW, Expr, ExpressionError, PromQL, grown, number, quantile, scalar, total
 from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
@@ -37,8 +37,16 @@ def test_what_a_rule_recorded_has_the_matchers_too() -> None:
     """What another job's rules recorded under the same name is left alone, where what was recorded has the label."""
     by_job = total(QUERY.series(catalogue.SYNCS), by=["job"])
     assert QUERY.recorded("job:x:ratio", by_job).text == 'job:x:ratio{job="oneiric"}'
-    assert QUERY.recorded("x:total", by_job, window="5m").text == 'increase(x:total{job="oneiric"}[5m])'
     assert QUERY.recorded("x:total", total(by_job)).text == "x:total"
+
+
+def test_growth_counts_what_is_new_whole() -> None:
+    """A counter without a sample in the time before the window counts whole, any other by its increase."""
+    expected = 'a{x="1"} unless last_over_time(a{x="1"}[1h] offset 5m) or increase(a{x="1"}[5m])'
+    expr = grown(series('a{x="1"}', "x"), "5m", known="1h")
+    assert expr.text == expected
+    assert expr.labels == {"x"}
+    promql_parser.parse(expr.text)
 
 
 def test_a_whole_bound_is_found_however_it_is_written() -> None:

@@ -20,11 +20,13 @@ from oneiric.observability._logs import MAX_LIMITED_SUBJECTS, LogSink
 from oneiric.observability.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from support import Clock, Recorder
 
     from oneiric.core.observers import Observers
+
+    AddSink = Callable[..., None]
 
 PAUSED = events.Paused(domain="adapter", key="cache")
 SWAP = events.Swap(domain="adapter", key="cache", previous_provider="memory")
@@ -58,14 +60,20 @@ class Lines:
         return [json.loads(line) for line in self._stream.getvalue().splitlines()]
 
 
-def add_sink(observers: Observers, **options: Any) -> None:
-    """Add a log sink to *observers*."""
-    observers.add(LogSink(CATALOGUE, observers, **options))
+@pytest.fixture
+def add_sink(observers: Observers) -> Iterator[AddSink]:
+    """Adds a log sink; at the end all are closed, or what they left out would be told in the lines of a later test."""
+    with contextlib.ExitStack() as sinks:
+
+        def add(**options: Any) -> None:
+            observers.add(sinks.enter_context(contextlib.closing(LogSink(CATALOGUE, observers, **options))))
+
+        yield add
 
 
-def test_a_failed_resolution_is_a_line(observers: Observers, lines: Lines) -> None:
+def test_a_failed_resolution_is_a_line(observers: Observers, lines: Lines, add_sink: AddSink) -> None:
     """A failed resolution is written as `resolver-decision` with its decision, reason and counts."""
-    add_sink(observers)
+    add_sink()
     observers.notify(
         events.ResolutionFailed(domain="adapter", key="cache", reason="no_candidate", duration=0.0000123, candidates=0)
     )
@@ -88,10 +96,10 @@ def test_a_failed_resolution_is_a_line(observers: Observers, lines: Lines) -> No
     assert "error" not in line
 
 
-def test_an_operation_is_written_as_it_ended(observers: Observers, lines: Lines) -> None:
+def test_an_operation_is_written_as_it_ended(observers: Observers, lines: Lines, add_sink: AddSink) -> None:
     """A swap that completes and one that fails are different lines with the fields of their endings."""
     lines.at(logging.INFO)
-    add_sink(observers)
+    add_sink()
     with observers.operation(SWAP) as running:
         running.update(provider="redis")
     with observers.operation(SWAP) as running:
@@ -113,48 +121,48 @@ def test_an_operation_is_written_as_it_ended(observers: Observers, lines: Lines)
     )
 
 
-def test_a_start_is_written_at_debug(observers: Observers, lines: Lines) -> None:
+def test_a_start_is_written_at_debug(observers: Observers, lines: Lines, add_sink: AddSink) -> None:
     """At debug level the start of a swap is a line of its own, before anything else."""
     lines.at(logging.DEBUG)
-    add_sink(observers)
+    add_sink()
     with observers.operation(SWAP):
         assert [line["event"] for line in lines.read] == ["swap-started"]
     assert [line["event"] for line in lines.read] == ["swap-started", "swap-complete"]
 
 
-def test_a_disabled_level_is_absent_from_dispatch(observers: Observers, lines: Lines) -> None:
+def test_a_disabled_level_is_absent_from_dispatch(observers: Observers, lines: Lines, add_sink: AddSink) -> None:
     """Under INFO nobody wants what is logged at debug; after the level changed, a refresh lets it in."""
     lines.at(logging.INFO)
-    add_sink(observers)
+    add_sink()
     assert [observers.wants(events.Resolved), observers.wants(events.ResolutionFailed)] == [False, True]
     lines.at(logging.DEBUG)
     observers.refresh()
     assert observers.wants(events.Resolved)
 
 
-def test_the_loggers_may_be_somebody_elses(observers: Observers, lines: Lines) -> None:
+def test_the_loggers_may_be_somebody_elses(observers: Observers, lines: Lines, add_sink: AddSink) -> None:
     """A sink that is given loggers writes to those, from the level that they say, and to no other."""
     stream, logger = io.StringIO(), logging.Logger("aside", logging.DEBUG)  # noqa: LOG001 - one that nobody else has
     logger.addHandler(logging.StreamHandler(stream))
-    add_sink(observers, logger=lambda _: json_logger(logger))
+    add_sink(logger=lambda _: json_logger(logger))
     observers.notify(PAUSED)
     assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["domain-paused"]
     assert lines.read == []
 
 
-def test_lines_are_counted(observers: Observers, recorder: Recorder, lines: Lines) -> None:
+def test_lines_are_counted(observers: Observers, recorder: Recorder, lines: Lines, add_sink: AddSink) -> None:
     """Each line is reported with its name and level, once it was written."""
-    add_sink(observers)
+    add_sink()
     observers.notify(events.ManifestUnsigned(source="main"))
     assert recorder.of(own.LogWritten) == [own.LogWritten(event="manifest-unsigned", level="warning")]
     assert len(lines.read) == 1
 
 
 def test_a_rate_limited_line_is_written_once_in_its_time(
-    observers: Observers, recorder: Recorder, lines: Lines, clock: Clock
+    observers: Observers, recorder: Recorder, lines: Lines, clock: Clock, add_sink: AddSink
 ) -> None:
     """Within the limit a repeated line is suppressed and counted; at the limit's end it is written again."""
-    add_sink(observers, rate_limit=1.0, clock=clock)
+    add_sink(rate_limit=1.0, clock=clock)
     blocked = events.WorkBlocked(domain="task", key="report", reason="paused")
     for seconds in (0, 0.5, 0.499, 0.001):
         clock.advance(seconds)
@@ -164,9 +172,11 @@ def test_a_rate_limited_line_is_written_once_in_its_time(
     assert recorder.of(own.LogSuppressed) == [suppressed, suppressed]
 
 
-def test_the_rate_limit_is_for_each_subject(observers: Observers, lines: Lines, clock: Clock) -> None:
+def test_the_rate_limit_is_for_each_subject(
+    observers: Observers, lines: Lines, clock: Clock, add_sink: AddSink
+) -> None:
     """One component that is blocked again and again does not hide another, nor one failing sink another."""
-    add_sink(observers, rate_limit=1.0, clock=clock)
+    add_sink(rate_limit=1.0, clock=clock)
     for key in ("a", "b", "a"):
         observers.notify(events.WorkBlocked(domain="task", key=key, reason="paused"))
     for sink in ("x", "y", "x"):
@@ -174,9 +184,11 @@ def test_the_rate_limit_is_for_each_subject(observers: Observers, lines: Lines, 
     assert [line.get("key", line.get("sink")) for line in lines.read] == ["a", "b", "x", "y"]
 
 
-def test_the_subjects_that_are_limited_are_bounded(observers: Observers, lines: Lines, clock: Clock) -> None:
+def test_the_subjects_that_are_limited_are_bounded(
+    observers: Observers, lines: Lines, clock: Clock, add_sink: AddSink
+) -> None:
     """Subjects over the bound count as one, until the time of others is over."""
-    add_sink(observers, rate_limit=1.0, clock=clock)
+    add_sink(rate_limit=1.0, clock=clock)
 
     def block(*numbers: int) -> int:
         before = len(lines.read)
@@ -190,17 +202,17 @@ def test_the_subjects_that_are_limited_are_bounded(observers: Observers, lines: 
     assert block(1001, 1002, 1003) == 3
 
 
-def test_without_a_rate_limit_every_line_is_written(observers: Observers, lines: Lines) -> None:
+def test_without_a_rate_limit_every_line_is_written(observers: Observers, lines: Lines, add_sink: AddSink) -> None:
     """A limit of 0 suppresses nothing."""
-    add_sink(observers, rate_limit=0)
+    add_sink(rate_limit=0)
     for _ in range(3):
         observers.notify(events.WorkBlocked(domain="task", key="report", reason="paused"))
     assert len(lines.read) == 3
 
 
-def test_a_digest_mismatch_begins_as_the_queries_expect(observers: Observers, lines: Lines) -> None:
+def test_a_digest_mismatch_begins_as_the_queries_expect(observers: Observers, lines: Lines, add_sink: AddSink) -> None:
     """The error text goes into the line unchanged, so that a search for its beginning finds it."""
-    add_sink(observers)
+    add_sink()
     observers.notify(events.DigestMismatched(source="main", error="SHA256 mismatch for a.txt"))
     assert [line["error"] for line in lines.read] == ["SHA256 mismatch for a.txt"]
 
@@ -215,12 +227,12 @@ def test_lines_carry_the_trace_of_their_operation(observers: Observers, lines: L
     assert set(line["trace_id"] + line["span_id"]) <= set("0123456789abcdef")
 
 
-def test_a_host_with_structlog_gets_the_events(observers: Observers, recorder: Recorder) -> None:
+def test_a_host_with_structlog_gets_the_events(observers: Observers, recorder: Recorder, add_sink: AddSink) -> None:
     """Where the host configured structlog, its processors get the event, and its configuration stays as it is."""
     captured = structlog.testing.LogCapture()
     structlog.configure(processors=[captured])
     try:
-        add_sink(observers)
+        add_sink()
         observers.notify(events.ManifestUnsigned(source="main"))
         assert structlog.get_config()["processors"] == [captured]
     finally:
@@ -230,7 +242,7 @@ def test_a_host_with_structlog_gets_the_events(observers: Observers, recorder: R
     assert recorder.of(events.HookFailed) == []
 
 
-def test_a_broken_log_set_up_is_reported(observers: Observers, recorder: Recorder) -> None:
+def test_a_broken_log_set_up_is_reported(observers: Observers, recorder: Recorder, add_sink: AddSink) -> None:
     """A processor that raises costs the line, is counted, and reaches nobody."""
 
     def broken(*_: Any) -> Any:
@@ -238,7 +250,7 @@ def test_a_broken_log_set_up_is_reported(observers: Observers, recorder: Recorde
 
     structlog.configure(processors=[broken])
     try:
-        add_sink(observers)
+        add_sink()
         observers.notify(events.ManifestUnsigned(source="main"))
     finally:
         structlog.reset_defaults()
@@ -250,7 +262,7 @@ def test_a_broken_log_set_up_is_reported(observers: Observers, recorder: Recorde
 
 @pytest.mark.parametrize("target", ["/dev/full", "closed"])
 def test_lines_that_cannot_be_written_are_told(
-    observers: Observers, recorder: Recorder, target: str, monkeypatch: pytest.MonkeyPatch
+    observers: Observers, recorder: Recorder, target: str, monkeypatch: pytest.MonkeyPatch, add_sink: AddSink
 ) -> None:
     """A stream that is full or closed costs the lines, is reported as a failure of the sink, and reaches nobody."""
     stream = open("/dev/full" if target == "/dev/full" else "/dev/null", "w")  # noqa: SIM115, PTH123 - is to break
@@ -261,7 +273,7 @@ def test_lines_that_cannot_be_written_are_told(
     handlers, level = root.handlers[:], root.level
     handle = configure_logging()
     try:
-        add_sink(observers)
+        add_sink()
         observers.notify(events.ManifestUnsigned(source="main"))
         observers.notify(PAUSED)
     finally:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.alerts.common import MINUTE, OVERVIEW, ask, promql, search
+from oneiric.monitoring.alerts.common import FLAPPING_CHANGES, FLAPPING_WINDOW, MINUTE, OVERVIEW, ask, promql, search
+from oneiric.monitoring.config import MINIMUM_SAMPLES
 from oneiric.monitoring.logql import lines
-from oneiric.monitoring.promql import Expr, absent
+from oneiric.monitoring.promql import Expr, absent, changes, labelled
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
 from oneiric.observability import events as own
@@ -15,21 +16,27 @@ if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
 
 
+_INSTANCE = "{{ $labels.instance }}"
+
+
 def availability(config: BundleConfig) -> Group:
     """Return the alerts on targets, metrics and the alerting itself."""
     return Group("oneiric-availability", (_target_down(config), _metrics_missing(config), _watchdog(config)))
 
 
 def _target_down(config: BundleConfig) -> Alert:
-    up = promql(config).up()
+    query, window = promql(config), config.window(FLAPPING_WINDOW)
+    up, hold = query.up(), max(MINUTE, MINIMUM_SAMPLES * config.scrape_interval_seconds / config.time_scale)
     return Alert(
         "OneiricTargetDown",
         severity="critical",
         team="platform",
-        expr=up.equal(0),
-        hold=MINUTE,
+        expr=up.equal(0) | (changes(up, window) >= FLAPPING_CHANGES),
+        hold=hold,
+        looks_back=FLAPPING_WINDOW,
         summary="{{ $labels.instance }} cannot be scraped",
-        description="Prometheus has not reached /metrics of {{ $labels.instance }} for a minute.",
+        description=f"Prometheus has not reached /metrics of {_INSTANCE} for {config.seconds(hold):g} s, or has lost "
+        f"it {FLAPPING_CHANGES // 2} times within {config.window_seconds(FLAPPING_WINDOW) / MINUTE:g} minutes.",
         dashboard=OVERVIEW,
         runbook=Runbook(
             "Prometheus cannot read `/metrics`: the process is gone, its metrics server does not listen, or the "
@@ -44,6 +51,7 @@ def _target_down(config: BundleConfig) -> Alert:
             ),
             (
                 Step("No process: start it again, and read its last log lines for why it ended."),
+                Step("It comes and goes: something ends it and starts it again; its last lines before that say why."),
                 Step("The process runs but does not listen: its log says why it could not."),
                 Step("It answers on the machine itself: mend the firewall, the address or the target list."),
                 Step("It answers 401 or 403: the credentials in the scrape configuration are not those of the server."),
@@ -74,6 +82,7 @@ def _metrics_missing(config: BundleConfig) -> Alert:
                 search("Was the telemetry attached?", lines(config, own.Attached)),
             ),
             (
+                Step("It is scaled to zero on purpose: silence this alert for as long, or leave one running."),
                 Step("No target: mend the target list or the discovery; the job's name must be the rules' one."),
                 Step("Another program answers: mend the target list or `observability.metrics_address`."),
                 Step("The runtime answers without its metrics: `observability.enabled` is false there."),
@@ -87,7 +96,7 @@ def _watchdog(config: BundleConfig) -> Alert:
         "OneiricWatchdog",
         severity="info",
         team="platform",
-        expr=Expr(f'label_replace(vector(1), "job", "{config.job}", "", "")', frozenset({"job"})),
+        expr=labelled(Expr("vector(1)"), "job", config.job),
         hold=0,
         summary="The alerting works",
         description="This alert fires always. Who receives it must raise an alarm when it stops.",

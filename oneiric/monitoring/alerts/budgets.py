@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.alerts.common import DAY, HOUR, MINUTE, REMOTE, RESOLUTION, ask, by, promql, stem
@@ -17,31 +18,8 @@ if TYPE_CHECKING:
     from oneiric.monitoring.promql import Expr
 
 PERIOD_DAYS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """A service level objective over 30 days.
-
-    Attributes:
-        name: CamelCase, part of the alerts' names.
-        slug: Part of the recording rules' names.
-        title: One sentence.
-        target: The share of good events, between 0 and 1.
-        minimum: Events in the long window below which nothing fires.
-        dashboard: The uid of the dashboard that shows it.
-        team: Whom its alerts are for.
-        see: The alert whose runbook leads to the cause.
-    """
-
-    name: str
-    slug: str
-    title: str
-    target: float
-    minimum: int
-    dashboard: str
-    team: Team
-    see: str
+SEVERAL_SYNCS = 15 * MINUTE
+"""Three of a loop with the default interval: with one in the window, an alert would come and go with each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +46,38 @@ BURNS = (
 """Google's Site Reliability Workbook, chapter 5, "Alerting on SLOs": multiple windows, multiple burn rates."""
 
 
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A service level objective over 30 days.
+
+    Attributes:
+        name: CamelCase, part of the alerts' names.
+        slug: Part of the recording rules' names.
+        title: One sentence.
+        target: The share of good events, between 0 and 1.
+        minimum: Events in the long window below which nothing fires; more where one that is bad would burn too fast.
+        dashboard: The uid of the dashboard that shows it.
+        team: Whom its alerts are for.
+        see: The alert whose runbook leads to the cause.
+        shortest: Seconds that the short windows have at least.
+    """
+
+    name: str
+    slug: str
+    title: str
+    target: float
+    minimum: int
+    dashboard: str
+    team: Team
+    see: str
+    shortest: float = 0.0
+
+    @property
+    def burns(self) -> tuple[Burn, ...]:
+        """What its alerts are on."""
+        return tuple(replace(burn, short=max(burn.short, self.shortest)) for burn in BURNS)
+
+
 def objectives(config: BundleConfig) -> tuple[Objective, ...]:
     """Return the objectives with the configured targets."""
     return (
@@ -90,6 +100,7 @@ def objectives(config: BundleConfig) -> tuple[Objective, ...]:
             REMOTE,
             "release",
             "OneiricRemoteSyncFailures",
+            SEVERAL_SYNCS,
         ),
     )
 
@@ -116,10 +127,15 @@ def _events(config: BundleConfig, objective: Objective, of: Callable[..., Expr],
 
 def budgets(config: BundleConfig) -> Group:
     """Return the alerts on error budgets that burn too fast, after the shares of bad events that they look at."""
-    windows = sorted({window for burn in BURNS for window in (burn.long, burn.short)})
-    records = tuple(ratio_record(config, objective, window) for objective in objectives(config) for window in windows)
-    rules = tuple(_alert(config, objective, burn) for objective in objectives(config) for burn in BURNS)
+    records = tuple(
+        ratio_record(config, objective, window) for objective in objectives(config) for window in _windows(objective)
+    )
+    rules = tuple(_alert(config, objective, burn) for objective in objectives(config) for burn in objective.burns)
     return Group("oneiric-budgets", (*records, *rules))
+
+
+def _windows(objective: Objective) -> list[float]:
+    return sorted({window for burn in objective.burns for window in (burn.long, burn.short)})
 
 
 def ratio_record(config: BundleConfig, objective: Objective, window: float) -> Record:
@@ -145,8 +161,9 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
         budget_alert_name(objective, burn),
         severity=burn.severity,
         team=objective.team,
-        expr=long & short & (events >= objective.minimum),
+        expr=long & short & (events >= max(objective.minimum, _one_of(limit))),
         hold=0,
+        looks_back=burn.short,
         summary=f"The error budget burns {_speed(burn)} it may: {objective.title.lower().rstrip('.')}",
         description="{{ $value | humanizePercentage }} failed over "
         f"{_words(burn.long)}, and still do; the objective of {objective.target:.10g} allows {budget:.3g}.",
@@ -154,10 +171,10 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
         dashboard=objective.dashboard,
         runbook=Runbook(
             f"Over {_words(burn.long)} and over the last {_words(burn.short)} so much failed that the budget of "
-            f"{PERIOD_DAYS} days is gone in {PERIOD_DAYS / burn.factor:.2g}.",
+            f"{PERIOD_DAYS} days is gone in {PERIOD_DAYS / burn.factor:.2g} days.",
             "The service is worse than was promised.",
             (
-                ask("What share fails now?", _ratio(config, objective, 5 * MINUTE)),
+                ask("What share fails now?", _ratio(config, objective, _windows(objective)[0])),
                 ask("How much of it was there?", events),
             ),
             (
@@ -166,6 +183,11 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
             ),
         ),
     )
+
+
+def _one_of(limit: float) -> int:
+    """Return of how many events a single one is no larger share than *limit*."""
+    return math.ceil(round(1 / limit, 6))
 
 
 def _speed(burn: Burn) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.promql import PromQL
+from oneiric.monitoring.promql import PromQL, grown, total
 from oneiric.monitoring.rules import Step
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 MINUTE = 60.0
 HOUR = 3600.0
 DAY = 86_400.0
+
+FLAPPING_WINDOW = 15 * MINUTE
+FLAPPING_CHANGES = 6
+"""Changes of what is either well or not, in the window, that are three outages: a deployment is one of them at most."""
 
 OVERVIEW, RESOLUTION = "oneiric-overview", "oneiric-resolution"
 LIFECYCLE, REMOTE = "oneiric-lifecycle", "oneiric-remote"
@@ -35,6 +39,14 @@ def by(config: BundleConfig, *labels: str) -> tuple[str, ...]:
 def stem(metric: Metric) -> str:
     """Return what recording rules made of *metric* are called after: its name without the suffix of its type."""
     return metric.name.removesuffix("_total")
+
+
+def growth(config: BundleConfig, selector: Expr, window: float, *labels: str) -> Expr:
+    """Return by how much the counters of *selector* grew over *window* seconds, by *labels*; whole where they are new.
+
+    An event may come before the first scrape of its process: the series that counts it never was zero then.
+    """
+    return total(grown(selector, config.window(window), known=config.window(HOUR)), by=by(config, *labels))
 
 
 def ask(text: str, expr: Expr) -> Step:

@@ -5,9 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import HOUR, LIFECYCLE, MINUTE, ask, by, promql, search, stem
+from oneiric.monitoring.alerts.common import (
+    FLAPPING_CHANGES,
+    FLAPPING_WINDOW,
+    HOUR,
+    LIFECYCLE,
+    MINUTE,
+    ask,
+    by,
+    growth,
+    promql,
+    search,
+    stem,
+)
 from oneiric.monitoring.logql import lines
-from oneiric.monitoring.promql import NOW, total
+from oneiric.monitoring.promql import NOW, changes, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
 
@@ -45,6 +57,7 @@ def _swap_failures(config: BundleConfig) -> Alert:
         team="providers",
         expr=total(failures, by=by(config, "domain")) * MINUTE > config.swap_failures_per_minute,
         hold=0,
+        looks_back=WINDOW,
         summary="Swaps of domain {{ $labels.domain }} fail",
         description="{{ $value | humanize }} swaps a minute of domain {{ $labels.domain }} fail "
         f"(threshold {config.swap_failures_per_minute:g}).",
@@ -77,8 +90,9 @@ def _swap_slow(config: BundleConfig) -> Alert:
         "OneiricSwapSlow",
         severity="warning",
         team="providers",
-        expr=query.recorded(SLOW_SWAPS, _slow(config), window=window) > 0,
+        expr=growth(config, query.recorded(SLOW_SWAPS, _slow(config)), SLOW_WINDOW, "instance", "domain", "key") > 0,
         hold=0,
+        looks_back=SLOW_WINDOW,
         summary="A swap of {{ $labels.domain }}/{{ $labels.key }} took long",
         description="On {{ $labels.instance }} a swap of {{ $labels.domain }}/{{ $labels.key }} took more than "
         f"{config.swap_slow_seconds:g} s.",
@@ -108,15 +122,14 @@ def _swap_slow(config: BundleConfig) -> Alert:
 
 
 def _rollbacks(config: BundleConfig) -> Alert:
-    burst = total(
-        promql(config).increase(catalogue.ROLLBACKS, config.window(BURST_WINDOW)), by=by(config, "domain", "key")
-    )
+    burst = growth(config, promql(config).series(catalogue.ROLLBACKS), BURST_WINDOW, "domain", "key")
     return Alert(
         "OneiricRollbackBurst",
         severity="warning",
         team="providers",
         expr=burst >= config.rollbacks_burst_count,
         hold=0,
+        looks_back=BURST_WINDOW,
         summary="Swaps of {{ $labels.domain }}/{{ $labels.key }} are rolled back again and again",
         description='{{ $value | printf "%.0f" }} swaps of {{ $labels.domain }}/{{ $labels.key }} were rolled back '
         f"(threshold {config.rollbacks_burst_count}).",
@@ -146,6 +159,7 @@ def _health_failures(config: BundleConfig) -> Alert:
         team="providers",
         expr=total(failures, by=by(config, "domain")) * MINUTE > config.health_check_failures_per_minute,
         hold=0,
+        looks_back=WINDOW,
         summary="Health checks of domain {{ $labels.domain }} fail",
         description="{{ $value | humanize }} health checks a minute of domain {{ $labels.domain }} fail "
         f"(threshold {config.health_check_failures_per_minute:g}).",
@@ -174,19 +188,22 @@ def _health_failures(config: BundleConfig) -> Alert:
 
 
 def _unhealthy(config: BundleConfig) -> Alert:
-    status = promql(config).series(catalogue.HEALTH_STATUS)
+    status, labels = promql(config).series(catalogue.HEALTH_STATUS), by(config, "instance", "domain", "key")
+    unsteady = total(changes(status, config.window(FLAPPING_WINDOW)), by=labels, operator="max")
     return Alert(
         "OneiricComponentUnhealthy",
         severity="warning",
         team="providers",
-        expr=total(status, by=by(config, "instance", "domain", "key"), operator="min").equal(0),
+        expr=total(status, by=labels, operator="min").equal(0) | (unsteady >= FLAPPING_CHANGES),
         hold=config.unhealthy_seconds,
+        looks_back=FLAPPING_WINDOW,
         summary="{{ $labels.domain }}/{{ $labels.key }} is unhealthy",
         description="On {{ $labels.instance }} {{ $labels.domain }}/{{ $labels.key }} has not passed a check for "
-        f"{config.unhealthy_seconds / MINUTE:g} minutes.",
+        f"{config.unhealthy_seconds / MINUTE:g} minutes, or has failed {FLAPPING_CHANGES // 2} times within "
+        f"{config.window_seconds(FLAPPING_WINDOW) / MINUTE:g}.",
         dashboard=LIFECYCLE,
         runbook=Runbook(
-            "Every check since then failed, the last one too.",
+            "Every check since then failed, the last one too; or it is well and unwell by turns.",
             "The component serves, but says of itself that it cannot.",
             (
                 ask("When was it last checked?", NOW - promql(config).series(catalogue.LAST_HEALTH_CHECK)),
@@ -195,7 +212,9 @@ def _unhealthy(config: BundleConfig) -> Alert:
             ),
             (
                 Step("Mend what it depends on, or swap to another provider."),
-                Step("Nobody needs it: pause it, so that no work waits for it."),
+                Step(
+                    "Nobody needs it: pause it, so that no work waits for it; it is checked still: silence this alert."
+                ),
             ),
         ),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import HOUR, MINUTE, REMOTE, ask, by, promql, search
+from oneiric.monitoring.alerts.common import HOUR, MINUTE, REMOTE, ask, growth, promql, search
 from oneiric.monitoring.logql import lines
-from oneiric.monitoring.promql import NOW, total
+from oneiric.monitoring.promql import NOW
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
 
 WINDOW = 15 * MINUTE
+FIRST_SYNC = 5 * MINUTE
+"""How long the first synchronisation may take of a process that starts after a night: the last one was before that."""
 
 
 def remote(config: BundleConfig) -> Group:
@@ -25,7 +27,7 @@ def remote(config: BundleConfig) -> Group:
 
 def _failures(config: BundleConfig) -> Alert:
     query = promql(config)
-    reasons = total(query.increase(catalogue.SYNC_FAILURES, config.window(WINDOW)), by=by(config, "source", "reason"))
+    reasons = growth(config, query.series(catalogue.SYNC_FAILURES), WINDOW, "source", "reason")
     return Alert(
         "OneiricRemoteSyncFailures",
         severity="critical",
@@ -64,7 +66,7 @@ def _stale(config: BundleConfig) -> Alert:
         severity="warning",
         team="release",
         expr=NOW - query.series(catalogue.LAST_SUCCESS) > interval * config.sync_stale_intervals,
-        hold=MINUTE,
+        hold=FIRST_SYNC,
         summary="Source {{ $labels.source }} is stale",
         description="On {{ $labels.instance }} the last successful synchronisation with {{ $labels.source }} was "
         "{{ $value | humanizeDuration }} ago "
@@ -122,8 +124,9 @@ def _digests(config: BundleConfig) -> Alert:
         "OneiricDigestMismatch",
         severity="critical",
         team="release",
-        expr=total(query.increase(catalogue.DIGEST_MISMATCHES, window), by=by(config, "instance", "source")) > 0,
+        expr=growth(config, query.series(catalogue.DIGEST_MISMATCHES), WINDOW, "instance", "source") > 0,
         hold=0,
+        looks_back=WINDOW,
         summary="An artifact of source {{ $labels.source }} is not what its manifest says",
         description="On {{ $labels.instance }} an artifact of {{ $labels.source }} has another SHA-256 digest.",
         dashboard=REMOTE,
@@ -146,14 +149,15 @@ def _digests(config: BundleConfig) -> Alert:
 
 
 def _signatures(config: BundleConfig) -> Alert:
-    query, window = promql(config), config.window(WINDOW)
-    invalid = query.increase(catalogue.SIGNATURES, window, result="invalid")
+    query = promql(config)
+    invalid = query.series(catalogue.SIGNATURES, result="invalid")
     return Alert(
         "OneiricSignatureInvalid",
         severity="critical",
         team="release",
-        expr=total(invalid, by=by(config, "instance", "source")) > 0,
+        expr=growth(config, invalid, WINDOW, "instance", "source") > 0,
         hold=0,
+        looks_back=WINDOW,
         summary="No trusted key signed the manifest of source {{ $labels.source }}",
         description="On {{ $labels.instance }} a manifest of {{ $labels.source }} was refused: invalid signature.",
         dashboard=REMOTE,
@@ -163,7 +167,7 @@ def _signatures(config: BundleConfig) -> Alert:
             (
                 ask(
                     "What were the results of the verifications?",
-                    total(query.increase(catalogue.SIGNATURES, window), by=by(config, "source", "result")),
+                    growth(config, query.series(catalogue.SIGNATURES), WINDOW, "source", "result"),
                 ),
                 search("Which key was it?", lines(config, events.SignatureInvalid)),
             ),
@@ -186,8 +190,8 @@ def _expiring(config: BundleConfig) -> Alert:
         expr=expiry - NOW < config.manifest_expiry_seconds,
         hold=0,
         summary="The manifest of source {{ $labels.source }} expires soon",
-        description="On {{ $labels.instance }} the manifest of {{ $labels.source }} expires in "
-        "{{ $value | humanizeDuration }} "
+        description="On {{ $labels.instance }} the manifest of {{ $labels.source }} "
+        "{{ if gt $value 0.0 }}expires in {{ $value | humanizeDuration }}{{ else }}has expired{{ end }} "
         f"(threshold {config.manifest_expiry_seconds / HOUR:g} h).",
         dashboard=REMOTE,
         runbook=Runbook(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from oneiric.core import events
 from oneiric.monitoring.alerts.common import MINUTE, RESOLUTION, ask, by, promql, search, stem
 from oneiric.monitoring.logql import lines
-from oneiric.monitoring.promql import quantile, total
+from oneiric.monitoring.promql import before, new, quantile, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
 
@@ -41,13 +41,14 @@ def resolution_records(config: BundleConfig) -> Group:
 def _failures(config: BundleConfig) -> Alert:
     query, window = promql(config), config.window(WINDOW)
     failures = query.rate(catalogue.RESOLUTION_FAILURES, window)
-    a_minute = total(failures, by=by(config, "domain")) * MINUTE
+    a_minute = total(_failed(config), by=by(config, "domain")) / (config.window_seconds(WINDOW) / MINUTE)
     return Alert(
         "OneiricResolutionFailures",
         severity="critical",
         team="platform",
         expr=a_minute > config.resolution_failures_per_minute,
         hold=0,
+        looks_back=WINDOW,
         summary="Resolutions of domain {{ $labels.domain }} fail",
         description="{{ $value | humanize }} resolutions a minute of domain {{ $labels.domain }} select nothing "
         f"(threshold {config.resolution_failures_per_minute:g}).",
@@ -76,6 +77,19 @@ def _failures(config: BundleConfig) -> Alert:
     )
 
 
+def _failed(config: BundleConfig) -> Expr:
+    """Return how many resolutions failed in the window, by key: a series for a key that nobody had counts whole.
+
+    A key that is made up anew each time never fails twice, and nothing of it increases. The target was scraped already
+    before the window: with one that was not, nobody knows what is new.
+    """
+    query, window = promql(config), config.window(WINDOW)
+    series = query.series(catalogue.RESOLUTION_FAILURES)
+    watched = before(window, query.up()).equal(1)
+    made_up = new(series, window, known=window).matched("and", watched, on=("job", "instance"))
+    return made_up | query.increase(catalogue.RESOLUTION_FAILURES, window)
+
+
 def _latency(config: BundleConfig) -> Alert:
     query, window = promql(config), config.window(WINDOW)
     count = total(query.increase(catalogue.RESOLUTION_DURATION, window, suffix="_count"), by=by(config, "domain"))
@@ -85,6 +99,7 @@ def _latency(config: BundleConfig) -> Alert:
         team="platform",
         expr=(_p99(config) > config.resolution_p99_seconds) & (count >= config.resolution_minimum_count),
         hold=2 * MINUTE,
+        looks_back=WINDOW,
         summary="Resolutions of domain {{ $labels.domain }} are slow",
         description="One in a hundred resolutions of domain {{ $labels.domain }} takes longer than "
         "{{ $value | humanizeDuration }} "

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.alerts.common import MINUTE, OVERVIEW, ask, by, promql, search
-from oneiric.monitoring.logql import lines
-from oneiric.monitoring.promql import total
+from oneiric.monitoring.alerts.common import MINUTE, OVERVIEW, ask, by, growth, promql, search
+from oneiric.monitoring.logql import lines, log_of
+from oneiric.monitoring.promql import labelled, total
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
 from oneiric.observability import events as own
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
+    from oneiric.monitoring.promql import Expr
 
 WINDOW = 15 * MINUTE
+FAILED_SCRAPES = 4
+(_SINK,) = catalogue.HOOK_ERRORS.label_names
+_SCRAPE = log_of(own.ScrapeFailed)[1].const[_SINK]
+"""What the log calls a scrape, as a sink."""
 
 
 def telemetry(config: BundleConfig) -> Group:
@@ -29,22 +34,25 @@ def _hook_errors(config: BundleConfig) -> Alert:
         "OneiricHookErrors",
         severity="warning",
         team="platform",
-        expr=query.grown(catalogue.HOOK_ERRORS, window, by=by(config, "instance", "sink")),
+        expr=(growth(config, query.series(catalogue.HOOK_ERRORS), WINDOW, "instance", "sink") > 0) | _scrapes(config),
         hold=0,
+        looks_back=WINDOW,
         summary="Errors are contained in {{ $labels.sink }} on {{ $labels.instance }}",
         description="{{ $value | humanize }} errors of {{ $labels.sink }} were contained on {{ $labels.instance }}.",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "A part that must never stop the runtime failed: a telemetry sink, a status file, an export.",
+            "A part that must never stop the runtime failed: a telemetry sink, a status file, an export; or a part of "
+            f"what scrapes collect could not be read, {FAILED_SCRAPES} times.",
             "The runtime goes on; what that part tells or keeps is incomplete.",
             (
                 search("What is the error?", lines(config, events.HookFailed)),
-                ask("Do scrapes fail in part?", query.increase(catalogue.SCRAPE_ERRORS, window)),
+                ask("What of the scrapes fails?", query.increase(catalogue.SCRAPE_ERRORS, window)),
                 ask("Are spans lost?", query.increase(catalogue.SPANS_LOST, window)),
             ),
             (
                 Step("A file cannot be written: mend its permissions or its disk."),
                 Step("`otlp`, `push`: the collector or gateway is not reached: see its address and credentials."),
+                Step(f"`{_SCRAPE}`: metrics are missing, and alerts on them see nothing; the log names the collector."),
                 Step("`metrics_server`: its port is taken; the log names it."),
                 Step("Anything else is a defect: keep the log line, it has the error's type and text."),
             ),
@@ -52,14 +60,21 @@ def _hook_errors(config: BundleConfig) -> Alert:
     )
 
 
+def _scrapes(config: BundleConfig) -> Expr:
+    """Return how often scrapes lacked a part, where that is so again and again: one that was slow is soon made good."""
+    errors = growth(config, promql(config).series(catalogue.SCRAPE_ERRORS), WINDOW, "instance")
+    return labelled(errors, _SINK, _SCRAPE) >= FAILED_SCRAPES
+
+
 def _series_dropped(config: BundleConfig) -> Alert:
-    query, window = promql(config), config.window(WINDOW)
+    query = promql(config)
     return Alert(
         "OneiricSeriesDropped",
         severity="warning",
         team="platform",
-        expr=query.grown(catalogue.SERIES_DROPPED, window, by=by(config, "instance", "metric")),
+        expr=growth(config, query.series(catalogue.SERIES_DROPPED), WINDOW, "instance", "metric") > 0,
         hold=0,
+        looks_back=WINDOW,
         summary="{{ $labels.metric }} has too many series on {{ $labels.instance }}",
         description="{{ $value | humanize }} samples of {{ $labels.metric }} went into the folded series `_other`.",
         dashboard=OVERVIEW,
@@ -84,8 +99,9 @@ def _suppressed(config: BundleConfig) -> Alert:
         "OneiricLogEventsSuppressed",
         severity="info",
         team="platform",
-        expr=query.grown(catalogue.LOG_EVENTS_SUPPRESSED, window, by=by(config, "instance", "event")),
+        expr=growth(config, query.series(catalogue.LOG_EVENTS_SUPPRESSED), WINDOW, "instance", "event") > 0,
         hold=0,
+        looks_back=WINDOW,
         summary="Log lines of {{ $labels.event }} are left out on {{ $labels.instance }}",
         description="{{ $value | humanize }} lines of {{ $labels.event }} were over the rate limit.",
         dashboard=OVERVIEW,

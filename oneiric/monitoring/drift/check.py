@@ -19,7 +19,7 @@ from oneiric.monitoring.drift.report import Report
 from oneiric.monitoring.drift.routes import judge_alertmanager, notice_of
 from oneiric.monitoring.drift.rules import RuleBook, judge_records, read_rules
 from oneiric.monitoring.drift.shipped import shipped_rules
-from oneiric.monitoring.drift.shippers import judge_alloy, judge_promtail
+from oneiric.monitoring.drift.shippers import alloy_labels, judge_alloy, judge_promtail, promtail_labels
 from oneiric.monitoring.drift.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -82,6 +82,13 @@ def _is_ignored(finding: Finding, sources: Mapping[str, Source], options: Option
     return any(finding.code in found[1] for line in lines for found in _IGNORED.finditer(line))
 
 
+def _stream_labels(documents: Documents, prefix: str) -> frozenset[str]:
+    """Return the labels that the shippers among *documents* give to the streams of what is called *prefix*."""
+    promtail = (promtail_labels(one.node, prefix) for one in documents.of("promtail"))
+    alloy = (alloy_labels(one.piece, prefix) for one in documents.of("alloy"))
+    return frozenset[str]().union(*promtail, *alloy)
+
+
 class _Check:
     def __init__(self, documents: Documents, options: Options, report: Report) -> None:
         self._documents = documents
@@ -90,8 +97,13 @@ class _Check:
         self._has_our_alerts = False
         vocabulary = Vocabulary()
         targets = vocabulary.target_labels | options.target_labels | documents.target_labels()
-        pace = documents.pace(options.pace, vocabulary.prefix)
-        self._context = Context(Vocabulary(target_labels=targets), report, self._book, pace)
+        self._context = Context(
+            Vocabulary(target_labels=targets),
+            report,
+            self._book,
+            documents.pace(options.pace, vocabulary.prefix),
+            stream_labels=_stream_labels(documents, vocabulary.prefix),
+        )
 
     def run(self) -> None:
         self._read_rules()

@@ -79,10 +79,16 @@ def kind_of(node: Node, path: str) -> Kind:
     if node.get("route") and node.get("receivers"):
         return "alertmanager"
     if node.get("scrape_configs"):
-        return "promtail" if node.get("clients") or node.get("positions") else "prometheus"
+        return "promtail" if _is_promtail(node) else "prometheus"
     if node.word("apiVersion").startswith("openslo/"):
         return "openslo"
     return "dashboard" if _has_panels(node) else "other"
+
+
+def _is_promtail(node: Node) -> bool:
+    """Whether *node*, which says what is scraped, is about lines; where they go may be said in another file."""
+    jobs = node.get("scrape_configs").items
+    return bool(node.get("clients") or node.get("positions")) or any(job.get("pipeline_stages") for job in jobs)
 
 
 def _has_rules(node: Node) -> bool:

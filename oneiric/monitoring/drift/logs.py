@@ -88,6 +88,7 @@ class _Judge:
     context: Context
     query: logql.LogQuery
     lines: Lines = field(init=False)
+    streams: set[str] = field(init=False)
     labels: set[str] = field(init=False)
     is_parsed: bool = False
     is_open: bool = False
@@ -96,7 +97,8 @@ class _Judge:
     def __post_init__(self) -> None:
         self.lines = Lines.every(self.context.vocabulary.catalogue)
         given = self.context.vocabulary.target_labels | self.context.stream_labels
-        self.labels = {*STREAMS, *_GIVEN, *METADATA, *given}
+        self.streams = {*STREAMS, *_GIVEN, *given}
+        self.labels = self.streams | {*METADATA}
 
     def find(self, at: int, code: str, message: str, hint: str = "") -> None:
         self.context.report.at(self.piece, at, code, message, hint)
@@ -112,7 +114,7 @@ class _Judge:
         if not self.is_ours:
             return
         for matcher in matchers:
-            if matcher.name.text not in self.labels - {*METADATA}:
+            if matcher.name.text not in self.streams:
                 self._lacks_stream(matcher.name)
         for stage in self.query.stages:
             self._stage(stage)

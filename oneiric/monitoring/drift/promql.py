@@ -88,7 +88,7 @@ def _number(node: Number) -> Value:
 
 
 def _grown(tree: Node) -> set[str]:
-    """Return the metrics of which *tree* asks for series that were not there before: ``x unless x offset 5m``."""
+    """Return the metrics of which *tree* asks for series that were not there before."""
     grown: set[str] = set()
     waiting = [tree]
     while waiting:

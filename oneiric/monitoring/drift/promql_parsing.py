@@ -175,8 +175,7 @@ class _Placer:
     def _over(self, inner: Node, *, is_subquery: bool) -> Node:
         token = self._take()
         window = token.text[1:-1].partition(":")[0]
-        self._modifiers()
-        return Range(inner.at, inner, seconds(window), token.start + 1, is_subquery)
+        return Range(inner.at, inner, seconds(window), token.start + 1, is_subquery, shifted=self._modifiers())
 
     def _Call(self, node: Any) -> Node:  # noqa: N802 - likewise
         name = self._take()

@@ -58,6 +58,7 @@ class Range:
     window: float | None
     window_at: int
     is_subquery: bool
+    shifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +109,20 @@ Node: TypeAlias = "Number | String | Selector | Range | Call | Aggregation | Bin
 
 
 def is_new(node: Node) -> bool:
-    """Whether *node* asks for series that were not there before: ``x unless x offset 5m``."""
-    if not isinstance(node, Binary) or node.operator != "unless":
+    """Whether *node* asks for series that were not there before, at a moment or in a time.
+
+    That is ``x unless x offset 5m`` or ``x unless last_over_time(x[1h] offset 5m)``.
+    """
+    if not isinstance(node, Binary) or node.operator != "unless" or not isinstance(node.left, Selector):
         return False
-    left, right = node.left, node.right
-    if not isinstance(left, Selector) or not isinstance(right, Selector):
-        return False
-    return left.name.text == right.name.text and right.shifted
+    before = _before(node.right)
+    return before is not None and before.name.text == node.left.name.text
+
+
+def _before(node: Node) -> Selector | None:
+    """Return the selector that *node* asks in the past, or None."""
+    if isinstance(node, Selector):
+        return node if node.shifted else None
+    if not isinstance(node, Call) or len(node.arguments) != 1 or not isinstance(over := node.arguments[0], Range):
+        return None
+    return over.inner if over.shifted and isinstance(over.inner, Selector) else None

@@ -111,7 +111,7 @@ def _judge_first(query: Query, at: int, operator: str, limit: float, value: Valu
     metric = value.metric
     if not query.vocabulary.starts_at_zero(metric) and metric.name not in query.grown:
         message = f"series of {metric.name} begin with their first event, at 1: that one is no increase"
-        hint = f"add: or {metric.name} unless {metric.name} offset the window"
+        hint = f"add: or {metric.name} unless last_over_time({metric.name}[1h] offset the window)"
         query.find(at, "ON304", message, hint)
 
 

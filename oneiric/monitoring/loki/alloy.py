@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.logql import STREAM_LABELS
 from oneiric.monitoring.loki.blocks import Block, Reference, written
-from oneiric.monitoring.loki.shipping import FIELDS, METADATA, TIMESTAMP, TIMESTAMP_FORMAT, push_url
+from oneiric.monitoring.loki.shipping import FIELDS, METADATA, push_url, timestamp
 from oneiric.monitoring.output import NOTICE
 from oneiric.monitoring.scraping import POD_LABEL
 
@@ -22,26 +22,29 @@ HOSTNAME = Reference("constants.hostname")
 def files(config: BundleConfig) -> dict[str, str]:
     """Return the text of each configuration for *config*, by its path."""
     return {
-        "alloy/file.alloy": _text(config, *_file(config)),
-        "alloy/journal.alloy": _text(config, _journal(config)),
-        "alloy/kubernetes.alloy": _text(config, *_kubernetes(config)),
+        "alloy/file.alloy": _text(config, *_file(config), timed=False),
+        "alloy/journal.alloy": _text(config, _journal(config), timed=True),
+        "alloy/kubernetes.alloy": _text(config, *_kubernetes(config), timed=True),
     }
 
 
-def _text(config: BundleConfig, *sources: Block) -> str:
-    blocks = (*sources, _process(), _write(config))
+def _text(config: BundleConfig, *sources: Block, timed: bool) -> str:
+    blocks = (*sources, _process(timed=timed), _write(config))
     return NOTICE.replace("#", "//", 1) + "\n" + "\n".join(written(block) for block in blocks)
 
 
-def _process() -> Block:
-    """Return what is done to each line: its own time, a few fields beside it, and no labels but those of the stream."""
+def _process(*, timed: bool) -> Block:
+    """Return what is done to each line: its own time, a few fields beside it, and no labels but those of the stream.
+
+    With *timed*, lines come with a time already.
+    """
     stages = (
         Block("stage.json", attributes={"expressions": dict(FIELDS)}),
-        Block("stage.timestamp", attributes={"source": TIMESTAMP, "format": TIMESTAMP_FORMAT}),
+        Block("stage.timestamp", attributes=timestamp(timed=timed)),
         Block("stage.structured_metadata", attributes={"values": {field: field for field in METADATA}}),
         Block("stage.label_keep", attributes={"values": list(STREAM_LABELS)}),
     )
-    return Block("loki.process", LABEL, {"forward_to": [_WRITE.export("receiver")]}, stages)
+    return Block(_PROCESS.name, _PROCESS.label, {"forward_to": [_WRITE.export("receiver")]}, stages)
 
 
 def _write(config: BundleConfig) -> Block:
@@ -50,8 +53,9 @@ def _write(config: BundleConfig) -> Block:
     return Block(_WRITE.name, _WRITE.label, blocks=(endpoint,))
 
 
+_PROCESS = Block("loki.process", LABEL)
 _WRITE = Block("loki.write", LABEL)
-_FORWARD: list[Value] = [_process().export("receiver")]
+_FORWARD: list[Value] = [_PROCESS.export("receiver")]
 
 
 def _stream(config: BundleConfig) -> dict[str, Value]:

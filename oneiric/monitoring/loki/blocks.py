@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-INDENT = "  "
+INDENT = "\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Block:
 
 
 def written(block: Block, depth: int = 0) -> str:
-    """Return *block* as text, aligned as `alloy fmt` does."""
+    """Return *block* as text, indented and aligned as `alloy fmt` does, whose `--test` refuses anything else."""
     margin = INDENT * depth
     head = f'{block.name} "{block.label}"' if block.label else block.name
     width = max(map(len, block.attributes), default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oneiric.monitoring.logql import STREAM_LABELS
-from oneiric.monitoring.loki.shipping import FIELDS, METADATA, TIMESTAMP, TIMESTAMP_FORMAT, push_url
+from oneiric.monitoring.loki.shipping import FIELDS, METADATA, push_url, timestamp
 from oneiric.monitoring.output import NOTICE, as_yaml
 from oneiric.monitoring.scraping import POD_LABEL
 
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 END_OF_SUPPORT = "2026-03-02"
 WARNING = (
     f"# Promtail is out of support since {END_OF_SUPPORT}: nobody mends it any more. Use the configurations of Alloy.\n"
-    "# Run it with -config.expand-env=true, which fills in the name of the host.\n"
 )
 HOSTNAME = "${HOSTNAME}"
+EXPANSION = (
+    "# Run it with -config.expand-env=true, and with HOSTNAME in its environment, which becomes the label host.\n"
+)
 PORT = 9080
 POSITIONS = "/var/lib/promtail/positions.yml"
 
@@ -34,35 +36,40 @@ def files(config: BundleConfig) -> dict[str, str]:
 def _text(config: BundleConfig, scrape: dict[str, Any]) -> str:
     token = {"bearer_token_file": config.loki_token_file} if config.loki_token_file else {}
     document = {
-        "server": {"http_listen_address": "127.0.0.1", "http_listen_port": PORT, "grpc_listen_port": 0},
+        "server": {"http_listen_address": "127.0.0.1", "http_listen_port": PORT, **_GRPC},
         "positions": {"filename": POSITIONS},
         "clients": [{"url": push_url(config), **token}],
         "scrape_configs": [{"job_name": config.job, **scrape}],
     }
-    return NOTICE + WARNING + as_yaml(document).removeprefix(NOTICE)
+    text = as_yaml(document).removeprefix(NOTICE)
+    return NOTICE + WARNING + (EXPANSION if HOSTNAME in text else "") + text
 
 
-def _stages() -> list[dict[str, Any]]:
+_GRPC = {"grpc_listen_address": "127.0.0.1", "grpc_listen_port": 0}
+
+
+def _stages(*, timed: bool) -> list[dict[str, Any]]:
     return [
         {"json": {"expressions": dict(FIELDS)}},
-        {"timestamp": {"source": TIMESTAMP, "format": TIMESTAMP_FORMAT}},
+        {"timestamp": timestamp(timed=timed)},
         {"structured_metadata": {field: field for field in METADATA}},
         {"labelallow": list(STREAM_LABELS)},
     ]
 
 
 def _stream(config: BundleConfig) -> dict[str, str]:
-    return {"app": config.app, "env": config.environment, "host": HOSTNAME}
+    return {"app": config.app, "env": config.environment}
 
 
 def _file(config: BundleConfig) -> dict[str, Any]:
-    labels = {"__path__": config.log_files, **_stream(config)}
-    return {"pipeline_stages": _stages(), "static_configs": [{"targets": ["localhost"], "labels": labels}]}
+    labels = {"__path__": config.log_files, **_stream(config), "host": HOSTNAME}
+    return {"pipeline_stages": _stages(timed=False), "static_configs": [{"targets": ["localhost"], "labels": labels}]}
 
 
 def _journal(config: BundleConfig) -> dict[str, Any]:
     journal = {"matches": f"_SYSTEMD_UNIT={config.systemd_unit}", "max_age": "12h", "labels": _stream(config)}
-    return {"pipeline_stages": _stages(), "journal": journal}
+    host = {"source_labels": ["__journal__hostname"], "target_label": "host"}
+    return {"pipeline_stages": _stages(timed=True), "journal": journal, "relabel_configs": [host]}
 
 
 def _kubernetes(config: BundleConfig) -> dict[str, Any]:
@@ -75,16 +82,10 @@ def _kubernetes(config: BundleConfig) -> dict[str, Any]:
         {"target_label": "env", "replacement": config.environment},
         {"source_labels": [f"{meta}name"], "target_label": "host"},
         {"source_labels": [f"{meta}node_name"], "target_label": "__host__"},
-        # Two dollar signs: the name of the host is filled in by the same sign.
-        {
-            "source_labels": path,
-            "separator": "/",
-            "target_label": "__path__",
-            "replacement": "/var/log/pods/*$$1/*.log",
-        },
+        {"source_labels": path, "separator": "/", "target_label": "__path__", "replacement": "/var/log/pods/*$1/*.log"},
     ]
     return {
-        "pipeline_stages": [{"cri": {}}, *_stages()],
+        "pipeline_stages": [{"cri": {}}, *_stages(timed=True)],
         "kubernetes_sd_configs": [{"role": "pod"}],
         "relabel_configs": relabel,
     }

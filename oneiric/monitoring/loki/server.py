@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
 
 DEFAULT_PORT = 3100
+GRPC_ADDRESS = "127.0.0.1"
 GRPC_PORT = 9096
 SCHEMA_FROM = "2025-01-01"
 """Since when the schema is so; a later change adds an entry and leaves this one, or old lines cannot be read."""
@@ -46,7 +47,7 @@ def _server(config: BundleConfig) -> dict[str, Any]:
     return {
         "http_listen_address": address,
         "http_listen_port": url.port or DEFAULT_PORT,
-        "grpc_listen_address": "127.0.0.1",
+        "grpc_listen_address": GRPC_ADDRESS,
         "grpc_listen_port": GRPC_PORT,
         "log_level": "warn",
     }
@@ -55,9 +56,12 @@ def _server(config: BundleConfig) -> dict[str, Any]:
 def _common(config: BundleConfig) -> dict[str, Any]:
     storage = {"chunks_directory": f"{config.loki_dir}/chunks", "rules_directory": config.loki_rules_dir}
     return {
+        # What its parts call each other at. Left to itself, the front end tells the address of a network card, at which
+        # nobody listens, and every query waits until it is given up.
+        "instance_addr": GRPC_ADDRESS,
         "path_prefix": config.loki_dir,
         "replication_factor": 1,
-        "ring": {"instance_addr": "127.0.0.1", "kvstore": {"store": "inmemory"}},
+        "ring": {"kvstore": {"store": "inmemory"}},
         "storage": {"filesystem": storage},
     }
 

@@ -149,7 +149,7 @@ SEEDS = [
         old="stage.structured_metadata",
     ),
     Seed("ON803", PROMTAIL, "source: «time\n", old="source: timestamp\n"),
-    Seed("ON803", ALLOY, 'source = "«time"', old='source = "timestamp"'),
+    Seed("ON803", ALLOY, 'source            = "«time"', old='source            = "timestamp"'),
 ]
 """Each of these is found, once, at its mark."""
 

@@ -10,6 +10,8 @@ from drift_seeds import EXPECTED, Seed, write_bundle
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from drift_seeds import Found
+
 RESOLUTIONS = "oneiric_resolution_total"
 FAILURES = "oneiric_resolution_failures_total"
 LATENCY = "oneiric_resolution_duration_seconds"
@@ -103,6 +105,23 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_defect_is_found_where_it_is(directory: Path, code: str, query: str) -> None:
     """A rule with one defect gives one finding: its file, line, column and code."""
     assert Seed(code, EXTRA, RULE.format(expr=query)).sown(directory) == [EXPECTED]
+
+
+_DROPPED = "oneiric_observability_series_dropped_total"
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        (f"{_DROPPED} offset 5m", []),
+        (f"last_over_time({_DROPPED}[1h] offset 5m)", []),
+        (f"last_over_time({_DROPPED}[1h])", [EXPECTED]),
+    ],
+)
+def test_a_first_event_is_seen_where_new_series_are_asked_for(directory: Path, before: str, expected: Found) -> None:
+    """Asking for series that were not there in the past, at a moment or in a time, is enough; anything else is not."""
+    text = RULE.format(expr=f"increase({_DROPPED}[5m]) > «0 or {_DROPPED} unless {before}")
+    assert Seed("ON304", EXTRA, text).sown(directory) == expected
 
 
 LAYOUTS = {
