@@ -30,11 +30,11 @@ def write_bundle(directory: Path, *, below: str = "") -> None:
     write({"docs/runbooks/ALERTS.md": runbook_page(config)}, directory)
 
 
-def found(directory: Path, options: Options = OPTIONS) -> Found:
-    """Return path, line, column and code of what is found below *directory*; paths are relative to it."""
+def found(path: Path, options: Options = OPTIONS, *, root: Path | None = None) -> Found:
+    """Return path, line, column and code of what is found in *path*; paths are relative to *root*, or else to it."""
     return [
-        (Path(one.path).relative_to(directory).as_posix(), one.line, one.column, one.code)
-        for one in check([directory], options).findings
+        (Path(one.path).relative_to(root or path).as_posix(), one.line, one.column, one.code)
+        for one in check([path], options).findings
     ]
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 ANNOTATIONS = ("summary", "description", "runbook_url", "dashboard_url")
 _TEMPLATE_LABEL = re.compile(r"\$labels\.([a-zA-Z_]\w*)|index\s+\$labels\s+\"([^\"]*)\"")
+_RUNBOOKS = "/runbooks/"
+_LIKE_A_UID = 0.8
 _DASHBOARD = re.compile(r"/d/([\w-]+)")
 
 
@@ -44,20 +46,19 @@ def judge_alerts(book: RuleBook, context: Context, targets: Targets) -> dict[str
     for rule in book.alerts:
         value = judge_rule(rule, context)
         name = rule.name.text
-        if name in first and first[name].labels == rule.labels:
-            place = first[name].name.place()
-            context.report.at(
-                rule.name, 0, "ON407", f"there are two alerts {name}", f"first in {place.path}:{place.line}"
-            )
+        if value.ours or name.lower().startswith(context.vocabulary.prefix):
+            _judge(rule, value, context, targets)
+            _judge_twice(rule, first.get(name), context)
         first.setdefault(name, rule)
         results.setdefault(name, value)
-        if value.ours or _is_ours(name, context):
-            _judge(rule, value, context, targets)
     return results
 
 
-def _is_ours(name: str, context: Context) -> bool:
-    return name.lower().startswith(context.vocabulary.prefix)
+def _judge_twice(rule: Rule, first: Rule | None, context: Context) -> None:
+    if first is not None and first.labels == rule.labels:
+        place = first.name.place()
+        hint = f"first in {place.path}:{place.line}"
+        context.report.at(rule.name, 0, "ON407", f"there are two alerts {first.name.text}", hint)
 
 
 def _judge(rule: Rule, value: Value, context: Context, targets: Targets) -> None:
@@ -110,8 +111,9 @@ def judge_link(url: Piece, context: Context, targets: Targets, *, is_runbook: bo
     """Report a link to a dashboard, document or heading that is not there, where such are checked."""
     found = _DASHBOARD.search(url.text)
     if found is not None and targets.dashboards and found[1] not in targets.dashboards:
-        hint = one_of(targets.dashboards, found[1])
-        context.report.at(url, found.start(1), "ON405", f"there is no dashboard {found[1]}", hint)
+        hint = did_you_mean(found[1], targets.dashboards, alike=_LIKE_A_UID)
+        if hint or found[1].startswith(context.vocabulary.prefix):
+            context.report.at(url, found.start(1), "ON405", f"there is no dashboard {found[1]}", hint)
     elif ".md" in url.text:
         _judge_document(url, context, targets, is_runbook=is_runbook)
 
@@ -120,7 +122,8 @@ def _judge_document(url: Piece, context: Context, targets: Targets, *, is_runboo
     path, _, anchor = url.text.partition("#")
     documents = {name: headings for name, headings in targets.headings.items() if _ends_alike(name, path)}
     known = {heading for headings in documents.values() for heading in headings}
-    if not documents and targets.headings and "/runbooks/" in path:
+    has_runbooks = any(_RUNBOOKS in f"/{name}" for name in targets.headings)
+    if not documents and has_runbooks and _RUNBOOKS in path:
         names = [name.rpartition("/")[2] for name in targets.headings]
         context.report.at(url, 0, "ON404", f"no document {path.rpartition('/')[2]} is there", did_you_mean(path, names))
     elif documents and anchor not in known and (anchor or is_runbook):

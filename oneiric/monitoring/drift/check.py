@@ -14,7 +14,7 @@ from oneiric.monitoring.drift.documents import Documents, read_documents
 from oneiric.monitoring.drift.live import judge_live
 from oneiric.monitoring.drift.markdown import headings, judge_markdown
 from oneiric.monitoring.drift.openslo import judge_openslo
-from oneiric.monitoring.drift.query import USUAL, Context, Pace
+from oneiric.monitoring.drift.query import USUAL, Context, Pace, is_about_us
 from oneiric.monitoring.drift.report import Report
 from oneiric.monitoring.drift.routes import judge_alertmanager, notice_of
 from oneiric.monitoring.drift.rules import RuleBook, judge_records, read_rules
@@ -66,7 +66,7 @@ def check(paths: Iterable[Path], options: Options | None = None) -> Outcome:
     """Check the files of *paths*, and of the directories among them."""
     options = options or Options()
     report = Report()
-    documents = read_documents(paths, report)
+    documents = read_documents(paths, report, Vocabulary().prefix)
     _Check(documents, options, report).run()
     found = tuple(finding for finding in report if not _is_ignored(finding, documents.sources, options))
     return Outcome(found, len(documents.sources))
@@ -94,13 +94,14 @@ class _Check:
         self._documents = documents
         self._options = options
         self._book = RuleBook()
+        self._has_our_alerts = False
         vocabulary = Vocabulary()
         targets = vocabulary.target_labels | options.target_labels | documents.target_labels()
         self._context = Context(
             Vocabulary(target_labels=targets),
             report,
             self._book,
-            documents.pace(options.pace),
+            documents.pace(options.pace, vocabulary.prefix),
             stream_labels=_stream_labels(documents, vocabulary.prefix),
         )
 
@@ -126,7 +127,13 @@ class _Check:
         notices = [notice_of(rule, results[rule.name.text]) for rule in self._book.alerts]
         notices += [notice_of(rule, value) for rule, value in self._book.notices()]
         for document in self._documents.of("alertmanager"):
-            judge_alertmanager(document.node, self._context, notices, is_strict=bool(self._book.alerts))
+            judge_alertmanager(
+                document.node,
+                self._context,
+                notices,
+                is_strict=self._has_our_alerts,
+                is_complete=self._options.is_complete,
+            )
         for document in self._documents.of("promtail"):
             judge_promtail(document.node, self._context)
         for document in self._documents.of("alloy"):
@@ -138,8 +145,10 @@ class _Check:
         for document in self._documents.of("rules", "loki rules"):
             for rule in read_rules(document.node, self._context, is_logql=document.kind == "loki rules"):
                 self._book.add(rule)
-        if not self._book.records and not self._book.alerts:
-            for rule in shipped_rules(self._context):
+        own = {rule.is_alert for rule in self._book if is_about_us(rule.expr.text, self._context)}
+        self._has_our_alerts = True in own
+        for rule in () if len(own) > 1 else shipped_rules(self._context):
+            if rule.is_alert not in own:
                 self._book.know(rule)
 
     def _targets(self) -> Targets:

@@ -8,111 +8,140 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.alerts import judge_link
 from oneiric.monitoring.drift.finding import did_you_mean, one_of
-from oneiric.monitoring.drift.logs import judge_logql
+from oneiric.monitoring.drift.logs import judge_logql, looks_like_logql
 from oneiric.monitoring.drift.nodes import NOTHING
+from oneiric.monitoring.drift.panels import notes, panels, root_of, uid_node, variables
 from oneiric.monitoring.drift.promql import judge_promql
 from oneiric.monitoring.drift.promql_tokens import VARIABLE, variable_name
-from oneiric.monitoring.drift.units import fits, right_for
+from oneiric.monitoring.drift.query import is_about_us
+from oneiric.monitoring.drift.units import fits, is_no_share, right_for
 from oneiric.monitoring.drift.values import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from oneiric.monitoring.drift.alerts import Targets
     from oneiric.monitoring.drift.nodes import Node
+    from oneiric.monitoring.drift.panels import Panel, Target, Variable
     from oneiric.monitoring.drift.query import Context
     from oneiric.monitoring.drift.text import Piece
     from oneiric.monitoring.drift.values import Value
 
 _BUILT_IN = {"timeFilter", "timezone"}
-_NO_VARIABLE_NEEDED = re.compile(r"-- \w+ --|grafana|-100|")
+_NO_VARIABLE_NEEDED = re.compile(r"-- \w+ --|grafana|-100|default|")
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _VARIABLE_QUERY = re.compile(r"\s*(label_values|query_result|metrics|label_names)\s*\((.*)\)\s*", re.DOTALL)
+_LIKE_A_TARGET_LABEL = 0.86
 _PERCENT = Interval(0.0, 1.0)
 
 
 def judge_dashboard(node: Node, context: Context, targets: Targets) -> None:
-    """Report what is wrong with the dashboard *node*, which may be wrapped as the API wraps it."""
-    _Dashboard(node.get("dashboard") or node, context, targets).run()
+    """Report what is wrong with the dashboard *node*; one that asks for nothing of ours is another's."""
+    dashboard = _Dashboard(root_of(node), context)
+    dashboard.run()
+    if dashboard.is_ours:
+        for one in node.walk():
+            if (url := one.string("url")) is not None:
+                judge_link(url, context, targets)
 
 
 def uid_of(node: Node) -> Piece | None:
     """Return the uid of the dashboard *node*."""
-    return (node.get("dashboard") or node).string("uid")
+    return uid_node(node).text if uid_node(node).kind == "string" else None
 
 
 @dataclass
 class _Dashboard:
     root: Node
     context: Context
-    targets: Targets
     types: dict[str, str] = field(default_factory=dict)
+    is_ours: bool = False
 
     def run(self) -> None:
-        for variable in self.root.get("templating", "list").items:
-            is_source = variable.word("type") == "datasource"
-            self.types[variable.word("name")] = variable.word("query") if is_source else ""
-        for variable in self.root.get("templating", "list").items:
+        chosen = list(variables(self.root))
+        for variable in chosen:
+            is_source = variable.type == "datasource"
+            self.types[variable.name] = variable.query.text.text if is_source and variable.query else ""
+        for variable in chosen:
             self._variable(variable)
-        for annotation in self.root.get("annotations", "list").items:
-            self._source(annotation)
-            self._target(annotation, annotation, NOTHING)
+        for note in notes(self.root):
+            self._target(note, NOTHING)
+        shown = list(panels(self.root))
+        for panel in shown:
+            for target in panel.targets:
+                self._target(target, panel.fields)
+        if self.is_ours:
+            self._numbers(shown)
+            self._others([*notes(self.root), *(target for panel in shown for target in panel.targets)])
+            for variable in chosen:
+                self._target_label(variable)
+
+    def _others(self, targets: list[Target]) -> None:
+        """Report names nearly a variable's, and what does not parse, in queries that have no name of ours in them."""
+        for target in targets:
+            expr = target.node.string("expr")
+            if expr is None or is_about_us(expr.text, self.context):
+                continue
+            if "prometheus" not in self._type(target.sources, expr.text):
+                continue
+            judge_promql(expr, self.context, "panel", is_loaded=True)
+            for piece in (expr, *(node.string("uid") for node in target.sources)):
+                if piece is not None:
+                    self._names(piece, is_ours=False)
+
+    def _numbers(self, shown: list[Panel]) -> None:
         seen: set[str] = set()
-        for panel in self._panels(self.root):
-            self._panel(panel, seen)
-        for node in self.root.walk():
-            if (url := node.string("url")) is not None:
-                judge_link(url, self.context, self.targets)
+        for panel in shown:
+            number = panel.number.text
+            if panel.number and number.text in seen:
+                self.context.report.at(number, 0, "ON605", f"there are two panels {number.text}")
+            seen.add(number.text)
 
-    def _panels(self, node: Node) -> Iterator[Node]:
-        for panel in node.get("panels").items:
-            yield panel
-            yield from panel.get("panels").items
+    def _mentions(self, piece: Piece) -> bool:
+        found = is_about_us(piece.text, self.context)
+        self.is_ours = self.is_ours or found
+        return found
 
-    def _panel(self, panel: Node, seen: set[str]) -> None:
-        number = panel.get("id")
-        if number and number.text.text in seen:
-            self.context.report.at(number.text, 0, "ON605", f"there are two panels {number.text.text}")
-        seen.add(number.text.text)
-        self._source(panel)
-        for target in panel.get("targets").items:
-            self._source(target)
-            self._target(target, panel, panel.get("fieldConfig"))
+    def _sources(self, sources: tuple[Node, ...]) -> None:
+        for node in sources:
+            uid = node.string("uid") or node.string("name") or (node.text if node.kind == "string" else None)
+            if uid is None or _NO_VARIABLE_NEEDED.fullmatch(uid.text):
+                continue
+            if not re.search(VARIABLE, uid.text):
+                message = f"the data source {uid.text} is that of one Grafana"
+                self.context.report.at(uid, 0, "ON601", message, "use a variable of type datasource")
+            self._names(uid)
 
-    def _source(self, node: Node) -> None:
-        uid = node.string("datasource", "uid") or node.string("datasource")
-        if uid is None or _NO_VARIABLE_NEEDED.fullmatch(uid.text):
-            return
-        if not re.search(VARIABLE, uid.text):
-            message = f"the data source {uid.text} is that of one Grafana"
-            self.context.report.at(uid, 0, "ON601", message, "use a variable of type datasource")
-        self._names(uid)
-
-    def _names(self, piece: Piece) -> None:
+    def _names(self, piece: Piece, *, is_ours: bool = True) -> None:
         for found in re.finditer(VARIABLE, piece.text):
             name = variable_name(found[0])
             if name not in self.types and not name.startswith("__") and name not in _BUILT_IN and not name.isdigit():
                 hint = did_you_mean(name, self.types)
-                self.context.report.at(piece, found.start(), "ON602", f"there is no variable {name}", hint)
+                if hint or is_ours:
+                    self.context.report.at(piece, found.start(), "ON602", f"there is no variable {name}", hint)
 
-    def _type(self, *nodes: Node) -> str:
-        for node in nodes:
-            if kind := node.word("datasource", "type"):
+    def _type(self, sources: tuple[Node, ...], query: str) -> str:
+        """Return the type of the data source that *query* is asked of; guessed where nothing says it."""
+        for node in sources:
+            kind = node.word("type") or node.word("group") or node.word("kind")
+            uid = node.word("uid") or node.word("name") or node.word()
+            if kind and kind not in {"datasource", "DataQuery"}:
                 return kind
-            uid = node.word("datasource", "uid") or node.word("datasource")
-            if kind := self.types.get(variable_name(uid), ""):
-                return kind
-        return "prometheus"
+            if known := self.types.get(variable_name(uid), ""):
+                return known
+        return "loki" if looks_like_logql(query) else "prometheus"
 
-    def _target(self, target: Node, panel: Node, fields: Node) -> None:
-        expr = target.string("expr")
-        if expr is None or not expr.text.strip():
+    def _target(self, target: Target, fields: Node) -> None:
+        expr = target.node.string("expr")
+        if expr is None or not expr.text.strip() or not self._mentions(expr):
             return
+        self._sources(target.sources)
         self._names(expr)
-        if self._type(target, panel) == "loki":
+        kind = self._type(target.sources, expr.text)
+        if kind == "loki":
             judge_logql(expr, self.context)
-            return
-        value = judge_promql(expr, self.context, "panel")
+        elif "prometheus" in kind:
+            self._value(target.node, judge_promql(expr, self.context, "panel"), fields)
+
+    def _value(self, target: Node, value: Value, fields: Node) -> None:
         for key in ("legendFormat", "titleFormat"):
             if (legend := target.string(key)) is not None:
                 self._legend(legend, value)
@@ -134,24 +163,35 @@ class _Dashboard:
         if not fits(value.unit, unit.text):
             message = f"the values are {value.unit}, the panel's unit is {unit.text}"
             self.context.report.at(unit, 0, "ON604", message, f"did you mean {right_for(value.unit)}?")
-        elif unit.text == "percent" and value.interval == _PERCENT:
-            message = "the values lie in 0 to 1, the panel's unit is percent"
+        elif not value.unit and value.interval == _PERCENT and is_no_share(unit.text):
+            message = f"the values lie in 0 to 1, the panel's unit is {unit.text}"
             self.context.report.at(unit, 0, "ON604", message, "did you mean percentunit?")
 
-    def _variable(self, variable: Node) -> None:
-        self._source(variable)
-        query = variable.string("query", "query") or variable.string("query")
-        if query is None or variable.word("type") != "query":
+    def _variable(self, variable: Variable) -> None:
+        if variable.type != "query" or variable.query.kind != "string" or not self._mentions(variable.query.text):
             return
+        query = variable.query.text
+        self._sources(variable.sources)
         self._names(query)
         found = _VARIABLE_QUERY.fullmatch(query.text)
-        if self._type(variable) != "prometheus" or found is None:
+        if found is None or "prometheus" not in self._type(variable.sources, ""):
             return
         inner = query[found.start(2) : found.end(2)]
         if found[1] == "query_result":
             judge_promql(inner, self.context, "panel")
         elif found[1] == "label_values":
             self._label_values(inner)
+
+    def _target_label(self, variable: Variable) -> None:
+        """Report a label of targets that is misspelt, where a variable of a dashboard of ours asks others for it."""
+        query = variable.query.text
+        found = _VARIABLE_QUERY.fullmatch(query.text) if variable.type == "query" else None
+        if found is None or found[1] != "label_values" or is_about_us(query.text, self.context):
+            return
+        label = query[query.text.rfind(",") + 1 : found.end(2)].stripped()
+        known = self.context.vocabulary.target_labels
+        if label.text not in known and (hint := did_you_mean(label.text, known, alike=_LIKE_A_TARGET_LABEL)):
+            self.context.report.at(label, 0, "ON603", f"targets have no label {label.text}", hint)
 
     def _label_values(self, inner: Piece) -> None:
         comma = inner.text.rfind(",") if not inner.text.rstrip().endswith("}") else -1
@@ -165,11 +205,11 @@ class _Dashboard:
 
 
 def judge_uids(nodes: list[Node], context: Context) -> None:
-    """Report dashboards that have the uid of another."""
+    """Report dashboards of ours that have the uid of another."""
     first: dict[str, Piece] = {}
     for node in nodes:
         uid = uid_of(node)
-        if uid is None or not uid.text:
+        if uid is None or not uid.text or not context.vocabulary.is_about_us(uid.source.text):
             continue
         if uid.text in first:
             place = first[uid.text].place()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.files import sources
-from oneiric.monitoring.drift.json_text import read_json
+from oneiric.monitoring.drift.kinds import Kind, is_meant, is_template, kind_of
+from oneiric.monitoring.drift.kinds import read as read_nodes
 from oneiric.monitoring.drift.nodes import DocumentError, Node
 from oneiric.monitoring.drift.promql_tokens import seconds
 from oneiric.monitoring.drift.text import Piece
-from oneiric.monitoring.drift.yaml_text import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,19 +20,6 @@ if TYPE_CHECKING:
     from oneiric.monitoring.drift.query import Pace
     from oneiric.monitoring.drift.report import Report
     from oneiric.monitoring.drift.text import Source
-
-Kind = Literal[
-    "rules",
-    "loki rules",
-    "alertmanager",
-    "prometheus",
-    "promtail",
-    "alloy",
-    "dashboard",
-    "markdown",
-    "openslo",
-    "other",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +42,45 @@ class Documents:
         """Give the documents of *kinds*."""
         yield from (document for document in self._documents if document.kind in kinds)
 
-    def pace(self, pace: Pace) -> Pace:
-        """Return *pace* with the longest scrape interval of the Prometheus configurations, where there is one."""
-        intervals = [
-            interval
-            for document in self.of("prometheus")
-            for place in (document.node.get("global"), *document.node.get("scrape_configs").items)
-            if (interval := seconds(place.word("scrape_interval")))
-        ]
+    def pace(self, pace: Pace, mark: str) -> Pace:
+        """Return *pace* with the longest scrape interval of the jobs that name *mark*, or else of all by default."""
+        jobs = [(job, document.node) for document, job in self._jobs() if _names(job, mark)]
+        if not jobs:
+            jobs = [(document.node.get("global"), document.node) for document in self.of("prometheus")]
+        words = [job.word("scrape_interval") or node.word("global", "scrape_interval") for job, node in jobs]
+        intervals = [interval for word in words if (interval := seconds(word))]
         return replace(pace, scrape=max(intervals)) if intervals else pace
 
     def target_labels(self) -> frozenset[str]:
-        """Return the labels that the Prometheus configurations give to targets."""
+        """Return the labels that the Prometheus configurations give to targets, and to all that leaves the server."""
         labels: set[str] = set()
         for document in self.of("prometheus"):
-            for job in document.node.get("scrape_configs").items:
-                for group in job.get("static_configs").items:
-                    labels |= {key.text.text for key, _ in group.get("labels").pairs}
-                labels |= {rule.word("target_label") for rule in job.get("relabel_configs").items}
+            labels |= {key.text.text for key, _ in document.node.get("global", "external_labels").pairs}
+        for _, job in self._jobs():
+            for group in job.get("static_configs").items:
+                labels |= {key.text.text for key, _ in group.get("labels").pairs}
+            labels |= {rule.word("target_label") for rule in job.get("relabel_configs").items}
         return frozenset(label for label in labels if label and not label.startswith("__"))
 
+    def _jobs(self) -> Iterator[tuple[Document, Node]]:
+        for document in self.of("prometheus"):
+            yield from ((document, job) for job in document.node.get("scrape_configs").items)
 
-def read_documents(paths: Iterable[Path], report: Report) -> Documents:
-    """Return the documents of every file of *paths*; what cannot be read, or was named in vain, is reported."""
+
+def _names(job: Node, mark: str) -> bool:
+    return any(mark in node.text.text.lower() for node in job.walk() if node.kind == "string")
+
+
+def read_documents(paths: Iterable[Path], report: Report, prefix: str) -> Documents:
+    """Return the documents of every file of *paths*; what cannot be read, or was named in vain, is reported.
+
+    *prefix* is what our names begin with: what is broken, and has neither it nor the look of a kind, is another's.
+    """
     documents: list[Document] = []
     read: dict[str, Source] = {}
-    for source, is_named in sources(paths, report):
-        found = _documents(source, report)
+    mark = f"{prefix}_"
+    for source, is_named in sources(paths, report, mark):
+        found = _documents(source, report, "" if is_named else mark)
         if found is None:
             read[source.path] = source
             continue
@@ -99,22 +98,36 @@ _KINDS_HINT = (
 )
 
 
-def _documents(source: Source, report: Report) -> list[Document] | None:
-    """Return the documents of *source*, or None where it is broken, which is reported."""
+def _documents(source: Source, report: Report, mark: str) -> list[Document] | None:
+    """Return the documents of *source*, or None where it is broken, which is reported.
+
+    Of what is broken without having *mark* in it, or the look of a kind, there are no documents.
+    """
     piece, suffix = Piece.whole(source), PurePath(source.path).suffix
     if suffix in {".md", ".markdown"}:
         return [Document("markdown", _nothing(piece), piece)]
     if suffix in {".alloy", ".river"}:
         return [Document("alloy", _nothing(piece), piece)]
     try:
-        nodes = [read_json(piece)] if suffix == ".json" else read_yaml(piece)
+        nodes = read_nodes(piece, suffix)
     except DocumentError as error:
-        report.at(piece, error.offset, error.code, str(error))
-        return None
+        return _broken(piece, suffix, error, report, mark)
     found = [Document(kind_of(node, source.path), node, node.text) for node in nodes]
-    for document in found if any(one.kind != "other" for one in found) else ():
-        _judge_keys(document.node, report)
+    for document in found:
+        if document.kind != "other" and (document.kind != "dashboard" or mark in source.text):
+            _judge_keys(document.node, report)
     return found
+
+
+def _broken(piece: Piece, suffix: str, error: DocumentError, report: Report, mark: str) -> list[Document] | None:
+    is_yaml = suffix != ".json"
+    if is_yaml and mark and is_template(piece.text, error.offset):
+        return []
+    if not is_meant(piece.text, suffix, mark):
+        return []
+    hint = "what a template renders to can be checked" if is_yaml and is_template(piece.text, error.offset) else ""
+    report.at(piece, error.offset, error.code, str(error), hint)
+    return None
 
 
 def _judge_keys(root: Node, report: Report) -> None:
@@ -128,23 +141,3 @@ def _judge_keys(root: Node, report: Report) -> None:
 
 def _nothing(piece: Piece) -> Node:
     return Node("nothing", piece[0:0])
-
-
-def _is_promtail(node: Node) -> bool:
-    """Whether *node*, which says what is scraped, is about lines; where they go may be said in another file."""
-    jobs = node.get("scrape_configs").items
-    return bool(node.get("clients") or node.get("positions")) or any(job.get("pipeline_stages") for job in jobs)
-
-
-def kind_of(node: Node, path: str) -> Kind:
-    """Return what *node*, a document of the file *path*, is."""
-    if node.get("groups") or node.word("kind") == "PrometheusRule":
-        return "loki rules" if "loki" in PurePath(path).parts else "rules"
-    if node.get("route") and node.get("receivers"):
-        return "alertmanager"
-    if node.get("scrape_configs"):
-        return "promtail" if _is_promtail(node) else "prometheus"
-    if node.word("apiVersion").startswith("openslo/"):
-        return "openslo"
-    is_dashboard = node.get("panels") or node.get("dashboard", "panels")
-    return "dashboard" if is_dashboard else "other"

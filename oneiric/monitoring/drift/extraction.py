@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from oneiric.monitoring.drift.query import Context
     from oneiric.monitoring.drift.text import Piece
 
-_GIVEN = frozenset({"filename", "job", "instance", "stream", "timestamp", "output", "__error__"})
+_GIVEN = frozenset({"filename", "job", "instance", "stream", "__error__"})
 """What shippers have extracted without being asked."""
 _DOTTED = frozenset({"service.name", "service.version", "deployment.environment"})
 _WRAPPED = re.compile(r"log|_*[A-Z][A-Z0-9_]*")

@@ -20,24 +20,27 @@ MAX_BYTES = 5_000_000
 MAX_FILES = 20_000
 """So many files below the given directories are looked at."""
 
+MAX_SEARCHED = 20 * MAX_BYTES
+"""So far a larger file is searched for whether it is about us."""
+
 SUFFIXES = {".yml", ".yaml", ".json", ".md", ".alloy"}
 """What files below a directory must end with to be read; a file that is named is read whatever it ends with."""
 
 _LEFT_OUT = {"node_modules", "__pycache__", "site-packages", "build", "dist", "venv"}
 
 
-def sources(paths: Iterable[Path], report: Report) -> list[tuple[Source, bool]]:
+def sources(paths: Iterable[Path], report: Report, mark: str) -> list[tuple[Source, bool]]:
     """Return the text of every file of *paths* and of the directories among them, and whether it was named itself.
 
-    What cannot be read is a finding. Hidden directories, environments and caches are left out; links to directories are
-    not followed.
+    What cannot be read is a finding; what is too large, or no UTF-8, only where it was named, or has *mark* in it.
+    Hidden directories, environments and caches are left out; links to directories are not followed.
     """
     read, seen = [], set()
     for path, is_named in _files(paths, report):
         key = os.path.realpath(path)
         if key not in seen:
             seen.add(key)
-            if (source := _read(path, report)) is not None:
+            if (source := _read(path, report, b"" if is_named else mark.encode())) is not None:
                 read.append((source, is_named))
     return read
 
@@ -72,28 +75,44 @@ def _below(directory: Path, report: Report) -> Iterator[Path]:
                 yield path
 
 
-def _read(path: Path, report: Report) -> Source | None:
+def _read(path: Path, report: Report, mark: bytes) -> Source | None:
     place = Place(path.as_posix(), 1, 1)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             report.add(place, "ON001", "cannot be read: it is no regular file")
         elif status.st_size > MAX_BYTES:
-            report.add(place, "ON005", f"too large: {status.st_size} bytes, and at most {MAX_BYTES} are read")
+            if _has(path, mark):
+                report.add(place, "ON005", f"too large: {status.st_size} bytes, and at most {MAX_BYTES} are read")
         else:
-            return _decoded(path.as_posix(), path.read_bytes()[: MAX_BYTES + 1], report)
+            return _decoded(path.as_posix(), path.read_bytes()[: MAX_BYTES + 1], report, mark)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         report.add(place, "ON001", f"cannot be read: {why}")
     return None
 
 
-def _decoded(path: str, content: bytes, report: Report) -> Source | None:
+def _has(path: Path, mark: bytes) -> bool:
+    """Whether *mark* is in the first part of *path*, which is not held in memory whole."""
+    before = b""
+    with path.open("rb") as file:
+        for _ in range(MAX_SEARCHED // MAX_BYTES):
+            part = file.read(MAX_BYTES)
+            if mark in before + part:
+                return True
+            if not part:
+                break
+            before = part[-len(mark) :]
+    return False
+
+
+def _decoded(path: str, content: bytes, report: Report, mark: bytes) -> Source | None:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8")
-        place = Source(path, before).place(len(before))
-        report.add(place, "ON002", f"not UTF-8: byte 0x{content[error.start]:02x}")
+        if mark in content:
+            before = content[: error.start].decode("utf-8")
+            place = Source(path, before).place(len(before))
+            report.add(place, "ON002", f"not UTF-8: byte 0x{content[error.start]:02x}")
         return None
     return Source(path, text.removeprefix("\ufeff").replace("\r\n", "\n"))

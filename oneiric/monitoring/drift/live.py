@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
-from urllib.request import Request, urlopen
 
+from oneiric.monitoring.drift.answers import AnswerError, LiveError, get, shown
 from oneiric.monitoring.drift.exposition import ExpositionError, Family, families
 from oneiric.monitoring.drift.finding import one_of
 from oneiric.monitoring.drift.text import Place
@@ -18,13 +17,6 @@ if TYPE_CHECKING:
 
     from oneiric.monitoring.drift.query import Context
     from oneiric.observability._model import Metric
-
-TIMEOUT_SECONDS = 10.0
-MAX_ANSWER_BYTES = 50_000_000
-
-
-class LiveError(ValueError):
-    """An endpoint cannot be used; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,7 @@ def judge_live(url: str, context: Context) -> None:
 
     *url* is that of an exposition, such as ``http://host:9464/metrics``, or the base of a Prometheus' API.
     """
-    place = Place(url, 1, 1)
+    place = Place(shown(url), 1, 1)
     try:
         live = read(url, context.vocabulary.prefix + "_")
     except LiveError as error:
@@ -51,7 +43,7 @@ def judge_live(url: str, context: Context) -> None:
     missing = sorted(context.usage.metrics - live.families.keys())
     for name in missing:
         where = context.usage.places.get(name, place)
-        context.report.add(where, "ON902", f"{url} does not expose {name}, which is asked for here")
+        context.report.add(where, "ON902", f"{place.path} does not expose {name}, which is asked for here")
 
 
 def _judge_family(name: str, family: Family, place: Place, context: Context) -> None:
@@ -108,7 +100,9 @@ def read(url: str, prefix: str) -> Live:
         except _NotAnApiError:
             pass
     try:
-        return Live(families(_get(url)))
+        return Live(families(get(url)))
+    except AnswerError as error:
+        raise LiveError(f"it answers {error.status}") from None
     except ExpositionError as error:
         raise LiveError(f"it answers with something else than metrics: {error}") from None
 
@@ -126,9 +120,9 @@ def _is_http(url: str) -> bool:
 
 def _from_api(base: str, prefix: str) -> Live:
     try:
-        names = _data(_get(f"{base}/api/v1/label/__name__/values"))
-        metadata = _data(_get(f"{base}/api/v1/metadata"))
-    except HTTPError:
+        names = _data(get(f"{base}/api/v1/label/__name__/values"))
+        metadata = _data(get(f"{base}/api/v1/metadata"))
+    except AnswerError:
         raise _NotAnApiError from None
     if not isinstance(names, list) or not isinstance(metadata, dict):
         raise _NotAnApiError
@@ -145,7 +139,7 @@ def _from_api(base: str, prefix: str) -> Live:
 
 
 def _series(base: str, name: str, family: Family) -> None:
-    for labels in _dicts(_data(_get(f"{base}/api/v1/series?match[]={quote(name)}"))):
+    for labels in _dicts(_data(get(f"{base}/api/v1/series?match[]={quote(name)}"))):
         family.has_samples = True
         for label, value in labels.items():
             if label != "__name__":
@@ -162,20 +156,3 @@ def _data(text: str) -> object:
     except (ValueError, RecursionError):
         raise _NotAnApiError from None
     return answer.get("data") if isinstance(answer, dict) and answer.get("status") == "success" else None
-
-
-def _get(url: str) -> str:
-    request = Request(url, headers={"Accept": "text/plain;version=0.0.4"})  # noqa: S310 - the scheme was looked at
-    try:
-        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - likewise
-            content: bytes = answer.read(MAX_ANSWER_BYTES + 1)
-    except HTTPError as error:
-        if "/api/v1/" in url:
-            raise
-        raise LiveError(f"it answers {error.code}") from None
-    except (OSError, URLError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise LiveError(str(getattr(reason, "strerror", None) or reason)) from None
-    if len(content) > MAX_ANSWER_BYTES:
-        raise LiveError(f"it answers with more than {MAX_ANSWER_BYTES} bytes")
-    return content.decode("utf-8", "replace")

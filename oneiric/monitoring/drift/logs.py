@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from oneiric.monitoring.drift.alternatives import alternatives, matches_any
 from oneiric.monitoring.drift.finding import did_you_mean, one_of
 from oneiric.monitoring.drift.log_lines import EVENT, STREAMS, Lines, looks_like_a_name
-from oneiric.monitoring.drift.promql_tokens import has_variable
+from oneiric.monitoring.drift.promql_tokens import STRING, has_variable
+from oneiric.monitoring.drift.query import is_about_us
 from oneiric.monitoring.drift.values import UNKNOWN, Value
 from oneiric.monitoring.loki import LogQLError, parse_all, walk
 from oneiric.monitoring.loki import syntax as logql
@@ -24,12 +25,22 @@ _GIVEN = frozenset({"service_name", "detected_level", "filename", "__error__", "
 _TEMPLATE = re.compile(r"\{\{[^}]*?\.(\w+)[^}]*\}\}")
 
 
-def judge_logql(piece: Piece, context: Context) -> Value:
-    """Report what is wrong with the queries of *piece*, and return what is known of the result of the last."""
+def looks_like_logql(text: str) -> bool:
+    """Whether *text* has a pipe outside of strings, or filters the lines of a selector: PromQL has neither."""
+    bare = re.sub(STRING, '""', text)
+    return "|" in bare or re.search(r'\}\s*(?:!=|!~)\s*""', bare) is not None
+
+
+def judge_logql(piece: Piece, context: Context, *, is_loaded: bool = False) -> Value:
+    """Report what is wrong with the queries of *piece*, and return what is known of the result of the last.
+
+    Of queries that are about others no more is reported than that they do not parse, where *is_loaded* by a server.
+    """
     try:
         found = parse_all(piece.text)
     except LogQLError as error:
-        context.report.at(piece, error.offset, "ON008", f"not LogQL: {error.reason}")
+        if is_about_us(piece.text, context) or is_loaded:
+            context.report.at(piece, error.offset, "ON008", f"not LogQL: {error.reason}")
         return UNKNOWN
     except RecursionError:
         context.report.at(piece, 0, "ON006", "nested too deeply")
@@ -95,6 +106,10 @@ class _Judge:
     def run(self) -> None:
         matchers = self.query.selector.matchers
         prefix = self.context.vocabulary.prefix
+        for matcher in matchers:
+            if matcher.name.text in STREAMS and self.context.vocabulary.is_nearly_us(matcher.value.value):
+                message = f"{matcher.name.text} of our streams is hardly {matcher.value.value}"
+                self.find(matcher.value.start + 1, "ON123", message, f"did you mean {prefix}?")
         self.is_ours = any(prefix in matcher.value.value.lower() for matcher in matchers)
         if not self.is_ours:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from oneiric.monitoring.drift.nodes import DocumentError
 from oneiric.monitoring.drift.promql import judge_promql
 from oneiric.monitoring.drift.promql_parsing import QueryError, parse
 from oneiric.monitoring.drift.promql_tokens import without_variables
-from oneiric.monitoring.drift.shell import judge_command_line
+from oneiric.monitoring.drift.shell import is_command, judge_command_line
 from oneiric.monitoring.drift.text import Piece
 from oneiric.monitoring.drift.yaml_text import read_yaml
 
@@ -29,6 +30,10 @@ _FENCE = re.compile(
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*$")
 _ANCHOR = re.compile(r"<a\s+(?:id|name)=\"([^\"]+)\"")
+_NOUN = re.compile(r"\b(?:an?|the|this|that|its|our|your|their|each|every)\s+\Z", re.IGNORECASE)
+"""Behind these two words in code are a name more often than a command."""
+_LONGEST_DETERMINER = 8
+_RECORDED = re.compile(r"[a-z_]\w*(?::\w+)+")
 _SHELL = {"bash", "sh", "shell", "console", "zsh"}
 
 
@@ -93,7 +98,8 @@ def judge_markdown(piece: Piece, context: Context, surface: Surface) -> None:
             _judge_yaml(fence.piece, context)
     for start, end in _outside(piece):
         for found in _SPAN.finditer(piece.text, start, end):
-            _judge_span(piece[found.start(1) : found.end(1)], context, surface)
+            is_noun = _NOUN.search(piece.text[max(found.start() - _LONGEST_DETERMINER, 0) : found.start()]) is not None
+            _judge_span(piece[found.start(1) : found.end(1)], context, surface, is_noun=is_noun)
 
 
 def _queries(piece: Piece) -> Iterator[Piece]:
@@ -163,23 +169,28 @@ def _outside(piece: Piece) -> Iterator[tuple[int, int]]:
         yield at, len(piece.text)
 
 
-def _judge_span(span: Piece, context: Context, surface: Surface) -> None:
+def _judge_span(span: Piece, context: Context, surface: Surface, *, is_noun: bool) -> None:
     vocabulary, text = context.vocabulary, span.text
     if re.fullmatch(rf"{vocabulary.prefix}_[a-z0-9_]*[a-z0-9]", text):
         known = {*vocabulary.series, *vocabulary.metrics}
         if text not in known and (hint := did_you_mean(text, known, alike=0.92)):
             context.report.at(span, 0, "ON101", f"there is no metric {text}", hint)
-    elif text.startswith(f"{vocabulary.prefix} "):
+    elif _RECORDED.fullmatch(text) and vocabulary.is_our_record(text):
+        known = {*context.records.names()}
+        if text not in known and (hint := did_you_mean(text, known, alike=0.92)):
+            context.report.at(span, 0, "ON102", f"no recording rule gives {text}", hint)
+    elif text.startswith(f"{vocabulary.prefix} ") and (not is_noun or is_command(text, surface)):
         judge_command_line(span, context, surface)
 
 
 def headings(piece: Piece) -> frozenset[str]:
     """Return the anchors that links into the document *piece* can have, made as GitHub makes them."""
     anchors: set[str] = set(_ANCHOR.findall(piece.text))
+    used: Counter[str] = Counter(anchors)
     for start, end in _outside(piece):
         for line in piece.text[start:end].splitlines():
             if (found := _HEADING.match(line)) is not None:
-                anchors.add(_unused(_slug(found[1]), anchors))
+                anchors.add(_unused(_slug(found[1]), anchors, used))
     return frozenset(anchors)
 
 
@@ -188,6 +199,11 @@ def _slug(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def _unused(slug: str, anchors: set[str]) -> str:
-    numbered = (f"{slug}-{number}" if number else slug for number in range(len(anchors) + 1))
-    return next((anchor for anchor in numbered if anchor not in anchors), slug)
+def _unused(slug: str, anchors: set[str], used: Counter[str]) -> str:
+    """Return *slug*, with the next number where it is there already; *used* counts how often it was."""
+    while True:
+        number = used[slug]
+        used[slug] += 1
+        anchor = f"{slug}-{number}" if number else slug
+        if anchor not in anchors:
+            return anchor

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import quote
 
@@ -79,9 +81,27 @@ def _rule(code: str) -> dict[str, Any]:
     }
 
 
+def _from_root(path: str) -> str:
+    """Return *path* from the root of the repository around the current directory, as hosts of code name files."""
+    here = Path.cwd()
+    root = next((parent for parent in (here, *here.parents) if (parent / ".git").exists()), here)
+    absolute = Path(os.path.normpath(here / path))
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else absolute.as_posix()
+
+
+def _uri(path: str) -> str:
+    if _is_url(path):
+        return path
+    shown = _from_root(path)
+    return ("file://" if shown.startswith("/") else "") + quote(shown, safe="/")
+
+
+def _is_url(path: str) -> bool:
+    return "://" in path
+
+
 def _result(finding: Finding, rule: int) -> dict[str, Any]:
     region = {"startLine": finding.line, "startColumn": finding.column}
-    uri = finding.path if "://" in finding.path else quote(finding.path, safe="/")
     result = {
         "ruleId": finding.code,
         "ruleIndex": rule,
@@ -89,7 +109,9 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
         "message": {"text": _sentence(finding)},
     }
     if finding.path:
-        result["locations"] = [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}]
+        result["locations"] = [
+            {"physicalLocation": {"artifactLocation": {"uri": _uri(finding.path)}, "region": region}}
+        ]
     return result
 
 
@@ -99,8 +121,13 @@ def as_github(findings: list[Finding]) -> str:
 
 
 def _command(finding: Finding) -> str:
-    place = f"file={_property(finding.path)},line={finding.line},col={finding.column},title={finding.code}"
-    data = _sentence(finding).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    place, sentence = f"title={finding.code}", _sentence(finding)
+    if finding.path and not _is_url(finding.path):
+        file = _property(_from_root(finding.path))
+        place = f"file={file},line={finding.line},col={finding.column},{place}"
+    elif finding.path:
+        sentence = f"{finding.path}: {sentence}"
+    data = sentence.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return f"::{CODES[finding.code].level} {place}::{_clean(data)}"
 
 

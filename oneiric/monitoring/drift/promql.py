@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from oneiric.monitoring.drift.promql_tree import (
     String,
     is_new,
 )
-from oneiric.monitoring.drift.query import Query
+from oneiric.monitoring.drift.query import Query, is_about_us, unheard
 from oneiric.monitoring.drift.selectors import judge_selector
 from oneiric.monitoring.drift.values import UNKNOWN, Interval, Value, scalar
 
@@ -29,19 +30,36 @@ if TYPE_CHECKING:
     from oneiric.monitoring.drift.query import Context, Role
     from oneiric.monitoring.drift.text import Piece
 
+_OPEN = re.compile(r"<\w[\w .|-]*>|\.\.\.|…")
+"""What stands for a part that the reader puts in."""
 
-def judge_promql(piece: Piece, context: Context, role: Role) -> Value:
-    """Report what is wrong with the query *piece*, and return what is known of its result."""
+
+def judge_promql(piece: Piece, context: Context, role: Role, *, is_loaded: bool = False) -> Value:
+    """Report what is wrong with the query *piece*, and return what is known of its result.
+
+    Of one that is about others no more is reported than that it does not parse, where a server would refuse it: a rule,
+    or what *is_loaded* with something of ours.
+    """
     text, _ = without_variables(piece)
-    query = Query(text, context, role)
+    is_ours = is_about_us(piece.text, context)
+    query = Query(text, context if is_ours else unheard(context), role)
     try:
         tree = parse(text.text)
         return _judge(replace(query, grown=frozenset(_grown(tree))), tree)
     except QueryError as error:
-        query.find(error.offset, "ON007", f"not PromQL: {error}")
+        is_rule = role in {"alert", "record"} or (is_loaded and text.text == piece.text)
+        if _is_refused(piece.text, error, role, is_ours=is_ours, is_rule=is_rule):
+            context.report.at(text, error.offset, "ON007", f"not PromQL: {error}")
     except RecursionError:
         query.find(0, "ON006", "nested too deeply")
     return UNKNOWN
+
+
+def _is_refused(text: str, error: QueryError, role: Role, *, is_ours: bool, is_rule: bool) -> bool:
+    """Whether what does not parse is wrong: a document may leave a part open, other servers know more functions."""
+    if role == "document":
+        return is_ours and _OPEN.search(text) is None
+    return is_ours or (is_rule and not error.is_unknown_function)
 
 
 def _judge(query: Query, node: Node) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import promql_parser
@@ -31,6 +32,9 @@ MAX_NESTING = 120
 """Brackets, signs and operators follow each other at most so often: the parser's own stack is not checked."""
 
 _OPERATORS = {*"+-*/%^<>", "==", "!=", "<=", ">=", "and", "or", "unless", "atan2"}
+_RENAMED = {"holt_winters": "double_exponential_smoothing"}
+"""Functions of Prometheus 2 that Prometheus 3 has under other names."""
+
 _ENDS = {"by", "without"}
 
 
@@ -41,16 +45,37 @@ class QueryError(ValueError):
         super().__init__(message)
         self.offset = offset
 
+    @property
+    def is_unknown_function(self) -> bool:
+        """Whether it calls what Prometheus does not have, and servers that are like it may have."""
+        return str(self).startswith("unknown function")
+
 
 def parse(text: str) -> Node:
     """Return the tree of *text*; QueryError for what is no PromQL or too long to be read."""
     found = tokens(text)
     _bound(text, found)
     try:
-        parsed = promql_parser.parse(text)
+        parsed = promql_parser.parse(_for_parser(text, found))
     except ValueError as error:
         raise QueryError(str(error).splitlines()[0], _suspect(text, str(error), found)) from None
     return _Placer(found).expression(parsed)
+
+
+def _for_parser(text: str, found: list[Token]) -> str:
+    """Return *text* with what Prometheus reads, and promql-parser does not, written in another way."""
+    parts, done = [], 0
+    for token in found:
+        written = token.text
+        if token.kind == "string" and written.startswith("`"):
+            written = json.dumps(unquoted(written), ensure_ascii=False)
+        elif token.kind == "number":
+            written = written.replace("_", "")
+        elif token.kind == "word":
+            written = _RENAMED.get(written, written)
+        parts += [text[done : token.start], written]
+        done = token.end
+    return "".join([*parts, text[done:]])
 
 
 def _bound(text: str, found: list[Token]) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from oneiric.monitoring.drift.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from oneiric.monitoring.drift.report import Report
     from oneiric.monitoring.drift.text import Piece, Place
     from oneiric.monitoring.drift.values import Value
     from oneiric.monitoring.drift.vocabulary import Vocabulary
+
+_RECORDED = re.compile(r"[a-zA-Z_]\w*:[\w:]*")
 
 Role = Literal["alert", "record", "panel", "document"]
 
@@ -67,6 +71,19 @@ class Context:
     pace: Pace = USUAL
     usage: Usage = field(default_factory=Usage)
     stream_labels: frozenset[str] = frozenset()
+
+
+def unheard(context: Context) -> Context:
+    """Return *context* for what is looked at without being judged, or counted as used."""
+    return replace(context, report=Report(), usage=Usage())
+
+
+def is_about_us(text: str, context: Context) -> bool:
+    """Whether the query *text* has a name of ours in it, a value such as a job's, or what is recorded of ours."""
+    if context.vocabulary.is_about_us(text):
+        return True
+    recorded = (context.records.value(name) for name in {*_RECORDED.findall(text)})
+    return any(value is not None and value.ours for value in recorded)
 
 
 @dataclass(frozen=True, slots=True)

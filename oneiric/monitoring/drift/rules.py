@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.logs import judge_logql
+from oneiric.monitoring.drift.logs import judge_logql, looks_like_logql
 from oneiric.monitoring.drift.promql import judge_promql
-from oneiric.monitoring.drift.promql_tokens import STRING, seconds
-from oneiric.monitoring.drift.query import Usage
-from oneiric.monitoring.drift.report import Report
+from oneiric.monitoring.drift.promql_tokens import seconds
+from oneiric.monitoring.drift.query import is_about_us, unheard
 from oneiric.monitoring.drift.values import UNKNOWN, Value
 
 if TYPE_CHECKING:
@@ -52,16 +51,20 @@ def read_rules(document: Node, context: Context, *, is_logql: bool) -> list[Rule
     """Return the rules of a rule file, and report what is not one."""
     groups = document.get("spec", "groups") or document.get("groups")
     rules: list[Rule] = []
-    if groups.kind != "list":
-        context.report.at(groups.text if groups else document.text, 0, "ON011", "groups must be a list")
-        return rules
+    if not _is_list(groups):
+        context.report.at(groups.text, 0, "ON011", "groups must be a list")
     for group in groups.items:
         _judge_duration(group.get("interval"), context)
         listed = group.get("rules")
-        if listed.kind != "list":
-            context.report.at(group.text, 0, "ON011", "a group must have a list of rules")
+        if not _is_list(listed):
+            context.report.at(listed.text, 0, "ON011", "rules must be a list")
         rules.extend(rule for node in listed.items if (rule := _rule(node, context, is_logql=is_logql)) is not None)
     return rules
+
+
+def _is_list(node: Node) -> bool:
+    """Whether *node* is a list; one that is missing, or empty, is one without rules to Prometheus."""
+    return node.kind in {"list", "nothing"} or (node.kind == "other" and node.text.text.lower() in {"", "~", "null"})
 
 
 def _rule(node: Node, context: Context, *, is_logql: bool) -> Rule | None:
@@ -73,13 +76,7 @@ def _rule(node: Node, context: Context, *, is_logql: bool) -> Rule | None:
     _judge_duration(node.get("for"), context)
     _judge_duration(node.get("keep_firing_for"), context)
     name = alert or record
-    return Rule(name.text, node, expr.text, bool(alert), is_logql or _looks_like_logql(expr.text.text))
-
-
-def _looks_like_logql(text: str) -> bool:
-    """Whether *text* has a pipe outside of strings, or filters the lines of a selector: PromQL has neither."""
-    bare = re.sub(STRING, '""', text)
-    return "|" in bare or re.search(r'\}\s*(?:!=|!~)\s*""', bare) is not None
+    return Rule(name.text, node, expr.text, bool(alert), is_logql or looks_like_logql(expr.text.text))
 
 
 def _judge_duration(node: Node, context: Context) -> None:
@@ -113,6 +110,9 @@ class RuleBook:
     def use(self, context: Context) -> None:
         """Work values out in *context* from now on."""
         self._context = context
+
+    def __iter__(self) -> Iterator[Rule]:
+        yield from self._rules
 
     @property
     def alerts(self) -> list[Rule]:
@@ -154,11 +154,6 @@ class RuleBook:
         return self._values[name]
 
 
-def unheard(context: Context) -> Context:
-    """Return *context* for what is looked at without being judged, or counted as used."""
-    return replace(context, report=Report(), usage=Usage())
-
-
 def _recorded(rule: Rule, value: Value) -> Value:
     labels = None if value.labels is None else value.labels | {*rule.labels}
     return replace(value, labels=labels, window=None, once=False)
@@ -168,7 +163,7 @@ def judge_rule(rule: Rule, context: Context) -> Value:
     """Report what is wrong with the query of *rule*, and return what is known of its result."""
     role: Role = "alert" if rule.is_alert else "record"
     if rule.is_logql:
-        return judge_logql(rule.expr, context)
+        return judge_logql(rule.expr, context, is_loaded=True)
     return judge_promql(rule.expr, context, role)
 
 
@@ -176,14 +171,15 @@ def judge_records(book: RuleBook, context: Context) -> None:
     """Report what is wrong with recording rules beside their queries."""
     seen: dict[tuple[str, tuple[tuple[str, str], ...]], Rule] = {}
     for rule in book.records:
-        value = book.value(rule.name.text)
+        book.value(rule.name.text)
         name, key = rule.name.text, (rule.name.text, tuple(sorted(rule.labels.items())))
         if not book.is_told(rule):
             judge_rule(rule, context)
-        if key in seen:
+        is_ours = is_about_us(rule.expr.text, context)
+        if key in seen and is_ours:
             context.report.at(rule.name, 0, "ON407", f"{name} is recorded twice", _first(seen[key]))
         seen.setdefault(key, rule)
-        if value is not None and value.ours and not _RECORD.fullmatch(name):
+        if is_ours and not _RECORD.fullmatch(name):
             context.report.at(rule.name, 0, "ON408", f"{name} is not level:metric:operations")
 
 

@@ -18,6 +18,10 @@ _FROM_THE_SCRAPE = ("up", "scrape_", "process_")
 _LIKE_A_METRIC = 0.75
 """All of ours begin alike, so that any two are rather alike."""
 
+_LIKE_A_RECORD = 0.9
+_LIKE_AN_ALERT = 0.85
+_JOB = "job"
+_ALERT_LABELS = ("alertname", "alertstate", "severity")
 _ALERTS = {"ALERTS", "ALERTS_FOR_STATE"}
 
 
@@ -40,15 +44,22 @@ def judge_selector(query: Query, selector: Selector) -> Value:
         _judge_labels(query, selector, recorded)
         return recorded
     if name.startswith(_FROM_THE_SCRAPE) and not name.startswith("process_runtime"):
-        return Value(labels=query.vocabulary.target_labels, exact=True, interval=Interval(0.0))
+        labels = query.vocabulary.target_labels if _is_our_job(query, selector) else None
+        return Value(labels=labels, exact=labels is not None, interval=Interval(0.0))
     _judge_unknown(query, selector)
     return UNKNOWN
 
 
+def _is_our_job(query: Query, selector: Selector) -> bool:
+    """Whether *selector* asks for our targets: of others nobody here knows which labels they have."""
+    return any(query.vocabulary.prefix in matcher.value.text.lower() for matcher in selector.matchers)
+
+
 def _judge_unknown(query: Query, selector: Selector) -> None:
     name, vocabulary = selector.name.text, query.vocabulary
-    if vocabulary.is_our_record(name):
-        hint = did_you_mean(name, query.context.records.names())
+    near = did_you_mean(name, query.context.records.names(), alike=_LIKE_A_RECORD) if ":" in name else ""
+    if near or vocabulary.is_our_record(name):
+        hint = near or did_you_mean(name, query.context.records.names())
         query.find(selector.name.at, "ON102", f"no recording rule gives {name}", hint)
     elif ":" not in name and vocabulary.is_ours(name):
         code, message, hint = misnamed(query, name)
@@ -72,6 +83,7 @@ def misnamed(query: Query, name: str) -> tuple[str, str, str]:
 def _judge_series(query: Query, selector: Selector, series: Series) -> Value:
     vocabulary, metric = query.vocabulary, series.metric
     labels = series.labels | vocabulary.target_labels
+    _judge_job(query, selector)
     for matcher in selector.matchers:
         label = matcher.label
         if label.text == "__name__":
@@ -105,11 +117,22 @@ def _lacks(query: Query, matcher: Matcher, name: str, labels: frozenset[str]) ->
 
 
 def _judge_labels(query: Query, selector: Selector, recorded: Value) -> None:
+    if recorded.ours:
+        _judge_job(query, selector)
     if recorded.labels is None:
         return
     for matcher in selector.matchers:
         if not recorded.has(matcher.label.text):
             _lacks(query, matcher, selector.name.text, recorded.labels)
+
+
+def _judge_job(query: Query, selector: Selector) -> None:
+    """Report a job that is nearly called as we are: jobs may have any name, and hardly that one."""
+    for matcher in selector.matchers:
+        for at, text in _asked(matcher) if matcher.label.text == _JOB else ():
+            if query.vocabulary.is_nearly_us(text):
+                hint = f"did you mean {query.vocabulary.prefix}?"
+                query.find(matcher.value.at + at, "ON105", f"{_JOB} of our targets is hardly {text}", hint)
 
 
 def _judge_value(query: Query, matcher: Matcher, series: Series) -> None:
@@ -175,10 +198,13 @@ def _judge_alerts(query: Query, selector: Selector) -> None:
     names = {*query.context.records.alert_names()}
     prefix = query.vocabulary.prefix.capitalize()
     for matcher in selector.matchers:
+        if hint := did_you_mean(matcher.label.text, {*_ALERT_LABELS} - {matcher.label.text}, alike=_LIKE_AN_ALERT):
+            query.find(matcher.label.at, "ON104", f"{selector.name.text} has no label {matcher.label.text}", hint)
         if matcher.label.text == "alertname" and not has_variable(matcher.value.text):
             for at, text in _asked(matcher):
-                if text.startswith(prefix) and not matches_any(text, names):
-                    hint = did_you_mean(text, names)
+                near = did_you_mean(text, names, alike=_LIKE_AN_ALERT)
+                if (near or text.startswith(prefix)) and not matches_any(text, names):
+                    hint = near or did_you_mean(text, names)
                     query.find(matcher.value.at + at, "ON111", f"there is no alert {text}", hint)
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.config import ConfigError, configured
 from oneiric.monitoring.drift.finding import did_you_mean, one_of
-from oneiric.monitoring.drift.logs import judge_logql
+from oneiric.monitoring.drift.logs import judge_logql, looks_like_logql
 from oneiric.monitoring.drift.promql import judge_promql
+from oneiric.monitoring.drift.query import is_about_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,21 @@ _TOKEN = re.compile(
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _PLACEHOLDER = re.compile(r"[<>$…\[\]*{}]|\.\.\.|^[A-Z][A-Z0-9_./:=-]*$")
-_BEFORE = {"$", "sudo", "exec", "time", "env", "nohup", "watch", "uv", "uvx", "run", "python", "python3", "-m", "--"}
+_BEFORE = {
+    *("$", "sudo", "exec", "time", "env", "nohup", "watch", "python", "python3", "-m", "--"),
+    *("uv", "uvx", "poetry", "pdm", "hatch", "pipx", "run"),
+    *("if", "then", "else", "elif", "while", "until", "do", "!", "{"),
+}
+_PROMPT = re.compile(r"[ \t]*(?:\([\w.-]+\)[ \t]*)?[\w.@:~/-]*[$%][ \t]+(?=\S)")
+_LINE = re.compile(r"(?:[^\\\n]|\\.|\\\n|\\$)*\n?", re.DOTALL)
+"""A line, and those that a backslash at its end continues it with."""
+_HERE_DOCUMENT = re.compile(r"<<-?[ \t]*(['\"]?)(?P<end>\w+)\1[^\n]*\n")
+_NO_QUERY = re.compile(r"%[0-9A-F]{2}|\$|\w\s*\(\s*\w+\s*:|^\s*(?:query|mutation|select)\b", re.IGNORECASE)
+"""What is encoded, has variables of the shell in it, or is in a language of others."""
+_EXPANDED = re.compile(r"\$\{?(\w+)")
+_LIKE_A_METRIC = 0.85
+"""Networks, volumes and databases have names with our prefix, too."""
+_LIKE_A_COMMAND = 0.75
 _SETTING = "--set"
 
 
@@ -40,12 +55,45 @@ class Word:
 
 
 def judge_command_line(piece: Piece, context: Context, surface: Surface) -> None:
-    """Report what the commands of *piece* ask for that is not there."""
-    for words in _commands(piece):
-        _judge_variables(words, context, surface)
-        _judge_queries(words, context)
-        if surface.root is not None:
-            _judge_program(words, surface.root, context)
+    """Report what the commands of *piece* ask for that is not there; what they print or are fed is no command."""
+    own = frozenset(_EXPANDED.findall(piece.text))
+    for typed in _typed(piece):
+        commands, fed = _without_documents(typed)
+        for words in (*_commands(commands), [Word("", one) for one in fed]):
+            _judge_variables(words, context, surface, own)
+        for words in _commands(commands):
+            _judge_queries(words, context)
+            if surface.root is not None:
+                _judge_program(words, surface.root, context)
+
+
+def is_command(text: str, surface: Surface) -> bool:
+    """Whether *text*, which begins with the program's name, goes on as one of its commands does, or nearly so."""
+    known = surface.root.commands if surface.root is not None else {}
+    return any(word.startswith("-") or did_you_mean(word, known, alike=_LIKE_A_COMMAND) for word in text.split()[1:2])
+
+
+def _typed(piece: Piece) -> list[Piece]:
+    """Return what of *piece* is typed: all of it, or, where lines begin with a prompt, what follows the prompts."""
+    lines = [(_PROMPT.match(piece.text, *line.span()), line.end()) for line in _LINE.finditer(piece.text)]
+    typed = [piece[prompt.end() : end] for prompt, end in lines if prompt is not None]
+    return typed or [piece]
+
+
+def _without_documents(piece: Piece) -> tuple[Piece, list[Piece]]:
+    """Return *piece* without the documents that its commands are fed from it, and these."""
+    found: list[tuple[int, int]] = []
+    endless: set[str] = set()
+    at = 0
+    while (begun := _HERE_DOCUMENT.search(piece.text, at)) is not None:
+        at, word = begun.end(), begun["end"]
+        ended = None if word in endless else re.compile(rf"^[ \t]*{word}[ \t]*$", re.MULTILINE).search(piece.text, at)
+        if ended is None:
+            endless.add(word)
+        else:
+            found.append((at, ended.start()))
+            at = ended.end()
+    return piece.replaced((*span, "") for span in found), [piece[start:end] for start, end in found]
 
 
 def _commands(piece: Piece) -> Iterator[list[Word]]:
@@ -64,12 +112,12 @@ def _unquoted(text: str) -> str:
     return re.sub(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"|\\(.)", lambda found: found[1] or found[2] or found[3] or "", text)
 
 
-def _judge_variables(words: list[Word], context: Context, surface: Surface) -> None:
+def _judge_variables(words: list[Word], context: Context, surface: Surface, own: frozenset[str]) -> None:
     prefix = context.vocabulary.prefix.upper() + "_"
     for word in words if surface.variables else ():
         for found in re.finditer(rf"\b{prefix}[A-Z0-9_]+", word.piece.text):
             name = found[0]
-            if name not in surface.variables and not name.startswith(surface.open_variables):
+            if name not in surface.variables | own and not name.startswith(surface.open_variables):
                 hint = did_you_mean(name, surface.variables)
                 context.report.at(word.piece, found.start(), "ON135", f"nothing reads {name}", hint)
 
@@ -78,13 +126,24 @@ def _judge_queries(words: list[Word], context: Context) -> None:
     programs = {word.text.rpartition("/")[2] for word in words[:3]}
     for word in words:
         if word.text.startswith("query="):
-            judge_promql(_inner(word, "query="), context, "document")
-        elif "promtool" in programs and context.vocabulary.prefix + "_" in word.text and not word.text.endswith(".yml"):
-            judge_promql(_inner(word), context, "document")
+            _judge_query(word, "query=", context)
+        elif {"promtool", "query"} <= programs and not word.text.startswith("-") and "://" not in word.text:
+            _judge_query(word, "", context)
         elif "logcli" in programs and word.text.startswith("{"):
             judge_logql(_inner(word), context)
         else:
             _judge_names(word, context)
+
+
+def _judge_query(word: Word, before: str, context: Context) -> None:
+    """Judge the query in *word* behind *before*, in the language that it seems to be in."""
+    query = _inner(word, before)
+    if not is_about_us(query.text, context) or _NO_QUERY.search(query.text):
+        return
+    if looks_like_logql(query.text):
+        judge_logql(query, context)
+    else:
+        judge_promql(query, context, "document")
 
 
 def _inner(word: Word, before: str = "") -> Piece:
@@ -102,7 +161,7 @@ def _judge_names(word: Word, context: Context) -> None:
     known = {*vocabulary.series, *vocabulary.metrics}
     for found in re.finditer(rf"(?<![\w./-]){vocabulary.prefix}_[a-z0-9_]+(?![\w./-])", word.piece.text):
         name = found[0]
-        if not any(one.startswith(name) for one in known) and (hint := did_you_mean(name, known)):
+        if not any(one.startswith(name) for one in known) and (hint := did_you_mean(name, known, alike=_LIKE_A_METRIC)):
             context.report.at(word.piece, found.start(), "ON101", f"there is no metric {name}", hint)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring import prometheus
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.drift.rules import read_rules, unheard
+from oneiric.monitoring.drift.query import unheard
+from oneiric.monitoring.drift.rules import read_rules
 from oneiric.monitoring.drift.text import Piece, Source
 from oneiric.monitoring.drift.yaml_text import read_yaml
 

@@ -16,6 +16,11 @@ def fits(unit: str, panel_unit: str) -> bool:
     return unit not in _SHOWN_IN or panel_unit not in _MEASURED or panel_unit in _SHOWN_IN[unit]
 
 
+def is_no_share(panel_unit: str) -> bool:
+    """Whether *panel_unit* is for something else than shares of a whole."""
+    return panel_unit == "percent" or any(panel_unit in units for units in _SHOWN_IN.values())
+
+
 def right_for(unit: str) -> str:
     """Return the panel unit for values in *unit*."""
     return {"seconds": "s", "milliseconds": "ms", "bytes": "bytes"}.get(unit, "")

@@ -24,6 +24,8 @@ DOMAINS = ("adapter", "service", "task", "event", "workflow", "action")
 SUFFIXES = ("_bucket", "_sum", "_count")
 INFINITE = "+Inf"
 _LIKE_OUR_PREFIX = 0.8
+_VALUE = re.compile(r"[\"'`]([a-z]{5,9})[\"'`]")
+_NAME = re.compile(r"[a-zA-Z]+_(?=\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,21 @@ class Vocabulary:
     def is_ours(self, name: str) -> bool:
         """Whether *name* claims to be one of ours: it has our prefix, or one that is nearly ours."""
         start = name.lower().partition("_")[0]
-        return start == self.prefix or (
-            "_" in name and difflib.SequenceMatcher(None, start, self.prefix).ratio() >= _LIKE_OUR_PREFIX
-        )
+        return start == self.prefix or ("_" in name and self._is_like_us(start))
+
+    def is_nearly_us(self, word: str) -> bool:
+        """Whether *word* seems to be a misspelling of our prefix; what has it in it is no misspelling."""
+        return self.prefix not in word.lower() and self._is_like_us(word)
+
+    def _is_like_us(self, word: str) -> bool:
+        return difflib.SequenceMatcher(None, word, self.prefix).ratio() >= _LIKE_OUR_PREFIX
+
+    def is_about_us(self, text: str) -> bool:
+        """Whether *text* has our prefix in it, or a name or value that is nearly one of ours."""
+        if self.prefix in text.lower():
+            return True
+        named = any(self.is_ours(name) for name in {*_NAME.findall(text)})
+        return named or any(self._is_like_us(value) for value in {*_VALUE.findall(text)})
 
     def is_our_record(self, name: str) -> bool:
         """Whether *name* is one that a recording rule over our metrics gives."""

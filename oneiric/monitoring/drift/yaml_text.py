@@ -10,6 +10,7 @@ from oneiric.monitoring.drift.nodes import MAX_DEPTH, MAX_NODES, DocumentError, 
 from oneiric.monitoring.drift.text import Piece
 
 _KINDS: dict[str, Kind] = {"str": "string", "int": "number", "float": "number"}
+_MERGE = "<<"
 _ESCAPED = {"x": 4, "u": 6, "U": 10}
 
 
@@ -58,8 +59,8 @@ class _Reader:
         here = self._piece[start:start]
         if isinstance(node, yaml.SequenceNode):
             return Node("list", here, items=tuple(self.node(item, depth + 1) for item in node.value))
-        pairs = ((self.node(key, depth + 1), self.node(value, depth + 1)) for key, value in node.value)
-        return Node("map", here, pairs=tuple(pairs))
+        pairs = [(self.node(key, depth + 1), self.node(value, depth + 1)) for key, value in node.value]
+        return Node("map", here, pairs=_merged(pairs))
 
     def _scalar(self, node: yaml.ScalarNode) -> Piece:
         start, end = node.start_mark.index, node.end_mark.index
@@ -70,6 +71,20 @@ class _Reader:
         base = self._piece.offsets
         last = len(base) - 1
         return Piece(self._piece.source, node.value, [base[min(start + offset, last)] for offset in offsets])
+
+
+def _merged(pairs: list[tuple[Node, Node]]) -> tuple[tuple[Node, Node], ...]:
+    """Return *pairs* with those of the maps under ``<<``, unless their keys are there already."""
+    own = [(key, value) for key, value in pairs if key.text.text != _MERGE]
+    if len(own) == len(pairs):
+        return tuple(pairs)
+    known = {key.text.text for key, _ in own}
+    for key, value in pairs:
+        for source in (value.items or (value,)) if key.text.text == _MERGE else ():
+            added = [pair for pair in source.pairs if pair[0].text.text not in known]
+            own += added
+            known |= {name.text.text for name, _ in added}
+    return tuple(own)
 
 
 def _aligned(value: str, raw: str, style: str) -> list[int]:

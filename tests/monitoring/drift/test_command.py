@@ -88,7 +88,7 @@ def test_options_say_what_files_do_not(tmp_path: Path) -> None:
 
 
 def test_without_rule_files_the_bundles_rules_are_there(tmp_path: Path) -> None:
-    """A document alone may ask for what the bundle records; routes are held against its alerts' names only."""
+    """Without rules about us, what the bundle records is there; routes are held against its alerts' names only."""
     (tmp_path / "a.md").write_text("```promql\njob_domain:oneiric_resolution:rate5m\n```\n", encoding="utf-8")
     assert check([tmp_path]).findings == ()
     routes = bundle(BundleConfig())["alertmanager/alertmanager.yml"].replace('team="platform"', 'shift="night"')
@@ -97,6 +97,9 @@ def test_without_rule_files_the_bundles_rules_are_there(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text(routes.replace("OneiricSwapFailures", "OneiricSwapErrors"), encoding="utf-8")
     assert [one.code for one in check([tmp_path]).findings] == ["ON505"]
     (tmp_path / "rules.yml").write_text(BROKEN.replace("oneiric_nothing", "up"), encoding="utf-8")
+    assert check([tmp_path / "a.md", tmp_path / "rules.yml"]).findings == ()
+    ours = BROKEN.replace("oneiric_nothing", "oneiric_lifecycle_instances")
+    (tmp_path / "rules.yml").write_text(ours, encoding="utf-8")
     assert {one.code for one in check([tmp_path / "a.md", tmp_path / "rules.yml"]).findings} == {"ON102"}
 
 

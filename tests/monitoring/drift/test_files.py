@@ -37,7 +37,8 @@ def told(*paths: Path) -> list[tuple[str, int, int, str]]:
 def test_bytes_that_are_no_text_have_a_place(directory: Path) -> None:
     """A file that is not UTF-8 is told at its first wrong byte, and the other file is checked."""
     (directory / "latin.md").write_bytes(b"one\n\xc3\xa9\xe9\n")
-    assert told(directory) == [("latin.md", 2, 2, "ON002"), AT]
+    assert told(directory / "latin.md", directory) == [("latin.md", 2, 2, "ON002"), AT]
+    assert told(directory) == [AT]
 
 
 def test_a_missing_path_is_one_finding(directory: Path) -> None:
@@ -61,10 +62,16 @@ def test_links_in_a_circle_end(directory: Path) -> None:
 
 
 def test_a_large_file_is_not_read(directory: Path) -> None:
-    """A file over the bound is told, whatever is in it."""
-    with (directory / "large.yml").open("wb") as file:
+    """A file over the bound is told where it is named, or has a name of ours in it."""
+    large = directory / "large.json"
+    with large.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    assert told(directory) == [("large.yml", 1, 1, "ON005"), AT]
+    assert told(directory) == [AT]
+    assert told(large) == [("large.json", 1, 1, "ON005")]
+    with large.open("r+b") as file:
+        file.seek(MAX_BYTES - 5)
+        file.write(b"oneiric_resolution_total")
+    assert told(directory) == [("large.json", 1, 1, "ON005"), AT]
 
 
 def test_a_file_given_twice_is_checked_once(directory: Path) -> None:
@@ -110,9 +117,6 @@ def test_findings_are_bounded(tmp_path: Path) -> None:
     ]
 
 
-ALIASES = "a: &a [x]\n" + "".join(f"a{n}: &a{n} [" + f"*a{n - 1 or ''}, " * 30 + "]\n" for n in range(1, 9))
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -130,7 +134,7 @@ ALIASES = "a: &a [x]\n" + "".join(f"a{n}: &a{n} [" + f"*a{n - 1 or ''}, " * 30 +
 def test_deep_and_endless_documents_are_one_finding(directory: Path, name: str, text: str) -> None:
     """A document that is too deep, or that aliases make too long, is told once, and the other file is checked."""
     (directory / name).write_text(text, encoding="utf-8")
-    findings = told(directory)
+    findings = told(directory / name, directory)
     assert [one[3] for one in findings if one[0] == name] == ["ON006"]
     assert AT in findings
 
@@ -147,22 +151,31 @@ def test_a_deep_query_is_one_finding(tmp_path: Path, depth: int) -> None:
 
 
 def test_the_scrape_interval_is_the_configurations(directory: Path) -> None:
-    """How often is scraped is read from Prometheus' configuration among the paths: the longest interval counts."""
+    """How often is scraped is read from Prometheus' configuration: the longest interval of our jobs, or its default."""
     rates = BROKEN.replace("«oneiric_nothing", "rate(oneiric_resolution_total[1m])")
     (directory / "rules.yml").write_text(rates, encoding="utf-8")
-    jobs = "scrape_configs:\n- job_name: a\n  scrape_interval: {}\n"
-    (directory / "prometheus.yml").write_text(jobs.format("30s"), encoding="utf-8")
-    assert told(directory) == []
-    (directory / "prometheus.yml").write_text(jobs.format("45s"), encoding="utf-8")
-    assert told(directory) == [("rules.yml", 5, 41, "ON302")]
+    jobs = "global: {{scrape_interval: {}}}\nscrape_configs:\n- job_name: slow\n  scrape_interval: 10m\n{}"
+    ours = "- job_name: oneiric\n  scrape_interval: {}\n"
+    clean: list[tuple[str, int, int, str]] = []
+    found = [("rules.yml", 5, 41, "ON302")]
+    for usual, more, expected in (
+        ("15s", "", clean),
+        ("45s", "", found),
+        ("45s", ours.format("30s"), clean),
+        ("15s", ours.format("45s"), found),
+        ("45s", "- job_name: oneiric\n", found),
+    ):
+        (directory / "prometheus.yml").write_text(jobs.format(usual, more), encoding="utf-8")
+        assert told(directory) == expected
 
 
 def test_the_targets_labels_are_the_configurations(directory: Path) -> None:
-    """Labels that Prometheus' configuration among the paths gives to targets may be asked for."""
-    rates = BROKEN.replace("«oneiric_nothing", 'rate(oneiric_resolution_total{cluster="x", zone="y"}[1m])')
+    """Labels that Prometheus' configuration among the paths gives to targets, or to all, may be asked for."""
+    rates = BROKEN.replace("«oneiric_nothing", 'rate(oneiric_resolution_total{cluster="x", zone="y", region="r"}[1m])')
     (directory / "rules.yml").write_text(rates, encoding="utf-8")
-    assert [code for *_, code in told(directory)] == ["ON104", "ON104"]
+    assert [code for *_, code in told(directory)] == ["ON104"] * 3
     (directory / "prometheus.yml").write_text(
+        "global: {external_labels: {region: r}}\n"
         "scrape_configs:\n- job_name: a\n  static_configs:\n  - labels: {cluster: x}\n"
         "  relabel_configs:\n  - target_label: zone\n",
         encoding="utf-8",

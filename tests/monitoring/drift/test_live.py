@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import json
+import re
 import threading
+import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from drift_seeds import write_bundle
@@ -51,6 +57,125 @@ def serve() -> Iterator[Serve]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+class Odd(BaseHTTPRequestHandler):
+    """Answers as servers should not, and some do; below /prometheus/ as a Prometheus with a password does."""
+
+    seen: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_GET(self) -> None:
+        """Answer as the first part of the path says."""
+        self.seen.append((self.path, self.headers["Authorization"]))
+        getattr(self, self.path.strip("/").partition("/")[0])()
+
+    def answer(self, body: bytes, **headers: str) -> None:
+        """Answer with *body*."""
+        self.send_response(302 if "Location" in headers else 200)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def prometheus(self) -> None:
+        """Answer as Prometheus' API does."""
+        if self.headers["Authorization"] != f"Basic {b64encode(b'me:s3cret@/').decode()}":
+            self.send_error(401)
+            return
+        data = {"__name__": ["oneiric_old_total"], "metadata": {"oneiric_old_total": [{"type": "counter"}]}}
+        found = next((value for name, value in data.items() if name in self.path), [])
+        self.answer(json.dumps({"status": "success", "data": found}).encode())
+
+    def packed(self) -> None:
+        """Answer in gzip, unasked."""
+        self.answer(gzip.compress(EXPOSITION.encode()), Content_Encoding="gzip")
+
+    def bomb(self) -> None:
+        """Answer with little that becomes much."""
+        self.answer(gzip.compress(b"#" * 60_000_000), Content_Encoding="gzip")
+
+    def circle(self) -> None:
+        """Lead in a circle."""
+        self.answer(b"", Location="/circle/metrics")
+
+    def elsewhere(self) -> None:
+        """Lead elsewhere."""
+        self.answer(b"", Location="/packed/metrics")
+
+    def noise(self) -> None:
+        """Answer with no HTTP."""
+        self.wfile.write(b"\0\1\2\r\n\r\n")
+
+    def slow(self) -> None:
+        """Answer without an end."""
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                self.wfile.write(b"# more\n")
+                time.sleep(0.01)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def odd() -> Iterator[str]:
+    """Serve :class:`Odd` on a free port, and return its address."""
+    Odd.seen.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_password_is_used_and_not_shown(odd: str, tmp_path: Path) -> None:
+    """A Prometheus below a path, with user and password in its URL, answers; findings have neither in them."""
+    (tmp_path / "a.md").write_text("```promql\nsum(oneiric_cache_size_bytes)\n```\n", encoding="utf-8")
+    url = f"http://me:s3cret%40%2F@{odd}/prometheus/"
+    findings = check([tmp_path], Options(against=url)).findings
+    assert [one.code for one in findings] == ["ON902", "ON904"]
+    assert "s3cret" not in str(findings)
+    assert f"http://{odd}/prometheus/" in findings[0].message
+
+
+@pytest.mark.parametrize("secret", ["wrong", "wr/ong", "wr@ong"])
+def test_a_wrong_password_is_one_finding(odd: str, secret: str) -> None:
+    """A password that is refused, or that breaks the URL, is told without being shown."""
+    (finding,) = check([], Options(against=f"http://me:{secret}@{odd}/prometheus")).findings
+    assert (finding.code, finding.message) == ("ON901", "cannot be used: it answers 401")
+    assert "ong" not in finding.path
+
+
+def test_a_password_stays_with_its_host(odd: str) -> None:
+    """Where an endpoint leads elsewhere, the password is not sent along."""
+    assert told(f"http://me:x@{odd}/elsewhere/metrics") == []
+    assert [bool(authorization) for _, authorization in Odd.seen] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("bomb", "more than 50000000 bytes"),
+        ("circle", "302"),
+        ("noise", "BadStatusLine"),
+        ("slow", "in full after 0.3 s"),
+    ],
+)
+def test_an_odd_answer_is_one_finding(odd: str, path: str, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is endless, leads in a circle, or is no HTTP, is told in one line."""
+    monkeypatch.setattr("oneiric.monitoring.drift.answers.TIMEOUT_SECONDS", 0.3 if path == "slow" else 5.0)
+    ((code, message),) = told(f"http://{odd}/{path}/metrics")
+    assert code == "ON901"
+    assert re.search(part, message)
+    assert "\n" not in message
+
+
+def test_a_packed_answer_is_read(odd: str) -> None:
+    """An answer in gzip is what is packed in it."""
+    assert told(f"http://{odd}/packed/metrics") == []
 
 
 def told(url: str, *paths: Path) -> list[tuple[str, str]]:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift import CODES, Finding, formatted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 SENTENCE = "there is no metric oneiric_x (did you mean oneiric_y?)"
 FINDINGS = [
@@ -73,6 +79,30 @@ def test_githubs_commands_are_escaped() -> None:
     assert formatted(FINDINGS, "github").splitlines() == [
         f"::error file=deploy/my rules.yml,line=3,col=14,title=ON101::{SENTENCE}",
         "::warning file=a%2Cb%3Ac%25.json,line=1,col=1,title=ON304::100%25 \\x1b[31mred%0Anext",
+    ]
+
+
+def test_programs_get_paths_from_the_repositorys_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever directory the check runs in, and however files are named, hosts of code find them; a URL is no file."""
+    (tmp_path / "repository" / ".git").mkdir(parents=True)
+    (tmp_path / "repository" / "rules").mkdir()
+    monkeypatch.chdir(tmp_path / "repository" / "rules")
+    paths = ["mine.yml", "../a.yml", f"{tmp_path}/repository/b.yml", f"{tmp_path}/c d.yml", "http://h:9/metrics", ""]
+    findings = [Finding(path, 1, 2, "ON901", "m") for path in paths]
+    places = [
+        result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] if "locations" in result else ""
+        for result in json.loads(formatted(findings, "sarif"))["runs"][0]["results"]
+    ]
+    outside = f"{tmp_path.as_posix()}/c d.yml"
+    quoted = "file://" + outside.replace(" ", "%20")
+    assert places == ["rules/mine.yml", "a.yml", "b.yml", quoted, "http://h:9/metrics", ""]
+    assert formatted(findings, "github").splitlines() == [
+        "::error file=rules/mine.yml,line=1,col=2,title=ON901::m",
+        "::error file=a.yml,line=1,col=2,title=ON901::m",
+        "::error file=b.yml,line=1,col=2,title=ON901::m",
+        f"::error file={outside},line=1,col=2,title=ON901::m",
+        "::error title=ON901::http://h:9/metrics: m",
+        "::error title=ON901::m",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from drift_misspellings import MISSPELLINGS
 from drift_seeds import EXPECTED, Seed, found, write_bundle
 
 from oneiric.monitoring.bundle import bundle
@@ -135,7 +136,7 @@ SEEDS = [
         DASHBOARD,
         panel("oneiric_lifecycle_health_status", fields=PERCENT),
     ),
-    Seed("ON605", DASHBOARD, '{"panels": [{"id": 1, "panels": [{"id": «1}]}]}'),
+    Seed("ON605", DASHBOARD, panel("oneiric_lifecycle_instances", fields=', "panels": [{"id": «1}]')),
     Seed("ON606", DASHBOARD, panel("oneiric_lifecycle_instances", ', "legendFormat": "{{«provider}}"')),
     Seed("ON607", "grafana/dashboards/twice.json", '{"panels": [{}], "uid": "«oneiric-remote"}'),
     Seed("ON801", PROMTAIL, "level: «levle\n", old="level: level\n"),
@@ -161,7 +162,10 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("seed", SEEDS, ids=[f"{number} {seed.code}" for number, seed in enumerate(SEEDS)])
+ALL = [*SEEDS, *MISSPELLINGS]
+
+
+@pytest.mark.parametrize("seed", ALL, ids=[f"{number} {seed.code}" for number, seed in enumerate(ALL)])
 def test_a_defect_is_found_where_it_is(directory: Path, seed: Seed) -> None:
     """A file with one defect gives one finding: its path, line, column and code."""
     assert seed.sown(directory) == [EXPECTED]

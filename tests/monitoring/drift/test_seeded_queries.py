@@ -42,7 +42,7 @@ SEEDS = [
     ("ON108", f"sum by (domain, «provider) (rate({SWAPS}[5m]))"),
     ("ON108", f"sum without («provider) (rate({SWAPS}[5m]))"),
     ("ON109", f"sum by (domain) (rate({FAILURES}[5m])) / on («key) sum by (domain) (rate({SWAPS}[5m]))"),
-    ("ON109", f"{INSTANCES} * on (instance) group_left («version) up"),
+    ("ON109", f"{INSTANCES} * on (instance) group_left («version) up{{job='oneiric'}}"),
     ("ON110", f"rate({FAILURES}[5m]) «/ rate({RESOLUTIONS}[5m])"),
     ("ON111", 'ALERTS{alertname="«OneiricSwapFailure"}'),
     ("ON201", f"«rate({INSTANCES}[5m])"),
