@@ -50,10 +50,14 @@ _SPECIAL = frozenset(
 )
 
 _encode = msgspec.json.Encoder().encode_into
-_Logger = logging.Logger
-_call_handlers = _Logger.callHandlers
-_handle = _Logger.handle
-_is_original = _call_handlers.__code__.co_filename == _handle.__code__.co_filename == logging.__file__
+
+
+def _own(method: Callable[..., object]) -> Callable[..., object] | None:
+    """Return *method* if it is logging's; None if a library had put its own in its place when this module came."""
+    return method if getattr(method, "__globals__", None) is vars(logging) else None
+
+
+_handle, _call_handlers = _own(logging.Logger.handle), _own(logging.Logger.callHandlers)
 
 
 _Shape: TypeAlias = "tuple[Callable[..., object] | None, Callable[[Any], tuple[Any, ...]] | None]"
@@ -111,12 +115,13 @@ class ReadyLines:
         Return False, and do nothing, unless nobody but the handlers given would see the line, in the form in which they
         write it.
         """
-        config, root = self._in_use, self._root
+        config, root, kind_of_logger = self._in_use, self._root, logger.__class__
         if (
             config.default_processors != self._processors
             or config.default_wrapper_class is not self._wrapper
             or config.logger_factory is not self._factory
-            or _Logger.callHandlers is not _call_handlers  # replaced by libraries that listen to every line
+            or kind_of_logger.handle is not _handle  # replaced or overridden by who listens to every line
+            or kind_of_logger.callHandlers is not _call_handlers
             or logger.filters
             or logger.handlers
             or logger.disabled
@@ -235,11 +240,13 @@ class EventLine:
         self._ordinary = ordinary
         self._ready = ready
 
-    def write(self, values: tuple[Any, ...], errors: tuple[Any, ...] = (), **more: object) -> None:
-        """Write a line with *values*, one for each name, *errors* and *more*."""
+    def write(self, values: tuple[Any, ...], errors: tuple[Any, ...] = (), suppressed: int = 0) -> None:
+        """Write a line with *values*, one for each name, and *errors*; tell how many were *suppressed*, if any were."""
         names = self._names
-        if more or errors != self._blanks or "" in values[: self._optional]:
-            fields = {**self._shown(values, errors), **more}
+        if suppressed or errors != self._blanks or "" in values[: self._optional]:
+            fields = self._shown(values, errors)
+            if suppressed:
+                fields["suppressed"] = suppressed
             names, values = tuple(fields), tuple(fields.values())
         ready = latest.ready if self._ready else None
         if ready is None or not ready.write(self._logger, self._level, self._event, names, values):

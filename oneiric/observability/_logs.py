@@ -134,10 +134,7 @@ class LogSink:
         line = EventLine(logger_name, log.level, log.name, fields, ordinary, ready=logger is event_logger)
 
         def write(event: Any, suppressed: int = 0) -> None:
-            if suppressed:
-                line.write(values(event), errors(event), suppressed=suppressed)
-            else:
-                line.write(values(event), errors(event))
+            line.write(values(event), errors(event), suppressed)
             observers.notify(told)
             if looks and log_trouble.seen != self._trouble:
                 self._tell_losses()

@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import logging
+import subprocess
+import sys
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -256,18 +258,59 @@ def test_whatever_the_host_changes_is_honoured(
             changed.filters.clear()
 
 
-def test_a_library_that_listens_to_every_line_hears_it(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the method that calls the handlers was replaced, it is called."""
+@pytest.mark.parametrize("method", ["handle", "callHandlers"])
+def test_a_library_that_listens_to_every_line_hears_it(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Where a method through which every record goes was replaced, it is called."""
     stream.configure()
     heard: list[logging.LogRecord] = []
-    original = logging.Logger.callHandlers
+    original = getattr(logging.Logger, method)
 
     def listen(logger: logging.Logger, record: logging.LogRecord) -> None:
         heard.append(record)
         original(logger, record)
 
-    monkeypatch.setattr(logging.Logger, "callHandlers", listen)
+    monkeypatch.setattr(logging.Logger, method, listen)
     get_logger("a").info("x")
+    assert (len(heard), len(stream.lines())) == (1, 1)
+
+
+@pytest.mark.parametrize("method", ["handle", "callHandlers"])
+def test_a_library_that_listened_before_hears_every_line_too(method: str) -> None:
+    """Where such a method was replaced before this package was imported, it is called as well."""
+    script = f"""
+import logging
+heard, original = [], logging.Logger.{method}
+def listen(logger, record):
+    heard.append(record)
+    original(logger, record)
+logging.Logger.{method} = listen
+from oneiric.core.logging import configure_logging, get_logger
+configure_logging()
+get_logger("a").info("x")
+print(len(heard))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, len(done.stderr.splitlines())) == ("1\n", 1)
+
+
+@pytest.mark.parametrize("method", ["handle", "callHandlers"])
+def test_a_logger_of_another_class_hears_its_lines(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """A class of loggers that overrides such a method is given the records of its loggers."""
+    stream.configure()
+    heard: list[logging.LogRecord] = []
+    original = getattr(logging.Logger, method)
+
+    def listen(logger: logging.Logger, record: logging.LogRecord) -> None:
+        heard.append(record)
+        original(logger, record)
+
+    logger = logging.getLogger("of another class")
+    monkeypatch.setattr(logger, "__class__", type("Listening", (logging.Logger,), {method: listen}))
+    get_logger(logger.name).info("x")
     assert (len(heard), len(stream.lines())) == (1, 1)
 
 
