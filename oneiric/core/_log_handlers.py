@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-    from oneiric.core._log_queue import Line, QueueLimits, Target
+    from oneiric.core._log_backlog import Line, QueueLimits
+    from oneiric.core._log_queue import Target
 
 FLUSH_TIMEOUT = 2.0
 """Seconds that flushing and closing may wait for lines to be taken, unless said otherwise."""

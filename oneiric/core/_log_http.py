@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import http.client
     from collections.abc import Sequence
 
-    from oneiric.core._log_queue import Line, QueueLimits
+    from oneiric.core._log_backlog import Line, QueueLimits
 
 HTTP_TIMEOUT = 5.0
 """Seconds that one request may wait for the log receiver."""

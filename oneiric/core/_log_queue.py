@@ -6,17 +6,18 @@ import contextlib
 import sys
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass
 from threading import get_ident
 from time import monotonic
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from oneiric.core._forks import renew_after_fork
+from oneiric.core._log_backlog import Backlog, QueueLimits
 from oneiric.core._log_stream import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from oneiric.core._log_backlog import Line
 
 GATHERED = 32
 """Lines in quick succession that are written together; so many may wait beyond the limits."""
@@ -32,25 +33,6 @@ _PATIENCE = 0.1  # seconds without progress after which the target is what is sl
 
 _NOBODY = 0
 _TURN = 0
-
-
-@dataclass(frozen=True)
-class QueueLimits:
-    """How much waits for a stream, and which lines are dropped when more come.
-
-    Attributes:
-        lines: Lines that wait.
-        size: Bytes that wait, without the newlines.
-        drop: Whether the oldest lines that wait make room, or the newest is not taken.
-    """
-
-    lines: int = 20_000
-    size: int = 8 * 1024 * 1024
-    drop: Literal["oldest", "newest"] = "oldest"
-
-
-Line: TypeAlias = "bytes | bytearray"
-"""One line, without its newline."""
 
 
 class Target(Protocol):
@@ -101,9 +83,6 @@ class LineQueue:
         name: Name of the thread.
         limits: How much waits.
         on_error: Called with what goes wrong, without a lock held.
-
-    Attributes:
-        dropped: Lines lost for want of room.
     """
 
     def __init__(
@@ -116,7 +95,6 @@ class LineQueue:
     ) -> None:
         self.target = target
         self._limits = limits or QueueLimits()
-        self._half = self._limits.size // 2
         self._name = name
         self._on_error = on_error
         self._thread: threading.Thread | None = None
@@ -128,30 +106,28 @@ class LineQueue:
     @property
     def waiting(self) -> int:
         """Lines in the queue."""
-        self._account()
-        return len(self._lines)
+        self._backlog.account()
+        return len(self._backlog.lines)
+
+    @property
+    def dropped(self) -> int:
+        """Lines lost for want of room."""
+        return self._backlog.dropped
 
     @property
     def abandoned(self) -> int:
         """Lines that waited when :meth:`close` gave up, and wait still: neither written nor dropped since."""
-        return max(0, self.target.unwritten + self._given_up - self._taken) if self._given_up else 0
+        return max(0, self.target.unwritten + self._given_up - self._backlog.taken) if self._given_up else 0
 
     @property
     def entered(self) -> bool:
         """Whether the calling thread was interrupted in the middle of a call, which it has to finish first."""
-        if self._sender == get_ident():
-            return True
-        if not self._lock.acquire(blocking=False):
-            return False
-        try:
-            return self._inside
-        finally:
-            self._lock.release()
+        return self._sender == get_ident() or self._backlog.entered
 
     def put(self, line: Line) -> None:
         """Take *line*, without its newline, or count it or an older one as dropped."""
+        incoming = self._incoming
         if not self._asleep or self._follows():
-            incoming = self._incoming
             incoming.append(line)
             if len(incoming) >= GATHERED or (self._asleep and not self._rouse()):
                 self._forward()
@@ -162,14 +138,14 @@ class LineQueue:
             # taking the turn and the block that gives it back, nor in giving it back.
             del self._free[_TURN]
         except KeyError:
-            self._incoming.append(line)
+            incoming.append(line)
             self._forward()
             return
         error, target = None, self.target
         try:
             self._sender = me
-            if target.waiting or not target.prompt or self._lines or self._incoming:
-                self._incoming.append(line)
+            if target.waiting or not target.prompt or self._lines or incoming:
+                incoming.append(line)
             else:
                 error = target.send((line,), 0.0)
                 if target.waiting:
@@ -190,9 +166,9 @@ class LineQueue:
         deadline = monotonic() + (timeout if self._threaded else 0.0)
         if self.entered:  # the interrupted call would have to end first
             return False
-        self._account()
+        self._backlog.account()
         self._refused = False
-        mark = self._added
+        mark = self._backlog.added
         while not self._has_settled(mark):
             self._forward()
             nobody_writes = self._free and not self._thread
@@ -212,7 +188,7 @@ class LineQueue:
         deadline = monotonic() + timeout
         done = self.flush(timeout)
         self._end_thread(deadline)
-        self._given_up = 0 if done else self._added
+        self._given_up = 0 if done else self._backlog.added
         if self.abandoned:
             trouble.seen += 1
         return done
@@ -238,10 +214,9 @@ class LineQueue:
 
     def _renew(self) -> None:
         self._lock = threading.RLock()
-        self._inside = False
-        self._incoming: deque[Line] = deque()  # not accounted for yet
-        self._lines: deque[Line] = deque()
-        self._size = self._added = self._taken = self._settled = self._given_up = self.dropped = 0
+        self._backlog = Backlog(self._limits)
+        self._incoming, self._lines = self._backlog.incoming, self._backlog.lines  # looked at for each line
+        self._settled = self._given_up = 0
         self._last = 0.0
         self._asleep = True
         self._free = {_TURN: True}
@@ -258,7 +233,8 @@ class LineQueue:
             return
         self._closing = True
         self._wake_up()
-        thread.join(max(0.0, deadline - monotonic()) + _ENDING)
+        with contextlib.suppress(RuntimeError):  # whoever needs it is about to start it: it finds that it shall end
+            thread.join(max(0.0, deadline - monotonic()) + _ENDING)
 
     def _follows(self) -> bool:
         """Whether a line comes soon after the last one that came alone."""
@@ -278,47 +254,10 @@ class LineQueue:
         self._sender = me
         return True
 
-    def _account(self) -> None:
-        """Take what came in into the queue, within its limits."""
-        while self._incoming:
-            with self._lock:
-                if self._inside:  # what this call interrupts, in its own thread, goes on with it
-                    return
-                self._inside = True
-                try:
-                    self._add_all()  # no loop stands here: CPython 3.13 lets an interrupt at its end escape the block
-                finally:
-                    self._inside = False
-
-    def _add_all(self) -> None:
-        incoming = self._incoming
-        for _ in range(len(incoming)):
-            self._add(incoming.popleft())
-
     def _keep(self, error: Exception | None) -> None:
-        """Count a line that was handed over and waits, so that a flush waits for it."""
-        with self._lock:
-            self._added += 1
-            self._taken += 1
-            self._refused = error is not None
-
-    def _add(self, line: Line) -> None:
-        size, limits, lines = self._size + len(line), self._limits, self._lines
-        if size > limits.size or len(lines) >= limits.lines:
-            if limits.drop == "newest" or len(line) > limits.size:
-                self._drop()
-                return
-            while lines and (size > limits.size or len(lines) >= limits.lines):
-                size -= len(lines.popleft())
-                self._taken += 1
-                self._drop()
-        lines.append(line)
-        self._size = size
-        self._added += 1
-
-    def _drop(self) -> None:
-        self.dropped += 1
-        trouble.seen += 1
+        """See to it that a flush waits for a line that was handed over and waits."""
+        self._backlog.count_handed_over()
+        self._refused = error is not None
 
     def _has_settled(self, mark: int) -> bool:
         return self._settled >= mark or (self._is_empty() and bool(self._free))
@@ -330,8 +269,8 @@ class LineQueue:
         """Write what is taken at once, and leave the rest to the thread."""
         while not self._is_empty():
             if not self._claim():  # whoever writes goes on with it
-                self._account()
-                if self._size > self._half:
+                self._backlog.account()
+                if self._backlog.is_half_full:
                     self._yield()
                 if not self._free:
                     return
@@ -347,7 +286,7 @@ class LineQueue:
                 if self.target.waiting:  # refused: tried again with the next line
                     return
             elif not self._is_empty():
-                self._account()
+                self._backlog.account()
                 if self._rouse() or not threaded:
                     return
 
@@ -387,6 +326,10 @@ class LineQueue:
         except RuntimeError:  # no more threads, or the interpreter ends
             self._thread = None
             return False
+        except BaseException:  # an interrupt: a thread that did not start is none
+            if thread.ident is None:
+                self._thread = None
+            raise
         write_before_end_of_worker(self.flush)
         return True
 
@@ -399,8 +342,9 @@ class LineQueue:
                 if was_empty or self._refused:
                     self._rest()
         finally:  # whatever a callback raises, the next line finds that there is no thread
-            self._thread = None
-            self._asleep = True
+            if self._thread is threading.current_thread():
+                self._thread = None
+                self._asleep = True
 
     def _rest(self) -> None:
         self._asleep = True  # from here on, whoever brings something wakes
@@ -409,9 +353,12 @@ class LineQueue:
 
     def _ends(self) -> bool:
         with self._lock:
+            if self._thread is not threading.current_thread():  # an interrupt hid from its starter that it runs
+                return True
             if not self._closing or not (self.target.waiting or self._is_empty()):
                 return False
             self._thread = None
+            self._asleep = True
             return True
 
     def _write_all(self) -> None:
@@ -431,8 +378,8 @@ class LineQueue:
 
     def _pass(self, wait: float) -> Exception | None:
         """Write one batch, or more of the last one."""
-        batch = () if self.target.waiting else self._take()
-        taken = self._taken
+        batch = () if self.target.waiting else self._backlog.take(self.target.batch, 2 * GATHERED)
+        taken = self._backlog.taken
         try:
             error = self.target.send(batch, wait)
         except Exception as broken:  # noqa: BLE001 - isolation is the job
@@ -446,35 +393,6 @@ class LineQueue:
     def _tell(self, error: Exception) -> None:
         if self._on_error is not None:
             self._on_error(error)
-
-    def _take(self) -> Sequence[Line]:
-        with self._lock:
-            self._inside = True
-            try:
-                if self._lines or len(self._incoming) > 2 * GATHERED:
-                    return self._taken_out()
-                return self._taken_as_it_came()
-            finally:
-                self._inside = False
-
-    def _taken_as_it_came(self) -> Sequence[Line]:
-        take = self._incoming.popleft
-        batch = [take() for _ in range(len(self._incoming))]
-        self._added += len(batch)
-        self._taken += len(batch)
-        return batch
-
-    def _taken_out(self) -> Sequence[Line]:
-        self._add_all()
-        lines, room = self._lines, self.target.batch
-        batch: list[Line] = []
-        while lines and (not batch or len(lines[0]) <= room):
-            line = lines.popleft()
-            batch.append(line)
-            room -= len(line)
-        self._taken += len(batch)
-        self._size = self._size - sum(map(len, batch)) if lines else 0
-        return batch
 
 
 def write_before_end_of_worker(flush: Callable[[float], object], timeout: float = 2.0) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from oneiric.core._log_backlog import QueueLimits
 from oneiric.core._log_exit import close_all, flush_all
 from oneiric.core._log_handlers import FLUSH_TIMEOUT, LineHandler, RotatingLineHandler, SinkHandler
 from oneiric.core._log_http import QueuedHTTPHandler
-from oneiric.core._log_queue import QueueLimits
 from oneiric.core._log_stream import LogFailures
 from oneiric.core.config import LoggingConfig, LoggingSinkConfig
 

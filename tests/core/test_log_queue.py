@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from oneiric.core._log_queue import GATHERED, LineQueue, QueueLimits
+from oneiric.core._log_backlog import QueueLimits
+from oneiric.core._log_queue import GATHERED, LineQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from oneiric.core._log_queue import Line
+    from oneiric.core._log_backlog import Line
 
 
 class Shelf:
@@ -192,19 +193,21 @@ def test_a_line_put_in_the_middle_of_another_is_taken_along(queue: Callable[...,
     assert shelf.kept == [b"outer", b"inner 1", b"inner 2"]
 
 
-def test_a_line_put_in_the_middle_of_accounting_is_not_lost(queue: Callable[..., LineQueue]) -> None:
-    """A call that interrupts another one in its own thread leaves its line to that."""
-    made = queue(shelf := Shelf())
-    with made._lock:
-        made._inside = True
+@pytest.mark.parametrize("prompt", [True, False])
+def test_a_line_put_in_the_middle_of_accounting_is_not_lost(queue: Callable[..., LineQueue], prompt: bool) -> None:
+    """A call that interrupts another one in its own thread leaves its line, and all others, to that."""
+    made = queue(shelf := Shelf(prompt=prompt))
+    backlog = made._backlog
+    with backlog._lock:
+        backlog.incoming.append(b"outer")
+        backlog._inside = True
         assert made.entered
         assert made.flush(5.0) is False
         made.put(b"inner")
-        made._account()
-        assert (list(made._lines), list(made._incoming)) == ([], [b"inner"])
-        made._inside = False
+        assert (list(backlog.lines), list(backlog.incoming), shelf.kept) == ([], [b"outer", b"inner"], [])
+        backlog._inside = False
     assert made.flush(5.0)
-    assert shelf.kept == [b"inner"]
+    assert shelf.kept == [b"outer", b"inner"]
 
 
 def test_what_an_interrupt_leaves_behind_can_be_written(queue: Callable[..., LineQueue]) -> None:
@@ -265,6 +268,67 @@ def test_closing_ends_the_thread_and_a_later_line_starts_another(queue: Callable
         made.put(line)
         assert made.close(5.0)
         assert made._thread is None
+    assert shelf.kept == [b"one", b"two"]
+
+
+def test_a_thread_that_ends_leaves_alone_the_one_that_followed_it(
+    queue: Callable[..., LineQueue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that comes while a thread ends starts another, which closing then ends too."""
+    made = queue(shelf := Shelf())
+    ends, late = made._ends, [b"two"]
+
+    def end_and_be_followed() -> bool:
+        ended = ends()
+        if ended and late:
+            made.put(late.pop())
+        return ended
+
+    monkeypatch.setattr(made, "_ends", end_and_be_followed)
+    made.put(b"one")
+    assert made.close(5.0)
+    follower = made._thread
+    assert follower is not None
+    assert made.close(5.0)
+    assert (follower.is_alive(), shelf.kept) == (False, [b"one", b"two"])
+
+
+def test_a_thread_can_be_told_to_end_before_it_runs(
+    queue: Callable[..., LineQueue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing while somebody else is about to start the thread raises nothing, and the thread ends."""
+    made = queue(shelf := Shelf())
+    start, broken = threading.Thread.start, []
+
+    def close_and_start(thread: threading.Thread) -> None:
+        try:
+            made.close(0.01)
+        except RuntimeError as error:
+            broken.append(error)
+        start(thread)
+        thread.join(5.0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", close_and_start)
+        made.put(b"one")
+    assert (broken, shelf.kept, made._thread) == ([], [b"one"], None)
+
+
+def test_a_thread_that_an_interrupt_kept_from_starting_is_none(
+    queue: Callable[..., LineQueue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After Ctrl-C in the middle of starting the thread, the next line starts one."""
+
+    def interrupt(_thread: threading.Thread) -> NoReturn:
+        raise KeyboardInterrupt
+
+    made = queue(shelf := Shelf())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            made.put(b"one")
+    made.put(b"two")
+    assert made.flush(5.0)
     assert shelf.kept == [b"one", b"two"]
 
 
@@ -330,7 +394,7 @@ def test_where_no_thread_can_be_had_lines_are_written_all_the_same(
 
 
 def test_a_forked_child_begins_empty(queue: Callable[..., LineQueue]) -> None:
-    """What waits in the parent, its thread and its locks are not the child's."""
+    """What waits in the parent, its thread and its locks are not the child's; a thread that is not known ends."""
     shelf = Shelf()
     made = queue(shelf)
     closed(shelf, made)
@@ -342,6 +406,9 @@ def test_a_forked_child_begins_empty(queue: Callable[..., LineQueue]) -> None:
     made.put(b"the child's")
     assert made.flush(5.0)
     assert (shelf.kept[-1], b"the parent's" in shelf.kept, made._thread is thread) == (b"the child's", False, False)
+    assert thread is not None
+    thread.join(5.0)
+    assert not thread.is_alive()
 
 
 def test_something_can_be_done_while_nobody_writes(queue: Callable[..., LineQueue]) -> None:

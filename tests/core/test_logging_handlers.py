@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 import structlog
 
+from oneiric.core._log_backlog import QueueLimits
 from oneiric.core._log_handlers import LineHandler, RotatingLineHandler
 from oneiric.core._log_http import QueuedHTTPHandler
-from oneiric.core._log_queue import QueueLimits
 from oneiric.core.logging import (
     LogFailures,
     LoggingConfig,
