@@ -14,6 +14,9 @@ USAGE = 2
 FINDINGS = 1
 """Exit code of a check that found something."""
 
+MAX_SECONDS = 86_400.0
+"""Longest time that a drill's options may name."""
+
 
 class ReportFormat(StrEnum):
     """The ways in which findings can be written."""
@@ -119,10 +122,14 @@ def drill(  # noqa: PLR0913 - one parameter an option
         int | None, typer.Option(min=0, max=65535, help="Port of /metrics. [default: with --prometheus 9464, else any]")
     ] = None,
     seconds: Annotated[
-        float, typer.Option(min=0.5, help="How long the fault lasts, and is shown after it, without --prometheus.")
+        float,
+        typer.Option(
+            min=0.5, max=MAX_SECONDS, help="How long the fault lasts, and is shown after it, without --prometheus."
+        ),
     ] = 10.0,
     timeout: Annotated[
-        float, typer.Option(min=1, help="How long to wait for an alert to fire, and to resolve, in seconds.")
+        float,
+        typer.Option(min=1, max=MAX_SECONDS, help="How long to wait for an alert to fire, and to resolve, in seconds."),
     ] = 1800.0,
     assignments: Annotated[
         list[str] | None,

@@ -258,12 +258,8 @@ def test_whatever_the_host_changes_is_honoured(
             changed.filters.clear()
 
 
-@pytest.mark.parametrize("method", ["handle", "callHandlers"])
-def test_a_library_that_listens_to_every_line_hears_it(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
-    """Where a method through which every record goes was replaced, it is called."""
-    stream.configure()
+def listening(method: str) -> tuple[list[logging.LogRecord], Callable[[logging.Logger, logging.LogRecord], None]]:
+    """Return the records heard so far, and what hears them in the place of *method* of loggers, and goes on with it."""
     heard: list[logging.LogRecord] = []
     original = getattr(logging.Logger, method)
 
@@ -271,6 +267,16 @@ def test_a_library_that_listens_to_every_line_hears_it(
         heard.append(record)
         original(logger, record)
 
+    return heard, listen
+
+
+@pytest.mark.parametrize("method", ["handle", "callHandlers"])
+def test_a_library_that_listens_to_every_line_hears_it(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Where a method through which every record goes was replaced, it is called."""
+    stream.configure()
+    heard, listen = listening(method)
     monkeypatch.setattr(logging.Logger, method, listen)
     get_logger("a").info("x")
     assert (len(heard), len(stream.lines())) == (1, 1)
@@ -301,13 +307,7 @@ def test_a_logger_of_another_class_hears_its_lines(
 ) -> None:
     """A class of loggers that overrides such a method is given the records of its loggers."""
     stream.configure()
-    heard: list[logging.LogRecord] = []
-    original = getattr(logging.Logger, method)
-
-    def listen(logger: logging.Logger, record: logging.LogRecord) -> None:
-        heard.append(record)
-        original(logger, record)
-
+    heard, listen = listening(method)
     logger = logging.getLogger("of another class")
     monkeypatch.setattr(logger, "__class__", type("Listening", (logging.Logger,), {method: listen}))
     get_logger(logger.name).info("x")

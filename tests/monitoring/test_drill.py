@@ -106,6 +106,15 @@ def test_what_cannot_be_done_here_is_explained(arguments: tuple[str, ...], text:
     assert text in line
 
 
+@pytest.mark.parametrize("option", ["--seconds", "--timeout"])
+@pytest.mark.parametrize("value", ["inf", "86401", "0"])
+def test_a_time_beyond_its_bounds_is_refused(option: str, value: str) -> None:
+    """A drill that would never end, or could not begin, is not run."""
+    done = CliRunner().invoke(app, ["monitoring", "drill", "swap-failures", option, value])
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}'" in done.stderr
+
+
 def test_who_is_no_prometheus_is_told_so() -> None:
     """A web server that is something else ends it with 2 and one clear line."""
     desk = Desk()

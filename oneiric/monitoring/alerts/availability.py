@@ -34,7 +34,7 @@ def _target_down(config: BundleConfig) -> Alert:
         expr=up.equal(0) | (changes(up, window) >= FLAPPING_CHANGES),
         hold=hold,
         looks_back=FLAPPING_WINDOW,
-        summary="{{ $labels.instance }} cannot be scraped",
+        summary=f"{_INSTANCE} cannot be scraped",
         description=f"Prometheus has not reached /metrics of {_INSTANCE} for {config.seconds(hold):g} s, or has lost "
         f"it {FLAPPING_CHANGES // 2} times within {config.window_seconds(FLAPPING_WINDOW) / MINUTE:g} minutes.",
         dashboard=OVERVIEW,

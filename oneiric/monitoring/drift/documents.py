@@ -120,12 +120,10 @@ def _documents(source: Source, report: Report, mark: str) -> list[Document] | No
 
 
 def _broken(piece: Piece, suffix: str, error: DocumentError, report: Report, mark: str) -> list[Document] | None:
-    is_yaml = suffix != ".json"
-    if is_yaml and mark and is_template(piece.text, error.offset):
+    is_rendered = suffix != ".json" and is_template(piece.text, error.offset)
+    if (is_rendered and mark) or not is_meant(piece.text, suffix, mark):
         return []
-    if not is_meant(piece.text, suffix, mark):
-        return []
-    hint = "what a template renders to can be checked" if is_yaml and is_template(piece.text, error.offset) else ""
+    hint = "what a template renders to can be checked" if is_rendered else ""
     report.at(piece, error.offset, error.code, str(error), hint)
     return None
 

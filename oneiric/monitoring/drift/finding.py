@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LIKE_AN_ALERT = 0.85
+"""How alike a name is to that of an alert which is meant: all of ours begin alike, and others have alerts, too."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:

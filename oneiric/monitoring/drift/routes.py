@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.alternatives import alternatives, matches_any
-from oneiric.monitoring.drift.finding import did_you_mean, one_of
+from oneiric.monitoring.drift.finding import LIKE_AN_ALERT, did_you_mean, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,6 @@ _MATCHERS = (
 """Where matchers stand: of routes, of what inhibits, of what is inhibited; in the new form and the old ones."""
 _LIKE_A_LABEL = 0.75
 _LIKE_A_SHORT_LABEL = 0.6
-_LIKE_AN_ALERT = 0.85
 ALERT_NAME = "alertname"
 _EVERY_LABEL = "..."
 
@@ -174,7 +173,7 @@ class _Alertmanager:
 
     def _is_our_alert(self, name: str, known: set[str]) -> bool:
         """Whether *name* is meant to be that of an alert of ours."""
-        return self._prefix in name or bool(did_you_mean(name, known, alike=_LIKE_AN_ALERT))
+        return self._prefix in name or bool(did_you_mean(name, known, alike=LIKE_AN_ALERT))
 
     def _all_matchers(self) -> Iterator[Matcher]:
         """Give every matcher that reads, without a word on those that do not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.alternatives import alternatives, matches_any
-from oneiric.monitoring.drift.finding import did_you_mean, one_of
+from oneiric.monitoring.drift.finding import LIKE_AN_ALERT, did_you_mean, one_of
 from oneiric.monitoring.drift.promql_tokens import VARIABLE_NAME, has_variable
 from oneiric.monitoring.drift.values import UNKNOWN, Interval, Nature, Value
 from oneiric.monitoring.drift.vocabulary import INFINITE, SUFFIXES, Series
@@ -19,7 +19,6 @@ _LIKE_A_METRIC = 0.75
 """All of ours begin alike, so that any two are rather alike."""
 
 _LIKE_A_RECORD = 0.9
-_LIKE_AN_ALERT = 0.85
 _JOB = "job"
 _ALERT_LABELS = ("alertname", "alertstate", "severity")
 _ALERTS = {"ALERTS", "ALERTS_FOR_STATE"}
@@ -198,11 +197,11 @@ def _judge_alerts(query: Query, selector: Selector) -> None:
     names = {*query.context.records.alert_names()}
     prefix = query.vocabulary.prefix.capitalize()
     for matcher in selector.matchers:
-        if hint := did_you_mean(matcher.label.text, {*_ALERT_LABELS} - {matcher.label.text}, alike=_LIKE_AN_ALERT):
+        if hint := did_you_mean(matcher.label.text, {*_ALERT_LABELS} - {matcher.label.text}, alike=LIKE_AN_ALERT):
             query.find(matcher.label.at, "ON104", f"{selector.name.text} has no label {matcher.label.text}", hint)
         if matcher.label.text == "alertname" and not has_variable(matcher.value.text):
             for at, text in _asked(matcher):
-                near = did_you_mean(text, names, alike=_LIKE_AN_ALERT)
+                near = did_you_mean(text, names, alike=LIKE_AN_ALERT)
                 if (near or text.startswith(prefix)) and not matches_any(text, names):
                     hint = near or did_you_mean(text, names)
                     query.find(matcher.value.at + at, "ON111", f"there is no alert {text}", hint)
