@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
-REQUIRED = "ONEIRIC_REQUIRE_SERVERS"
+REQUIRED = "REQUIRE_SERVERS"
 """Environment variable that makes a missing server a failure instead of a skip."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,12 +13,16 @@ from pydantic import (
     Field,
     PrivateAttr,
     StringConstraints,
+    ValidationError,
     model_validator,
 )
 
 from oneiric.core._candidates import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
+from oneiric.core._settings_env import unknown_variables
 from oneiric.core._settings_export import OtlpSettings, PushSettings
+from oneiric.core._settings_layers import PROJECT, Layers, read_layers
 from oneiric.core._settings_logging import LoggingConfig, LogLimitsConfig, PathText
+from oneiric.core._settings_notes import report_once, unread_settings
 from oneiric.core._settings_server import MetricsServerSettings
 from oneiric.core._settings_shared import SharedSettings
 
@@ -57,7 +62,15 @@ class _Section(BaseModel):
 
 
 class AppConfig(_Section):
-    """What the application calls itself."""
+    """What the application calls itself.
+
+    Attributes:
+        name: The name of the service in log lines, spans and OTLP, unless ``logging.service_name`` is set; before
+            ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES``.
+        environment: Where it is deployed, in log lines, spans and OTLP, unless ``logging.environment`` is set. The
+            default appears nowhere.
+        debug: Whether the application is being debugged.
+    """
 
     name: str = "oneiric"
     environment: str = "dev"
@@ -65,7 +78,13 @@ class AppConfig(_Section):
 
 
 class LayerSettings(_Section):
-    """One domain: which provider is selected for a key, and what each provider is given."""
+    """One domain: which provider is selected for a key, and what each provider is given.
+
+    Attributes:
+        selections: The provider that serves a key, by key; others are chosen by their rank.
+        provider_settings: What each provider is given as its settings, by provider.
+        options: Options of the domain.
+    """
 
     selections: dict[KeyName, ProviderName] = {}
     provider_settings: dict[str, dict[str, Any]] = {}
@@ -73,7 +92,16 @@ class LayerSettings(_Section):
 
 
 class SecretsConfig(_Section):
-    """Where secrets come from: the inline map, then the adapter at (domain, key)."""
+    """Where secrets come from: the inline map, then the adapter at (domain, key).
+
+    Attributes:
+        domain: The domain of the component that knows secrets.
+        key: Its key.
+        provider: Its provider, activated when the first secret is looked up; None: one that is active already.
+        inline: Secrets by id, looked up first; use it for tests only.
+        cache_ttl_seconds: Seconds that a secret from the component is kept.
+        refresh_interval: Seconds between renewals of secrets.
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -86,7 +114,13 @@ class SecretsConfig(_Section):
 
 
 class RemoteAuthConfig(_Section):
-    """The credential sent with a manifest request; the token itself or the id of a secret."""
+    """The credential sent with a manifest request; the token itself or the id of a secret.
+
+    Attributes:
+        header_name: The header that carries it.
+        secret_id: The id of the secret to send, where ``token`` is not set.
+        token: What to send, such as ``Bearer`` and a token; prefer ``secret_id``.
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -100,11 +134,35 @@ class RemoteSourceConfig(_Section):
 
     Attributes:
         name: The stable label of the source in metrics and logs.
+        enabled: Whether to synchronise with it.
+        manifest_url: Where its manifest is; it may carry user name and password.
+        cache_dir: Where artifacts and state are kept, unless the top-level ``cache_dir`` is set.
+        verify_tls: Whether to check the certificates of servers.
+        auth: The credential sent with a manifest request.
+        signature_required: Whether to refuse a manifest without a valid signature.
+        signature_threshold: How many trusted keys must have signed it.
+        signature_max_age_seconds: Longest time since it was signed; None: any.
+        signature_require_expiry: Whether to refuse a signed manifest that never expires.
         refresh_interval: Seconds between synchronisations; None or 0 disables them.
-        cache_max_age: Seconds an unused artifact is kept; None keeps it until the size limit.
+        timeout: Seconds that one request may take.
+        max_retries: Further attempts after a request that failed and may succeed later.
+        retry_base_delay: Seconds before the first further attempt; each next one waits twice as long.
+        retry_max_delay: Longest wait before a further attempt, in seconds.
+        retry_jitter: Share of a wait by which it is shortened or lengthened at random.
+        circuit_breaker_threshold: Failed synchronisations in a row after which no further one is tried for a while.
+        circuit_breaker_reset: That while, in seconds.
+        allow_file_uris: Whether a manifest, or an artifact, may be a local file.
+        allowed_file_uri_roots: Directories that such files must be in; empty: any, as long as the manifest is a
+            local file too.
         allow_private_hosts: Whether redirects and artifacts may lead to private addresses of other hosts than the
             manifest's.
+        latency_budget_ms: Longest that the start of a runtime waits for the first synchronisation, in milliseconds.
+        max_manifest_bytes: Largest manifest.
+        max_entries: Most entries of a manifest.
+        max_artifact_bytes: Largest artifact.
         cache_max_bytes: Most that the cache keeps, and that the artifacts of one manifest may have in all.
+        cache_max_age: Seconds an unused artifact is kept; None keeps it until the size limit.
+        cache_scan_interval: Seconds between measurements of the cache.
         cache_high_ratio: Share of ``cache_max_bytes`` from which usage counts as high.
     """
 
@@ -145,6 +203,11 @@ class LifecycleConfig(_Section):
     """Limits of a swap: times in seconds, of which 0 means none, and numbers.
 
     Attributes:
+        activation_timeout: For a factory to return an instance.
+        health_timeout: For one health check.
+        cleanup_timeout: For closing one instance.
+        hook_timeout: For one asynchronous hook.
+        shield_tasks: Let an asynchronous factory or cleanup that timed out go on, and close what it returns.
         sync_in_thread: Run synchronous factories and health checks in threads, where they can be timed out.
         max_hanging_calls: Calls that timed out and may still hang before further ones are refused.
         max_swap_samples: Durations of swaps kept for each component.
@@ -161,14 +224,27 @@ class LifecycleConfig(_Section):
 
 
 class PluginsConfig(_Section):
-    """Which entry-point groups are loaded."""
+    """Which entry-point groups are loaded.
+
+    Attributes:
+        auto_load: Whether to load plugins at the start.
+        entry_points: Groups of entry points to load.
+    """
 
     auto_load: bool = False
     entry_points: list[str] = []
 
 
 class RuntimeProfileConfig(_Section):
-    """What a profile switches on."""
+    """What a profile switches on.
+
+    Attributes:
+        name: ``default`` or ``serverless``; ``apply_profile_with_fallback`` applies it, which the application calls.
+        watchers_enabled: Whether to watch the settings for changes.
+        remote_enabled: Whether a runtime synchronises with remote sources at all.
+        inline_manifest_only: Whether to use a manifest in the settings only.
+        supervisor_enabled: Whether to supervise the runtime.
+    """
 
     name: str = "default"
     watchers_enabled: bool = True
@@ -178,7 +254,14 @@ class RuntimeProfileConfig(_Section):
 
 
 class RuntimePathsConfig(_Section):
-    """Where state lies, if not in the cache directory."""
+    """Where state lies, if not in the cache directory.
+
+    Attributes:
+        workflow_checkpoints_enabled: Whether workflows keep checkpoints.
+        workflow_checkpoints_path: The file of the checkpoints.
+        domain_activity_path: The file that keeps pauses and drains; None: ``domain_activity.sqlite`` in the cache
+            directory.
+    """
 
     workflow_checkpoints_enabled: bool = True
     workflow_checkpoints_path: PathText | None = None
@@ -186,21 +269,32 @@ class RuntimePathsConfig(_Section):
 
 
 class RuntimeSupervisorConfig(_Section):
-    """How often the activity store is polled for changes by other processes, in seconds."""
+    """How often the activity store is polled for changes by other processes, in seconds.
+
+    Attributes:
+        enabled: Whether to poll.
+        poll_interval: Seconds between polls.
+    """
 
     enabled: bool = True
     poll_interval: Annotated[float, Field(ge=0.1, le=MAX_SECONDS)] = 2.0
 
 
 class ObservabilitySettings(_Section):
-    """What the runtime tells of itself, and where.
+    """What the runtime reports of itself, and where.
 
     Attributes:
+        enabled: Whether a runtime attaches telemetry: metrics, logs of events and traces.
+        metrics_server: Whether a runtime serves its metrics.
         metrics_address: ``host:port`` (``[::1]:9464``) the metrics are served at; port 0 takes a free one.
         server: What bounds and protects the server of the metrics.
         series_budget: Label sets one metric may have before further ones are folded together.
         log_rate_limit_seconds: At most one line per event name and this time, for rate-limited events.
         log_limits: How often any log event is written.
+        tracing: Whether to open spans, once the application has imported OpenTelemetry.
+        otlp: Export with the OpenTelemetry protocol.
+        push: Leave the metrics on a Pushgateway or in a file.
+        shared: Counts of several processes of one service.
         probe_interval: Seconds between health probes of active instances; None disables them.
     """
 
@@ -234,8 +328,30 @@ class OneiricMCPConfig(_Section):
 class OneiricSettings(_Section):
     """All settings of one runtime; further top-level keys belong to the application and are kept.
 
+    What the arguments leave open is taken from the environment, then from the file that ``ONEIRIC_CONFIG`` names, then
+    from the defaults. A wrong argument raises pydantic's ValidationError, a wrong variable or file SettingsError, which
+    names it. :func:`~oneiric.core.config.load_settings` reads further files.
+
     Attributes:
-        remotes: Further remote sources; the mapping key is the source's name.
+        config_dir: Where settings files are.
+        cache_dir: Where artifacts and state are kept, made if need be; None: ``remote.cache_dir``.
+        app: What the application calls itself.
+        adapters: Selections and provider settings of adapters.
+        services: Those of services.
+        tasks: Those of tasks.
+        events: Those of events.
+        workflows: Those of workflows.
+        actions: Those of actions.
+        secrets: Where secrets come from.
+        remote: The main remote source.
+        remotes: Further remote sources, each a section like ``remote``; the mapping key is the source's name.
+        logging: How log lines look and where they go.
+        lifecycle: Limits of a swap.
+        plugins: Which plugins are loaded.
+        profile: What a profile switches on.
+        runtime_paths: Where state lies, if not in the cache directory.
+        runtime_supervisor: How often the activity store is polled.
+        observability: What the runtime reports of itself, and where.
     """
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
@@ -262,6 +378,41 @@ class OneiricSettings(_Section):
 
     _problems: tuple[str, ...] = PrivateAttr(default=())
 
+    def __init__(self, **given: Any) -> None:
+        self._load(read_layers(type(self), given=given), project=PROJECT)
+
+    @classmethod
+    def from_layers(cls, layers: Layers, *, project: str) -> Self:
+        """Return what *layers* of *project* set, and nothing else; SettingsError where they are wrong."""
+        settings = cls.__new__(cls)
+        try:
+            cls._load(settings, layers, project=project)
+        except ValidationError as error:
+            raise layers.explain(error) from None  # its cause quotes values, maybe secret
+        return settings
+
+    @classmethod
+    def exactly(cls, **given: Any) -> Self:
+        """Return settings of these arguments and the defaults, whatever the environment says."""
+        settings = cls.__new__(cls)
+        BaseModel.__init__(settings, **given)
+        return settings
+
+    def _load(self, layers: Layers, *, project: str) -> None:
+        try:
+            BaseModel.__init__(self, **layers.merged)
+        except ValidationError as error:
+            if layers.blame_arguments(error):
+                raise
+            raise layers.explain(error) from None  # likewise
+        self._problems = layers.problems
+        report_once(
+            "unread", unread_settings(self), text="nothing reads these settings, see docs/settings.md for each: {}"
+        )
+        if project == PROJECT:  # of another project's prefix we cannot say what is whose
+            unknown = unknown_variables(project, os.environ, type(self), own_keys=layers.own_keys)
+            report_once("unknown", unknown, text="these environment variables are no settings and are ignored: {}")
+
     @property
     def problems(self) -> tuple[str, ...]:
         """What was left out while these settings were loaded, and why; empty when all was read."""
@@ -276,3 +427,23 @@ class OneiricSettings(_Section):
                 raise ValueError(f"remotes.{name}.name must be {name!r} or left out, not {source.name!r}")
             source.name = name
         return self
+
+    @model_validator(mode="after")
+    def _identify(self) -> OneiricSettings:
+        """Complete what log lines say of the service, and mark the section as complete for who is given it alone."""
+        otlp, logging = self.observability.otlp, self.logging
+        exported = otlp.resource_attributes
+        own = logging.service_name if "service_name" in logging.model_fields_set else None
+        name = own or otlp.service_name or exported.get("service.name") or _set(self.app, "name")
+        place = exported.get("deployment.environment.name") or exported.get("deployment.environment")
+        known = dict(logging) | {
+            "release": logging.release or exported.get("service.version"),
+            "environment": logging.environment or place or _set(self.app, "environment"),
+        }
+        del known["service_name"]
+        self.logging = logging.model_copy(update=known | ({"service_name": name} if name else {}))
+        return self
+
+
+def _set(section: BaseModel, field: str) -> Any:
+    return getattr(section, field) if field in section.model_fields_set else None
