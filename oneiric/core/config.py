@@ -143,7 +143,7 @@ def resolver_settings_from_config(settings: OneiricSettings) -> ResolverSettings
 
 
 def apply_runtime_profile(settings: OneiricSettings, name: str | None) -> OneiricSettings:
-    """Return a copy of *settings* under the profile *name*: "default" (or "" or None) or "serverless"; else ValueError."""
+    """Return a copy of *settings* under the profile *name*: "serverless", or "default" ("", None); else ValueError."""
     copy = settings.model_copy(deep=True)
     match (name or "").strip().lower():
         case "" | "default":

@@ -1,4 +1,4 @@
-"""Components that a demonstration manifest names as its factories; each has a ``name`` and a ``note`` to answer with."""
+"""Components that a demonstration manifest names as its factories; each has a name, and a note to answer with."""
 
 from __future__ import annotations
 
