@@ -17,7 +17,6 @@ from oneiric.core._settings_logging import (
     LogQueueConfig,
 )
 from oneiric.core._settings_models import (
-    DEFAULT_CACHE_DIR,
     AppConfig,
     LayerSettings,
     LifecycleConfig,
@@ -25,12 +24,9 @@ from oneiric.core._settings_models import (
     OneiricMCPConfig,
     OneiricSettings,
     PluginsConfig,
-    RemoteAuthConfig,
-    RemoteSourceConfig,
     RuntimePathsConfig,
     RuntimeProfileConfig,
     RuntimeSupervisorConfig,
-    SecretsConfig,
     split_address,
 )
 from oneiric.core._settings_paths import (
@@ -41,6 +37,7 @@ from oneiric.core._settings_paths import (
     runtime_observability_path,
     workflow_checkpoint_path,
 )
+from oneiric.core._settings_remote import DEFAULT_CACHE_DIR, RemoteAuthConfig, RemoteSourceConfig, SecretsConfig
 from oneiric.core._settings_secrets import SecretsHook
 from oneiric.core._settings_server import MetricsServerSettings
 from oneiric.core.domain_settings import SUPPORTED_DOMAINS, get_domain_settings

@@ -43,7 +43,7 @@ def logged(config: LoggingConfig | None, directory: Path) -> tuple[str | None, .
     return tuple(line.get(name) for name in FIELDS)
 
 
-def exported(settings: OneiricSettings | None, **given: Any) -> tuple[tuple[str | None, ...], ...]:
+def exported(settings: OneiricSettings | None, **given: Any) -> tuple[tuple[object, ...], ...]:
     """Return what exported spans and metrics say of the service."""
     names = ("service.name", "service.version", "deployment.environment.name")
     with http_collector() as received:

@@ -53,7 +53,7 @@ def budgets(telemetry: Telemetry) -> int:
     return len([key for key in keys if key != "_other"])
 
 
-def budget_of_attach(*, tmp_path: Path, **given: Any) -> int:
+def budget_of_attach(*, tmp_path: Path | None = None, **given: Any) -> int:
     """Return the series budget that attach() works with."""
     del tmp_path
     resolver = Resolver()
@@ -168,7 +168,7 @@ def test_the_settings_of_another_project_are_not_changed_later(monkeypatch: pyte
     monkeypatch.setenv("ONEIRIC_OBSERVABILITY__SERIES_BUDGET", "1")
     settings = load_settings(project_name="shop")
     configure_logging(settings.logging)
-    assert (level(), budget_of_attach(tmp_path=settings, settings=settings)) == ("INFO", 5)
+    assert (level(), budget_of_attach(settings=settings)) == ("INFO", 5)
 
 
 def test_attaching_shares_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,9 +207,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture, act: Callable[[], object]) -> 
     return [json.loads(record.message)["event"] for record in caplog.records if record.name == "oneiric.settings"]
 
 
-@pytest.mark.parametrize(
-    "act", [OneiricSettings, load_settings, configure_logging, partial(budget_of_attach, tmp_path=None)]
-)
+@pytest.mark.parametrize("act", [OneiricSettings, load_settings, configure_logging, budget_of_attach])
 def test_an_unknown_variable_is_reported_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, act: Callable[[], object]
 ) -> None:
