@@ -106,6 +106,8 @@ class BundleConfig(BaseModel):
     """The file with the token that Loki asks the shippers for."""
     log_files: Annotated[str, AfterValidator(checked_pattern)] = "/var/log/oneiric/*.jsonl"
     """The files of log lines, where they are shipped from files."""
+    legacy_positions_file: Annotated[str, AfterValidator(checked_path)] = ""
+    """Where Promtail kept how far it had read files: Alloy goes on from there, instead of shipping every line again."""
     log_retention_seconds: Annotated[float, Field(ge=86_400, le=1e9)] = 2_592_000
     """How long Loki keeps lines."""
     systemd_unit: Annotated[str, AfterValidator(checked_unit)] = "oneiric.service"
