@@ -27,7 +27,7 @@ DASHBOARD = "grafana/dashboards/extra.json"
 RATE = "job_domain:oneiric_resolution:rate5m"
 RATES = "sum by (job, domain) (rate(oneiric_resolution_total[5m]))"
 PERCENT = ', "fieldConfig": {"defaults": {"unit": "«percent"}}'
-RUNBOOKS = "https://oneiric.example/docs/runbooks/"
+RUNBOOKS = "https://docs.example/runbooks/"
 NOTICE = "description: d, runbook_url: 'https://x/', dashboard_url: 'https://y/'"
 
 
