@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import math
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -43,17 +44,25 @@ class SinkHandler(logging.Handler):
         self.tally = tally
         self.queue = LineQueue(target, name=name, limits=limits, on_error=self.tell)
         self._told = threading.local()
-        self.telling = 0  # a hint that saves most lines the look at who is telling
+        self.telling = 0  # a hint that saves most lines the look at who is telling, and at what is written at once
+        self._at_once, self._timeout = math.inf, FLUSH_TIMEOUT
 
     def failures(self) -> LogFailures:
         """Return what was lost so far, which what waits is too once closing has given it up."""
         queue, tally = self.queue, self.tally
         return LogFailures(queue.dropped + queue.abandoned + tally.dropped, tally.failed, tally.last_error)
 
-    def send(self, line: Line) -> None:
-        """Put *line*, which has no newline, into the queue; never waits for where it goes."""
+    def write_at_once(self, level: int, timeout: float) -> None:
+        """Let lines of *level* and above be written before :meth:`send` returns, for at most *timeout* seconds."""
+        self._at_once, self._timeout = level, timeout
+        self.telling += 1
+
+    def send(self, line: Line, level: int = logging.NOTSET) -> None:
+        """Put *line*, which has no newline, into the queue; never waits for where it goes, unless it has to."""
         if self.telling and getattr(self._told, "active", False):
             self.tally.lose(1)
+        elif level >= self._at_once:
+            self.queue.put_through(line, self._timeout)
         else:
             self.queue.put(line)
 
@@ -90,7 +99,7 @@ class SinkHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record* as one line."""
-        self.send(self._line(record).encode("utf-8", "backslashreplace"))
+        self.send(self._line(record).encode("utf-8", "backslashreplace"), record.levelno)
 
     def tell(self, error: Exception) -> None:
         """Call ``on_error`` with *error*."""

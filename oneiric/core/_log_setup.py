@@ -67,6 +67,8 @@ def sink_handlers(
             handler.setLevel(level_number(sink.level if "level" in sink.model_fields_set else config.level))
             handler.setFormatter(formatter)
             handler.on_error = on_error
+            if queue.write_at_once != "none":
+                handler.write_at_once(logging.ERROR if queue.write_at_once == "errors" else 0, queue.flush_seconds)
     except (ValueError, OSError):
         close_all(handlers, timeout=0.0)
         raise

@@ -19,6 +19,7 @@ from oneiric.core.logging import LoggingConfig, LogQueueConfig, configure_loggin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PREAMBLE = """
 import asyncio, atexit, builtins, multiprocessing, os, signal, sys, threading, time
@@ -236,3 +237,49 @@ def test_a_stream_that_takes_nothing_stops_nobody(stream: str, moment: str) -> N
     replaced = moment == "after" and stream.startswith("sys.stderr =")  # the handler has the one from before
     assert (done.returncode, done.stdout) == (0, f"{not replaced}\n")
     assert [line for line in done.stderr.splitlines() if not line.startswith("{")] == []
+
+
+@pytest.mark.parametrize("end", ["os._exit(1)", "os.abort()", "os.kill(os.getpid(), signal.SIGKILL)"])
+@pytest.mark.parametrize(("which", "expected"), [("errors", 151), ("all", 200)])
+@pytest.mark.parametrize("target", ["stderr", "file"])
+def test_what_is_written_at_once_survives_a_sudden_end(
+    end: str, which: str, expected: int, target: str, tmp_path: Path
+) -> None:
+    """Each error, and what was logged before it, or each line, is written although nothing is done at the end."""
+    path = tmp_path / "log"
+    script = f"""{PREAMBLE}
+sinks = [l.LoggingSinkConfig(target={target!r}, path={str(path)!r})]
+l.configure_logging(l.LoggingConfig(sinks=sinks, queue=l.LogQueueConfig(write_at_once={which!r})))
+for n in range(200):
+    (log.error if n == 150 else log.info)("x", n=n)
+{end}
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    text = path.read_text() if target == "file" else done.stderr
+    numbers = [json.loads(line)["n"] for line in text.splitlines() if line.startswith("{")]
+    assert numbers[:expected] == list(range(expected))
+
+
+def test_writing_at_once_waits_for_nobody_for_long() -> None:
+    """A reader that never reads costs the deadline once, not for each line."""
+    script = f"""{PREAMBLE}
+queue = l.LogQueueConfig(write_at_once="all", flush_seconds=0.2)
+handle = l.configure_logging(l.LoggingConfig(queue=queue))
+waited = []
+put = handle.handlers[0].queue._write_some
+handle.handlers[0].queue._write_some = lambda wait: waited.append(wait) or put(wait)
+log_some(200)
+late = waited.index(0.0)
+print({{*waited[late:]}}, flush=True)
+time.sleep(60)
+"""
+    reader, writer = os.pipe()
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=writer, text=True)
+    os.close(writer)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "{0.0}\n"
+    finally:
+        process.kill()
+        process.communicate(timeout=60)
+        os.close(reader)
