@@ -239,9 +239,15 @@ def test_a_stream_that_takes_nothing_stops_nobody(stream: str, moment: str) -> N
     assert [line for line in done.stderr.splitlines() if not line.startswith("{")] == []
 
 
-@pytest.mark.parametrize("end", ["os._exit(1)", "os.abort()", "os.kill(os.getpid(), signal.SIGKILL)"])
-@pytest.mark.parametrize(("which", "expected"), [("errors", 151), ("all", 200)])
-@pytest.mark.parametrize("target", ["stderr", "file"])
+@pytest.mark.parametrize(
+    ("end", "which", "expected", "target"),
+    [
+        ("os._exit(1)", "errors", 151, "file"),
+        ("os._exit(1)", "all", 200, "stderr"),
+        ("os.abort()", "errors", 151, "stderr"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "all", 200, "file"),
+    ],
+)
 def test_what_is_written_at_once_survives_a_sudden_end(
     end: str, which: str, expected: int, target: str, tmp_path: Path
 ) -> None:
