@@ -275,7 +275,8 @@ for n in range(200):
     (log.error if n == 150 else log.info)("x", n=n)
 {end}
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)
     text = path.read_text() if target == "file" else done.stderr
     numbers = [json.loads(line)["n"] for line in text.splitlines() if line.startswith("{")]
     assert numbers[:expected] == list(range(expected))
@@ -294,13 +295,10 @@ late = waited.index(0.0)
 print({{*waited[late:]}}, flush=True)
 time.sleep(60)
 """
-    reader, writer = os.pipe()
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=writer, text=True)
-    os.close(writer)
+    unread = Unread(script.replace("print(", "print('ready', flush=True); print("))
     try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "{0.0}\n"
+        assert unread.process.stdout is not None
+        assert unread.process.stdout.readline() == "{0.0}\n"
     finally:
-        process.kill()
-        process.communicate(timeout=60)
-        os.close(reader)
+        unread.process.kill()
+        unread.process.communicate(timeout=DEADLINE)
