@@ -38,7 +38,7 @@ def checked_matchers(matchers: dict[str, str]) -> dict[str, str]:
     for name, value in matchers.items():
         if name in _RESERVED:
             raise ValueError(
-                f"{name!r} is a label of Oneiric's own metrics and alerts: name one that your scrape configuration gives"
+                f"{name!r} is a label of Oneiric's own metrics and alerts: name one that the scrape configuration gives"
                 f" to targets, other than {', '.join(sorted(_RESERVED))}"
             )
         if not LABEL_NAME.fullmatch(name) or name.startswith("__"):
