@@ -57,7 +57,7 @@ class Survey:
     has_targets: bool = False
     has_streams: bool = False
     _held: dict[str, list[Document]] = field(default_factory=dict)
-    _room: int = MAX_HELD
+    _room: int = field(default_factory=lambda: MAX_HELD)
     _our_intervals: list[float] = field(default_factory=list)
     _intervals: list[float] = field(default_factory=list)
 

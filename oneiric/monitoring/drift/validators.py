@@ -67,10 +67,11 @@ _LATER = re.compile(
     r"unknown function with name|experimental function|field (?:query_offset|labels|keep_firing_for|limit) not found"
 )
 """What another version of the server may read."""
-_LEFT_OUT = re.compile(
-    r"field (?:azure|consul|digitalocean|docker|dockerswarm|dns|ec2|eureka|gce|hetzner|http|ionos|kubernetes|kuma|lightsail"
-    r"|linode|marathon|nerve|nomad|openstack|ovhcloud|puppetdb|scaleway|serverset|stackit|triton|uyuni|vultr)_sd_configs not"
+_DISCOVERIES = (
+    "azure consul digitalocean docker dockerswarm dns ec2 eureka gce hetzner http ionos kubernetes kuma lightsail"
+    " linode marathon nerve nomad openstack ovhcloud puppetdb scaleway serverset stackit triton uyuni vultr"
 )
+_LEFT_OUT = re.compile(rf"field (?:{_DISCOVERIES.replace(' ', '|')})_sd_configs not found")
 """What distributions build promtool without: it says nothing of the file."""
 _CHECKING = re.compile(r"Checking '?(?P<path>.+?)'?(?:\s+(?:SUCCESS|FAILED)\b.*)?$")
 _LINE = re.compile(r"^(?:line )?(\d+)(?::\d+)?: (.*)$")

@@ -1,4 +1,4 @@
-"""A dozen files of a user's own, in styles of their own, that are right: nothing is found in them, alone or together."""
+"""A dozen files of a user's own, in styles of their own, that are right: nothing is found in any."""
 
 from __future__ import annotations
 
