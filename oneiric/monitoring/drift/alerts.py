@@ -69,8 +69,8 @@ def _judge_style(rule: Rule, context: Context) -> None:
         hint = one_of(policy.severities, severity.text.text)
         context.report.at(severity.text, 0, "ON402", f"{severity.text.text!r} is no severity", hint)
     for annotation in policy.annotations:
-        if not rule.node.word("annotations", annotation).strip():
-            context.report.at(rule.name, 0, "ON403", f"{name} has no {annotation}")
+        if not any(rule.node.word("annotations", one).strip() for one in annotation.split("|")):
+            context.report.at(rule.name, 0, "ON403", f"{name} has no {annotation.replace('|', ' or ')}")
 
 
 def _judge_hold(rule: Rule, value: Value, context: Context) -> None:

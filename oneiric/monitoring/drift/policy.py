@@ -28,7 +28,7 @@ class Policy:
     Attributes:
         alert_name: A regular expression that names of alerts match whole.
         severities: The values that the label severity can have.
-        annotations: The annotations that each alert must have.
+        annotations: The annotations that each alert must have; ``a|b`` asks for one of two.
         record_name: A regular expression that names of recording rules match whole.
         datasource_variable: Whether dashboards must choose their data source by a variable.
     """
