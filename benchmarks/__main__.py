@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from benchmarks import (
+    crowding,
     exposing,
     lines,
     memory,
@@ -47,7 +48,7 @@ class Request(NamedTuple):
 
 GROUPS = cast(
     "tuple[Group, ...]",
-    (resolving, swapping, lines, exposing, scraping, pacing, memory, sharing, starting, statuses),
+    (resolving, swapping, lines, exposing, crowding, scraping, pacing, memory, sharing, starting, statuses),
 )
 
 

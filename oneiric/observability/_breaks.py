@@ -11,7 +11,7 @@ BREAK_SECONDS: Final = 0.00005
 QUIET_BREAKS: Final = 12
 """After so many breaks in which nobody ran, about a millisecond of work, nobody is expected to."""
 
-WAY_SECONDS: Final = 0.25
+WAY_SECONDS: Final = 0.5
 """For how long whoever records gives way to a scrape that asks for it: no slow scrape slows them down for longer."""
 
 _BUSY_SECONDS: Final = 0.000003  # of the processor, which the clocks do not show by themselves
@@ -32,18 +32,19 @@ class Breaks:
         self._seconds = seconds
         self._used = _used_by_others()
         self._quiet = 0
-        self._resumed = self._busy = 0.0
+        self._resumed = self._rest = 0.0
 
     def __call__(self) -> bool:
         """Let other threads run, and return whether any is to be expected: one did, in one of the last breaks."""
-        if 0 <= time.thread_time() - self._resumed < self._busy:
+        if 0 <= time.thread_time() - self._resumed < self._rest:
             return True
         began = time.perf_counter()
         time.sleep(self._seconds)
         lasted = time.perf_counter() - began
-        self._resumed, self._busy = time.thread_time(), lasted if lasted > _LONG_SECONDS else 0.0
         before, self._used = self._used, _used_by_others()
-        self._quiet = 0 if self._used - before > _BUSY_SECONDS else self._quiet + 1
+        used = self._used - before
+        self._quiet = 0 if used > _BUSY_SECONDS else self._quiet + 1
+        self._resumed, self._rest = time.thread_time(), lasted if used > _LONG_SECONDS else 0.0
         return self._quiet < QUIET_BREAKS
 
 
