@@ -44,7 +44,7 @@ class Service:
     def start(self, *counts: int) -> None:
         """Start a process for each of *counts*, which is one worker, or forks as many."""
         for count in counts:
-            command = [sys.executable, PROGRAM, str(count), self.settings, self.log]
+            command = [sys.executable, str(PROGRAM), str(count), self.settings, str(self.log)]
             self._processes.append(subprocess.Popen(command))
         eventually(lambda: len(self.pids("ready")) == sum(counts), what="all workers are ready", seconds=PATIENCE)
 
