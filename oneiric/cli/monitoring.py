@@ -8,6 +8,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from oneiric.cli.entry import interrupt_raises
+
 USAGE = 2
 """Exit code where what was asked for cannot be done."""
 
@@ -16,6 +18,13 @@ FINDINGS = 1
 
 MAX_SECONDS = 86_400.0
 """Longest time that a drill's options may name."""
+
+
+def named_path(text: str | Path) -> Path:
+    """Return *text* as a path; an empty one, of a variable that is not set say, would be the current directory."""
+    if text == "":
+        raise typer.BadParameter("must be a path, and is empty; . is the current directory")
+    return Path(text)
 
 
 class ReportFormat(StrEnum):
@@ -30,15 +39,23 @@ class ReportFormat(StrEnum):
 app = typer.Typer(
     name="monitoring",
     help="Make, check and rehearse what watches Oneiric: rules, alerts, dashboards and the log pipeline.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Make, check and rehearse what watches Oneiric: rules, alerts, dashboards and the log pipeline."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
 def export(
     *,
-    out: Annotated[Path, typer.Option(file_okay=False, help="Write the bundle below this directory.")],
+    out: Annotated[
+        Path, typer.Option(parser=named_path, metavar="DIRECTORY", help="Write the bundle below this directory.")
+    ],
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, name or interval.")
     ] = None,
@@ -48,6 +65,7 @@ def export(
     from oneiric.monitoring.config import ConfigError, configured  # noqa: PLC0415 - likewise
     from oneiric.monitoring.dashboards import MissingExtraError  # noqa: PLC0415 - likewise
 
+    interrupt_raises()
     try:
         files = bundle(configured(assignments or ()))
         write(files, out)
@@ -62,12 +80,13 @@ def export(
 def check(  # noqa: PLR0913 - one parameter an option
     context: typer.Context,
     paths: Annotated[
-        list[Path] | None, typer.Argument(show_default="the current directory", help="Files and directories.")
+        list[Path] | None,
+        typer.Argument(parser=named_path, show_default="the current directory", help="Files and directories."),
     ] = None,
     *,
     against: Annotated[
-        str, typer.Option(metavar="URL", help="Hold the files against this /metrics, or this Prometheus.")
-    ] = "",
+        str | None, typer.Option(metavar="URL", help="Hold the files against this /metrics, or this Prometheus.")
+    ] = None,
     complete: Annotated[
         bool, typer.Option("--complete", help="The files are all there are: a signal that none uses is a finding.")
     ] = False,
@@ -91,10 +110,13 @@ def check(  # noqa: PLR0913 - one parameter an option
     except ModuleNotFoundError:
         _refuse("the check needs a parser of PromQL: pip install 'oneiric[monitoring]'")
 
+    interrupt_raises()
     if unknown := sorted({*(ignore or ())} - CODES.keys()):
         _refuse(f"--ignore {unknown[0]}: there is no such code; docs/monitoring/DRIFT_CHECK.md lists them")
+    if against == "":
+        _refuse("--against: must be http://HOST or https://HOST, and is empty")
     options = Options(
-        against=against,
+        against=against or "",
         is_complete=complete,
         surface=surface(context.find_root().command, "oneiric"),
         target_labels=frozenset(target_label or ()),
