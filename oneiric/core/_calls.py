@@ -12,15 +12,21 @@ import contextlib
 import contextvars
 import inspect
 import threading
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from oneiric.core._call_line import Line
+from oneiric.core._forks import renew_after_fork
 from oneiric.core.errors import CallTimeoutError, LifecycleError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+
+_depth: contextvars.ContextVar[int] = contextvars.ContextVar("depth", default=0)
+"""How many calls in threads the running code is part of, one within the other."""
 
 _NO_LOOP = ("no running event loop", "no current event loop")
 
@@ -32,11 +38,12 @@ class Call:
     Attributes:
         function: What to call, synchronous or asynchronous.
         label: Names the call in error texts.
-        timeout: Seconds; 0 for none.
+        timeout: Seconds; 0 for none. A bounded call may wait as long again for a thread.
         args: Positional arguments.
         threaded: A synchronous function may run in a thread.
         shielded: An abandoned coroutine may go on.
-        bounded: Refused while too many calls hang, and counted as one of them if it hangs itself.
+        bounded: In a thread it counts from its start to its end: it waits while too many of its kind run, and is
+            refused where these hang.
         subject: What it is about: refused at once while an earlier call about the same object hangs in a thread.
         late: Takes a result nobody waits for any more; must not raise.
     """
@@ -60,17 +67,18 @@ class Calls:
     Args:
         sync_in_thread: Run synchronous functions in threads, unless the call says otherwise.
         shield: Let abandoned coroutines go on where the call says so, instead of cancelling them.
-        max_hanging: So many threads of abandoned bounded calls may be stuck, so many abandoned coroutines may go on.
+        max_hanging: So many threads run bounded calls at a time, stuck ones included, and so many again the calls that
+            these make in their turn; so many abandoned coroutines may go on.
     """
 
     def __init__(self, *, sync_in_thread: bool, shield: bool, max_hanging: int) -> None:
-        self.lock = threading.Lock()
-        self.hanging: set[ThreadCall] = set()
         self._sync_in_thread = sync_in_thread
         self._shield = shield
         self._max_hanging = max_hanging
         self._abandoned: set[asyncio.Task[Any]] = set()
         self._started: set[asyncio.Task[Any]] = set()
+        self._renew()
+        renew_after_fork(self._renew)
 
     async def run(self, call: Call) -> Any:
         """Return what *call* returns, awaited where it is awaitable.
@@ -81,11 +89,10 @@ class Calls:
         whatever else the function raises.
         """
         loop = asyncio.get_running_loop()
+        in_thread = call.threaded and self._sync_in_thread and not is_async(call.function)
+        line = await self._turn(call) if in_thread else None
         deadline = loop.time() + call.timeout
-        if call.threaded and self._sync_in_thread and not is_async(call.function):
-            result = await self._in_thread(call)
-        else:
-            result = _call(call)
+        result = await self._in_thread(call, line) if in_thread else _call(call)
         if not inspect.isawaitable(result):
             return result
         return await self._awaited(call, result, max(deadline - loop.time(), 0.0) if call.timeout else None)
@@ -126,25 +133,39 @@ class Calls:
             else:
                 self.start(call.late(result))
 
-    async def _in_thread(self, call: Call) -> Any:
-        self._require_room(call)
+    def _renew(self) -> None:
+        self.lock = threading.Lock()
+        self.hanging: set[ThreadCall] = set()
+        # One for each depth: a call that waits for the calls it makes must not keep them from their turn.
+        self._lines: defaultdict[int, Line] = defaultdict(lambda: Line(self._max_hanging))
+
+    async def _in_thread(self, call: Call, line: Line | None) -> Any:
         try:
-            return await ThreadCall(self, call).run()
+            return await ThreadCall(self, call, line).run()
         except RuntimeError as error:
             if not _needs_loop(error):
                 raise
         return _call(call)
 
-    def _require_room(self, call: Call) -> None:
+    async def _turn(self, call: Call) -> Line | None:
+        """Wait until *call* may have a thread, and return the line that it must leave in the end."""
         with self.lock:
-            hanging = [thread.call for thread in self.hanging if thread.call.bounded]
-        if call.subject is not None and any(other.subject is call.subject for other in hanging):
+            subjects = [thread.call.subject for thread in self.hanging if thread.call.bounded]
+        if call.subject is not None and any(subject is call.subject for subject in subjects):
             raise CallTimeoutError(f"{call.label} not made: an earlier one timed out and still hangs")
-        if call.bounded and len(hanging) >= self._max_hanging:
+        if not call.bounded:
+            return None
+        line = self._lines[_depth.get()]
+        if await line.enter(call.timeout or None):
+            return line
+        most = self._max_hanging
+        if line.is_stuck:
             raise LifecycleError(
-                f"{call.label} refused: {len(hanging)} calls that timed out are still running "
-                f"(max_hanging_calls={self._max_hanging})"
+                f"{call.label} refused: {most} calls that timed out are still running (max_hanging_calls={most})"
             )
+        raise CallTimeoutError(
+            f"{call.label} not made within {call.timeout:.2f}s: {most} calls are running (max_hanging_calls={most})"
+        )
 
     async def _awaited(self, call: Call, awaitable: Awaitable[Any], seconds: float | None) -> Any:
         task = asyncio.get_running_loop().create_task(_guarded(call, awaitable))
@@ -175,9 +196,10 @@ class Calls:
 class ThreadCall:
     """One call in a daemon thread, with the caller's context variables; its outcome is used or reaped, never both."""
 
-    def __init__(self, calls: Calls, call: Call) -> None:
+    def __init__(self, calls: Calls, call: Call, line: Line | None) -> None:
         self.call = call
         self._calls = calls
+        self._line = line
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._result: Any = None
@@ -188,7 +210,15 @@ class ThreadCall:
     async def run(self) -> Any:
         """Make the call and return or raise its outcome."""
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._work,), name=f"oneiric {self.call.label}", daemon=True).start()
+        context.run(_depth.set, _depth.get() + 1)
+        thread = threading.Thread(
+            target=context.run, args=(self._work,), name=f"oneiric {self.call.label}", daemon=True
+        )
+        try:
+            thread.start()
+        except BaseException:
+            self._leave(hung=False)
+            raise
         try:
             await asyncio.wait({self._done}, timeout=self.call.timeout or None)
         except BaseException:
@@ -206,6 +236,8 @@ class ThreadCall:
             self._given_up = True
             if not self._ended:
                 self._calls.hanging.add(self)
+                if self._line is not None:
+                    self._line.hang()
                 return
         self._reap()
 
@@ -218,6 +250,7 @@ class ThreadCall:
             self._ended = True
             self._calls.hanging.discard(self)
             given_up = self._given_up
+            self._leave(hung=given_up)
         with contextlib.suppress(RuntimeError):  # the loop is closed
             if not given_up:
                 self._loop.call_soon_threadsafe(self._wake)
@@ -226,6 +259,10 @@ class ThreadCall:
                 self._loop.call_soon_threadsafe(self._reap)
                 return
         self._reap()
+
+    def _leave(self, *, hung: bool) -> None:
+        if self._line is not None:
+            self._line.leave(hung=hung)
 
     def _wake(self) -> None:
         if not self._done.done():

@@ -55,8 +55,9 @@ class LifecycleSafetyOptions:
         max_swap_samples: So many durations are kept for each component.
         sync_in_thread: Run synchronous factories, checks and cleanups in threads, where they can hang without blocking
             the loop; False for providers that must stay in the loop's thread, whose calls then have no time limit.
-        max_hanging_calls: While so many threads are stuck in factories and checks that timed out, further ones are
-            refused. Closing an instance is never refused.
+        max_hanging_calls: So many synchronous factories and checks run in threads at a time; further ones wait for
+            these, and are refused while so many threads are stuck in calls that timed out. Those that a factory asks
+            for in its turn are counted apart. Closing an instance is never refused.
     """
 
     activation_timeout: float = 30.0

@@ -41,9 +41,9 @@ class ResolutionExplanation:
     ordered: list[CandidateRank] = field(default_factory=list)
 
     @property
-    def winner(self) -> CandidateRank | None:
-        """The rank that is selected, or None."""
-        return next((rank for rank in self.ordered if rank.selected), None)
+    def winner(self) -> Candidate | None:
+        """The candidate that is selected, or None."""
+        return next((rank.candidate for rank in self.ordered if rank.selected), None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as values that JSON knows."""

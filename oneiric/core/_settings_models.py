@@ -146,7 +146,8 @@ class LifecycleConfig(_Section):
 
     Attributes:
         sync_in_thread: Run synchronous factories and health checks in threads, where they can be timed out.
-        max_hanging_calls: Calls that timed out and may still hang before further ones are refused.
+        max_hanging_calls: Synchronous factories and checks that run in threads at a time; further ones wait, and are
+            refused once so many timed out and still hang.
         max_swap_samples: Durations of swaps kept for each component.
     """
 

@@ -142,10 +142,10 @@ def resolver_settings_from_config(settings: OneiricSettings) -> ResolverSettings
     )
 
 
-def apply_runtime_profile(settings: OneiricSettings, name: str) -> OneiricSettings:
-    """Return a copy of *settings* under the profile *name*: "default" (or "") or "serverless"; else ValueError."""
+def apply_runtime_profile(settings: OneiricSettings, name: str | None) -> OneiricSettings:
+    """Return a copy of *settings* under the profile *name*: "serverless", or "default" ("", None); else ValueError."""
     copy = settings.model_copy(deep=True)
-    match name.strip().lower():
+    match (name or "").strip().lower():
         case "" | "default":
             copy.profile = RuntimeProfileConfig()
         case "serverless":
@@ -155,7 +155,7 @@ def apply_runtime_profile(settings: OneiricSettings, name: str) -> OneiricSettin
             for source in (copy.remote, *copy.remotes.values()):
                 source.enabled, source.refresh_interval = False, None
         case _:
-            raise SettingsError(f"Unknown runtime profile: {name:.80}")
+            raise SettingsError(f"Unknown runtime profile: {name!s:.80}")
     return copy
 
 

@@ -49,15 +49,16 @@ PATH_PRIORITY_HINTS = [
 _MAX_DEPTH = 10
 
 
-def infer_priority(package_name: str, path: str | os.PathLike[str]) -> int:
+def infer_priority(package_name: str | None, path: str | os.PathLike[str] | None) -> int:
     """Return the priority of a package that states none: from the stack order, else its path, else 0.
 
-    A path gives its hint less the number of its parts, at most 10. ValueError for a malformed stack order.
+    A path gives its hint less the number of its parts, at most 10. What is None is not known and gives nothing.
+    ValueError for a malformed stack order.
     """
     order = _read_stack_order()
-    if package_name in order:
+    if package_name is not None and package_name in order:
         return order[package_name]
-    parts = PurePath(path).parts
+    parts = PurePath(path or "").parts
     for segment, base in PATH_PRIORITY_HINTS:
         if segment in parts:
             return base - min(len(parts), _MAX_DEPTH)

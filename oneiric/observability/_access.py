@@ -24,7 +24,7 @@ class ServerSecurity:
     """Files that protect a server which others than this machine can reach; ValueError where one is missing.
 
     Each is read when the server starts, and again whenever it has changed; a bad one is then reported and the last good
-    one stays in force. ``/livez`` and ``/readyz`` ask for no credentials, but TLS holds for them too.
+    one stays in force. ``/livez``, ``/readyz`` and ``/`` ask for no credentials, but TLS holds for them too.
 
     Attributes:
         tls_cert_file: The certificate and those it is signed by, in PEM.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from oneiric.observability.exposition import LANDING_PATH, METRICS_PATH
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -18,12 +20,18 @@ ASGIApplication: TypeAlias = "Callable[[Message, Receive, Send], Awaitable[None]
 
 
 def wsgi_app(exposition: Exposition) -> WSGIApplication:
-    """Return a WSGI app (PEP 3333) with the three paths of *exposition* below wherever it is mounted."""
+    """Return a WSGI app (PEP 3333) that serves *exposition*.
+
+    Mounted at a path, it answers that path with the metrics, with a slash at its end or without: mount it at
+    ``/metrics``. It is mounted where SCRIPT_NAME is not empty. Elsewhere, at the root of a server, it answers what
+    the metrics server answers: ``/metrics``, ``/livez``, ``/readyz`` and ``/``. All but the last answer below a mount,
+    too.
+    """
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         response = exposition.respond(
             method=environ["REQUEST_METHOD"],
-            path=environ.get("PATH_INFO", ""),
+            path=_served_path(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")),
             query=environ.get("QUERY_STRING", ""),
             accept=environ.get("HTTP_ACCEPT", ""),
             accept_encoding=environ.get("HTTP_ACCEPT_ENCODING", ""),
@@ -35,7 +43,12 @@ def wsgi_app(exposition: Exposition) -> WSGIApplication:
 
 
 def asgi_app(exposition: Exposition) -> ASGIApplication:
-    """Return an ASGI 3 app with the three paths of *exposition* below wherever it is mounted.
+    """Return an ASGI 3 app that serves *exposition*.
+
+    Mounted at a path, it answers that path with the metrics, with a slash at its end or without: mount it at
+    ``/metrics``. It is mounted where ``root_path`` is not empty. Elsewhere, at the root of a server, it answers what
+    the metrics server answers: ``/metrics``, ``/livez``, ``/readyz`` and ``/``. All but the last answer below a mount,
+    too.
 
     Exposition and readiness are computed in threads of their own, so that the loop is not held up. A
     WebSocket is refused, the lifespan protocol is answered; any other scope is a ValueError, as ASGI has it.
@@ -64,7 +77,8 @@ async def _http(exposition: Exposition, scope: Message, send: Send) -> None:
 
 
 async def _respond(exposition: Exposition, scope: Message) -> Response:
-    path, accept = _relative_path(scope), _header(scope, b"accept")
+    root = str(scope.get("root_path", ""))
+    path, accept = _served_path(root, _path_below(root, str(scope["path"]))), _header(scope, b"accept")
     answer = exposition.submit(
         method=scope["method"],
         path=path,
@@ -86,10 +100,24 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def _relative_path(scope: Message) -> str:
-    path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
-    # Servers differ in whether the path includes the root path, so only a whole leading segment is taken off.
-    return path.removeprefix(root) if f"{path}/".startswith(f"{root}/") else path
+def _served_path(root: str, path: str) -> str:
+    """Return the exposition's path for *path* below the mount point *root*, whose own page is the metrics."""
+    if path not in {"", "/"}:
+        return path
+    return METRICS_PATH if root.strip("/") else LANDING_PATH
+
+
+def _path_below(root: str, path: str) -> str:
+    """Return *path* without *root*, or without the part of it that *path* begins with.
+
+    Servers and frameworks differ in how much of the root path the path includes: all of it, nothing, or only what
+    follows the prefix that a proxy took off.
+    """
+    root = root.rstrip("/")
+    while root and not f"{path}/".startswith(f"{root}/"):
+        _, slash, rest = root[1:].partition("/")
+        root = slash + rest
+    return path.removeprefix(root)
 
 
 def _header(scope: Message, name: bytes) -> str:

@@ -7,6 +7,7 @@ where nothing follows a request, nothing can be smuggled behind it.
 from __future__ import annotations
 
 import functools
+import ipaddress
 import re
 import time
 from dataclasses import dataclass
@@ -23,7 +24,13 @@ _NOT_IN_A_HEAD = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|
 _TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - what RFC 9110 calls a token
 _REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~\x80-\xff]+) HTTP/1\.([01])")
 _NAME = re.compile(_TOKEN)
-_ABSOLUTE = re.compile(r"https?://[^/?#]+([^#]*)", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
+_HOST = re.compile(
+    r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"  # a name, or an IPv4 address
+    r"|\[(?P<ipv6>[0-9A-Fa-f:.]+)(?:%[A-Za-z0-9._~%-]+)?\])"  # the zone is for who is on the same link
+    r"(?::(?P<port>[0-9]{0,5}))?"
+)
+_MAX_PORT: Final = 65_535
 _LENGTH = re.compile(r"[0-9]{1,19}")
 _MAX_HEADERS: Final = 100
 _ALONE: Final = frozenset({"authorization", "content-length", "host", "transfer-encoding"})
@@ -75,7 +82,9 @@ def parse_head(head: bytes) -> Request:
         raise BadRequestError
     method, target, minor = matched.groups()
     headers = _headers(lines)
-    if minor == "1" and "host" not in headers:
+    if "host" in headers:
+        _require_host(headers["host"])
+    elif minor == "1":
         raise BadRequestError
     path, _, query = _origin_form(target).partition("?")
     return Request(
@@ -104,12 +113,26 @@ def _date(second: int) -> str:
 
 
 def _origin_form(target: str) -> str:
-    if target.startswith("/"):
+    if target.startswith("/") or target == "*":
         return target
     absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None and target != "*":
+    if absolute is None:
         raise BadRequestError
-    return target if absolute is None else absolute[1]
+    authority, rest = absolute.groups()
+    _require_host(authority)
+    return rest if rest.startswith("/") else f"/{rest}"
+
+
+def _require_host(text: str) -> None:
+    """Refuse what is no host, with or without a port (RFC 9110, section 7.2; RFC 3986, section 3.2.2)."""
+    matched = _HOST.fullmatch(text)
+    if matched is None or int(matched["port"] or 0) > _MAX_PORT:
+        raise BadRequestError
+    if matched["ipv6"] is not None:
+        try:
+            ipaddress.IPv6Address(matched["ipv6"])
+        except ValueError:
+            raise BadRequestError from None
 
 
 def _headers(lines: list[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from oneiric.observability._access import Credentials, ServerSecurity, tls_of
 from oneiric.observability._limits import ServerLimits
 from oneiric.observability._reception import Reception
 from oneiric.observability.events import MetricsServerExposed, MetricsServerFailed, MetricsServerStarted
-from oneiric.observability.exposition import METRICS_PATH, error_response
+from oneiric.observability.exposition import METRICS_PATHS, error_response
 
 if TYPE_CHECKING:
     import ssl
@@ -209,7 +209,7 @@ class _Desk:
 
     def answer(self, request: Request) -> Future[Response]:
         """Return what will have the response to *request*."""
-        if request.path == METRICS_PATH and not self._credentials.allow(request.authorization):
+        if request.path in METRICS_PATHS and not self._credentials.allow(request.authorization):
             return self._refused
         return self._exposition.submit(
             method=request.method,

@@ -1,4 +1,4 @@
-"""Answer /metrics, /livez and /readyz: what the metrics server, the WSGI app and the ASGI app have in common."""
+"""Answer /metrics, /livez, /readyz and /: what the metrics server, the WSGI app and the ASGI app have in common."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 METRICS_PATH = "/metrics"
+METRICS_PATHS: Final = frozenset({METRICS_PATH, f"{METRICS_PATH}/"})
 LIVEZ_PATH = "/livez"
 READYZ_PATH = "/readyz"
+LANDING_PATH = "/"
 TEXT_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 MIN_GZIP_BYTES = 1024
@@ -43,8 +45,27 @@ _PLAIN_CONTENT_TYPE = "text/plain; charset=utf-8"
 
 
 _NOTHING: Final = {False: b"# nothing could be collected\n", True: b"# EOF\n"}
-_PATHS: Final = frozenset({METRICS_PATH, LIVEZ_PATH, READYZ_PATH})
+_PATHS: Final = METRICS_PATHS | {LIVEZ_PATH, READYZ_PATH, LANDING_PATH}
 _METHODS: Final = frozenset({"GET", "HEAD"})
+
+
+_LANDING: Final = b"""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Oneiric metrics</title>
+</head>
+<body>
+<h1>Oneiric metrics</h1>
+<ul>
+<li><a href="metrics">Metrics</a>, for Prometheus to scrape</li>
+<li><a href="livez">Liveness</a>: whether the process answers</li>
+<li><a href="readyz">Readiness</a>: whether it can serve</li>
+</ul>
+</body>
+</html>
+"""
 
 
 class Source(Protocol):
@@ -119,7 +140,8 @@ class Exposition:
     ) -> Response:
         """Answer a request, within the timeout; never raises an Exception.
 
-        Only GET and HEAD of exactly ``/metrics``, ``/livez`` and ``/readyz`` are answered. The exposition is in the
+        Only GET and HEAD of ``/metrics`` (also with a slash at its end), ``/livez``, ``/readyz`` and ``/``, a page of
+        links to them, are answered. The exposition is in the
         text format 0.0.4, or in OpenMetrics 1.0 for who asks for that and does not prefer the former; names outside the
         classic character set are escaped with underscores in both. What cannot be rendered, or not in time, is reported
         and answered with a page that has no samples, so that every series goes stale.
@@ -147,7 +169,7 @@ class Exposition:
         """
         if path == READYZ_PATH and method in _METHODS and self._ready is not None:
             return self._readiness.ask(None)
-        if path == METRICS_PATH and method in _METHODS:
+        if path in METRICS_PATHS and method in _METHODS:
             page = Page(
                 openmetrics=prefers_openmetrics(accept),
                 compressed=accepts_gzip(accept_encoding),
@@ -239,7 +261,7 @@ def _immediate(method: str, path: str) -> Response:
         return error_response(HTTPStatus.NOT_FOUND)
     if method not in _METHODS:
         return error_response(HTTPStatus.METHOD_NOT_ALLOWED, ("Allow", "GET, HEAD"))
-    return _ALIVE if path == LIVEZ_PATH else _READY
+    return _IMMEDIATE[path]
 
 
 def _page(page: Page, body: bytes | None) -> Response:
@@ -268,3 +290,8 @@ def _response(
 _ALIVE: Final = _response(HTTPStatus.OK, b"ok\n")
 _READY: Final = _response(HTTPStatus.OK, b"ready\n")
 _NOT_READY: Final = _response(HTTPStatus.SERVICE_UNAVAILABLE, b"not ready\n")
+_IMMEDIATE: Final = {
+    LIVEZ_PATH: _ALIVE,
+    READYZ_PATH: _READY,
+    LANDING_PATH: _response(HTTPStatus.OK, _LANDING, content_type="text/html; charset=utf-8"),
+}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from oneiric.core.files import make_private_directory
 from oneiric.remote.cache import ArtifactCache
 from oneiric.remote.fetch import Fetcher
 from oneiric.remote.locations import locate_artifact, shown
@@ -32,8 +33,10 @@ _SOURCE = "artifact"
 class ArtifactManager:
     """Fetches artifacts into the cache of a directory.
 
+    OSError where the directory cannot be made.
+
     Args:
-        cache_dir: The cache directory.
+        cache_dir: The cache directory; made for its owner only where it is missing.
         verify_tls: Whether servers must show a valid certificate.
         timeout: Seconds to wait for a server.
         allow_file_uris: Whether file:// is accepted.
@@ -55,6 +58,7 @@ class ArtifactManager:
     ) -> None:
         self._cache = ArtifactCache(cache_dir, observers=observers)
         self.cache_dir = self._cache.directory
+        make_private_directory(self.cache_dir)
         self.verify_tls = verify_tls
         self.timeout = timeout
         self._allow_file_uris = allow_file_uris

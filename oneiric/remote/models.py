@@ -5,12 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from oneiric.core.names import MAX_NAME_CHARS
 
 
-class CapabilitySecurityProfile(BaseModel):
+class _Document(BaseModel):
+    """A part of a manifest, in which null says nothing: the default holds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, content: object) -> object:
+        if not isinstance(content, dict):
+            return content
+        return {name: value for name, value in content.items() if value is not None}
+
+
+class CapabilitySecurityProfile(_Document):
     """What using a capability demands."""
 
     classification: str | None = None
@@ -22,7 +33,7 @@ class CapabilitySecurityProfile(BaseModel):
     notes: str | None = None
 
 
-class CapabilityDescriptor(BaseModel):
+class CapabilityDescriptor(_Document):
     """Something a provider is capable of."""
 
     name: str
@@ -34,7 +45,7 @@ class CapabilityDescriptor(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
-class ManifestSignature(BaseModel):
+class ManifestSignature(_Document):
     """One signature of a manifest: base64, and optionally the publisher's name of the key."""
 
     signature: str
@@ -64,7 +75,7 @@ Capability: TypeAlias = Annotated[CapabilityDescriptor, BeforeValidator(as_capab
 Signature: TypeAlias = Annotated[ManifestSignature, BeforeValidator(as_signature)]
 
 
-class RemoteManifestEntry(BaseModel):
+class RemoteManifestEntry(_Document):
     """One candidate that a manifest offers; unknown keys are ignored.
 
     Attributes:
@@ -112,7 +123,7 @@ class RemoteManifestEntry(BaseModel):
         return [_without_empties(capability.model_dump()) for capability in self.capabilities]
 
 
-class RemoteManifest(BaseModel):
+class RemoteManifest(_Document):
     """A manifest; times are ISO 8601 strings, ``serial`` never decreases from one publication to the next."""
 
     source: str = Field(default="remote", max_length=MAX_NAME_CHARS)

@@ -1,48 +1,69 @@
-"""Components that a demonstration manifest names as its factories."""
+"""Components that a demonstration manifest names as its factories; each has a name, and a note to answer with."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 
+@dataclass
 class RemoteDemoAdapter:
     """An adapter that says where it came from."""
 
+    name: str = "remote-demo-adapter"
+    note: str = "hello from remote manifest"
+
     def describe(self) -> str:
-        """Return a greeting."""
-        return "hello from remote manifest"
+        """Return the note, a greeting."""
+        return self.note
 
 
+@dataclass
 class RemoteDemoService:
     """A service that is always well."""
 
+    name: str = "remote-demo-service"
+    note: str = "remote-service-ok"
+
     def status(self) -> str:
-        """Return the state of the service."""
-        return "remote-service-ok"
+        """Return the note, the state of the service."""
+        return self.note
 
 
+@dataclass
 class RemoteDemoTask:
     """A task that does nothing."""
 
+    name: str = "remote-demo-task"
+    note: str = "remote-task-run"
+
     async def run(self, payload: dict[str, Any] | None = None) -> str:  # noqa: ARG002 - the interface of a task
-        """Return that it ran."""
-        return "remote-task-run"
+        """Return the note: that it ran."""
+        return self.note
 
 
+@dataclass
 class RemoteDemoEventHandler:
     """An event handler that answers with what it was given."""
+
+    name: str = "remote-demo-event-handler"
+    note: str = "remote-event-handled"
 
     async def handle(self, envelope: Any) -> dict[str, Any]:
         """Return the topic and the payload of *envelope*, None where it has none."""
         return {"topic": getattr(envelope, "topic", None), "payload": getattr(envelope, "payload", None)}
 
 
+@dataclass
 class RemoteDemoWorkflow:
     """A workflow that completes at once."""
 
+    name: str = "remote-demo-workflow"
+    note: str = "remote-workflow-complete"
+
     def execute(self) -> str:
-        """Return that it completed."""
-        return "remote-workflow-complete"
+        """Return the note: that it completed."""
+        return self.note
 
 
 def demo_remote_adapter() -> RemoteDemoAdapter:

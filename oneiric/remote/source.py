@@ -117,11 +117,12 @@ class RemoteSource:
         """Synchronise once with *manifest_url*, or else the configured one; one at a time, others wait.
 
         Another URL than the configured one counts as a manifest of its own: what it offers is registered beside, and
-        replays are told apart. Returns None when it is skipped: the circuit is open, no URL is known, or the source is
-        disabled and *manifest_url* was not given. Raises what made it fail; then everything is as before.
+        replays are told apart. Returns None when it is skipped: the circuit is open, no URL is known (an empty one is
+        none), or the source is disabled and *manifest_url* was not given. Raises what made it fail; then everything is
+        as before.
         """
         self.announce()
-        url = manifest_url or (self.config.manifest_url if self.config.enabled else None)
+        url = manifest_url or (self.config.manifest_url if self.config.enabled else None) or None
         async with self._turn:
             with self.observers.operation(RemoteSync(source=self.source, host=host_of(url or ""))) as running:
                 if url is None:

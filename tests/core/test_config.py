@@ -256,11 +256,12 @@ def test_the_serverless_profile_switches_off_what_runs_in_the_background() -> No
     )
 
 
-@pytest.mark.parametrize("name", ["default", ""])
-def test_the_default_profile_resets(name: str) -> None:
-    """Going back to the default profile restores its switches."""
+@pytest.mark.parametrize("name", ["default", "", None])
+def test_the_default_profile_resets(name: str | None) -> None:
+    """Going back to the default profile, by its name or by none, restores its switches in a copy."""
     profiled = apply_runtime_profile(OneiricSettings(), "serverless")
-    assert apply_runtime_profile(profiled, name).profile == OneiricSettings().profile
+    reset = apply_runtime_profile(profiled, name)
+    assert (reset.profile, profiled.profile.name) == (OneiricSettings().profile, "serverless")
 
 
 def test_an_unknown_profile_is_a_value_error() -> None:

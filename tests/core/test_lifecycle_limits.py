@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import os
 import sqlite3
 import subprocess
 import sys
@@ -13,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lifecycle_support import Bench, Gate, Part, until
 
+from oneiric.core._calls import Call, Calls
 from oneiric.core.events import CleanupFailed, HealthCheck, Swap
 from oneiric.core.lifecycle import CallTimeoutError, LifecycleError, LifecycleSafetyOptions
+from oneiric.core.resolution import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -195,6 +199,127 @@ async def test_at_the_limit_of_hanging_calls_further_ones_are_refused() -> None:
     late.gate.opened.set()
     await until(lambda: not bench.manager._calls.hanging)
     assert await bench.swap() is late.part
+
+
+class Held(Gate):
+    """A gate that makes a part once it is open."""
+
+    def make(self) -> Part:
+        """Hang, and make it."""
+        self.wait()
+        return Part()
+
+
+async def activate_all(bench: Bench, keys: int) -> list[Any]:
+    """Swap as many components at the same time; return what came of each."""
+    swaps = (bench.manager.activate("adapter", f"k{number}") for number in range(keys))
+    return await asyncio.gather(*swaps, return_exceptions=True)
+
+
+def register_keys(bench: Bench, factory: Callable[[], object], keys: int) -> None:
+    """Register *factory* as the provider of as many components."""
+    for number in range(keys):
+        bench.resolver.register(Candidate(domain="adapter", key=f"k{number}", provider="p", factory=factory))
+
+
+async def test_of_calls_that_begin_together_no_more_than_the_limit_hang() -> None:
+    """A call counts from its start: of 45 that hang at once 32 have a thread, and the others are refused."""
+    bench, gate, begun = bench_with(activation_timeout=0.2), Gate(), list[int]()
+
+    def factory() -> None:
+        begun.append(1)
+        gate.wait()
+
+    register_keys(bench, factory, 45)
+    failures = [str(failure) for failure in await activate_all(bench, 45)]
+    await until(lambda: len(begun) >= 32)
+    gate.opened.set()
+    await until(lambda: not bench.manager._calls.hanging)
+    assert (len(begun), sum("timed out after 0.20s" in text for text in failures)) == (32, 32)
+    assert sum("max_hanging_calls=32" in text for text in failures) == 13
+
+
+async def test_calls_that_do_not_hang_wait_for_their_turn() -> None:
+    """Beyond the limit a call waits for one that runs; all of them are made, so many at a time."""
+    bench, gate, lock, running, most = (
+        bench_with(max_hanging_calls=3),
+        Gate(),
+        threading.Lock(),
+        set[int](),
+        list[int](),
+    )
+
+    def factory() -> Part:
+        with lock:
+            running.add(threading.get_ident())
+            most.append(len(running))
+        gate.wait()
+        with lock:
+            running.discard(threading.get_ident())
+        return Part()
+
+    register_keys(bench, factory, 40)
+    swaps = asyncio.create_task(activate_all(bench, 40))
+    await until(lambda: len(bench.manager.all_statuses()) == 40 and len(most) >= 3)
+    gate.opened.set()
+    assert ([type(instance) for instance in await swaps], max(most)) == ([Part] * 40, 3)
+
+
+async def test_a_call_waits_for_its_turn_no_longer_than_for_its_end() -> None:
+    """Whoever has no thread in time fails as timed out, with a text that names the setting, and is never called."""
+    bench, gate = bench_with(activation_timeout=0, health_timeout=IMPATIENT, max_hanging_calls=1), Held()
+    asked: list[int] = []
+    part = await bench.serve()
+    part.health = lambda: asked.append(1)
+    bench.resolver.register(Candidate(domain="adapter", key="slow", factory=gate.make))
+    slow = asyncio.create_task(bench.manager.activate("adapter", "slow"))
+    await until(gate.entered.is_set)
+    assert await bench.manager.probe_instance_health("adapter", "cache") is False
+    ended = bench.recorder.endings(HealthCheck)[-1]
+    text = "health probe adapter:cache not made within 0.01s: 1 calls are running (max_hanging_calls=1)"
+    assert (ended.reason, ended.error, asked) == ("timeout", text, [])
+    gate.opened.set()
+    assert isinstance(await slow, Part)
+
+
+async def test_a_cancelled_wait_takes_no_turn() -> None:
+    """Whoever is cancelled in the line leaves its place to the next one."""
+    bench, gate = bench_with(max_hanging_calls=1), Held()
+    register_keys(bench, gate.make, 3)
+    first, second, third = (asyncio.create_task(bench.manager.activate("adapter", f"k{n}")) for n in range(3))
+    await until(gate.entered.is_set)
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    gate.opened.set()
+    assert [type(instance) for instance in await asyncio.gather(first, third)] == [Part, Part]
+
+
+async def test_a_factory_that_waits_for_a_swap_of_its_own_does_not_keep_it_waiting() -> None:
+    """With every thread in use by factories that each activate another component, these are activated nevertheless."""
+    bench, loop = bench_with(max_hanging_calls=2), asyncio.get_running_loop()
+    for number in range(4):
+
+        def factory(key: str = f"inner{number}") -> Part:
+            inner = asyncio.run_coroutine_threadsafe(bench.manager.activate("adapter", key), loop)
+            return Part(inner.result(10).name)
+
+        bench.resolver.register(Candidate(domain="adapter", key=f"k{number}", factory=factory))
+        bench.resolver.register(Candidate(domain="adapter", key=f"inner{number}", factory=lambda: Part("inner")))
+    assert [part.name for part in await activate_all(bench, 4)] == ["inner"] * 4
+
+
+def test_a_forked_child_waits_for_no_thread_of_its_parent() -> None:
+    """A call that runs in the parent takes no turn in the child, whose thread it is not."""
+    calls = Calls(sync_in_thread=True, shield=True, max_hanging=1)
+    assert asyncio.run(calls._lines[0].enter(None))
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            asyncio.run(calls.run(Call(function=Part, label="call", timeout=10)))
+            os._exit(0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 async def test_coroutines_that_go_on_are_bounded_too() -> None:

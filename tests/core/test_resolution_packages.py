@@ -51,6 +51,17 @@ def test_path_gives_its_hint_less_its_depth(path: str, priority: int) -> None:
     assert (infer_priority("app", path), infer_priority("app", Path(path))) == (priority, priority)
 
 
+@pytest.mark.parametrize(
+    ("package", "path", "priority"), [(None, None, 0), ("app", None, 0), (None, "adapters", 79), ("first", None, 7)]
+)
+def test_what_is_not_known_of_a_package_gives_no_priority(
+    monkeypatch: pytest.MonkeyPatch, package: str | None, path: str | None, priority: int
+) -> None:
+    """A missing name or path is no error: the other one decides, and without both the priority is 0."""
+    monkeypatch.setenv(STACK_ORDER_ENV, "first:7")
+    assert infer_priority(package, path) == priority
+
+
 def test_hints_are_the_published_ones() -> None:
     """Their order decides which of two segments counts."""
     assert PATH_PRIORITY_HINTS == [

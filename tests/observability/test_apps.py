@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from oneiric.observability.exposition import Response
 
 
+METRICS = b"# HELP swaps_total "
+LANDING = b"<!DOCTYPE html>\n"
+
+
 @pytest.fixture
 def exposition() -> Exposition:
     """An exposition of one counter, wide enough to be compressed."""
@@ -134,17 +138,29 @@ def test_wsgi_answers_head_without_a_body(exposition: Exposition) -> None:
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [
-        ({"PATH_INFO": "/livez"}, "200 OK"),
-        ({"PATH_INFO": "/livez", "SCRIPT_NAME": "/internal"}, "200 OK"),
-        ({"PATH_INFO": "/livez", "QUERY_STRING": "verbose=1"}, "200 OK"),
-        ({"PATH_INFO": "", "SCRIPT_NAME": "/metrics"}, "404 Not Found"),
-        ({"PATH_INFO": "/internal/livez"}, "404 Not Found"),
-        ({"PATH_INFO": "/livez", "REQUEST_METHOD": "POST"}, "405 Method Not Allowed"),
+        ({"PATH_INFO": "/livez"}, b"ok\n"),
+        ({"PATH_INFO": "/livez", "SCRIPT_NAME": "/internal"}, b"ok\n"),
+        ({"PATH_INFO": "/livez", "QUERY_STRING": "verbose=1"}, b"ok\n"),
+        ({"PATH_INFO": "/metrics"}, METRICS),
+        ({"PATH_INFO": "/metrics/"}, METRICS),
+        ({"PATH_INFO": "", "SCRIPT_NAME": "/metrics"}, METRICS),
+        ({"PATH_INFO": "/", "SCRIPT_NAME": "/metrics"}, METRICS),
+        ({"PATH_INFO": "/metrics", "SCRIPT_NAME": "/internal"}, METRICS),
+        ({"PATH_INFO": "/"}, LANDING),
+        ({"PATH_INFO": "/internal/livez"}, b"not found\n"),
+        ({"PATH_INFO": "/livez", "REQUEST_METHOD": "POST"}, b"method not allowed\n"),
+        ({"PATH_INFO": "/", "SCRIPT_NAME": "/metrics", "REQUEST_METHOD": "POST"}, b"method not allowed\n"),
     ],
 )
-def test_wsgi_answers_below_its_mount_point(exposition: Exposition, environ: dict[str, str], expected: str) -> None:
-    """What counts is the path below SCRIPT_NAME; the query does not."""
-    assert call_wsgi(wsgi_app(exposition), **environ)[0] == expected
+def test_wsgi_answers_below_its_mount_point(exposition: Exposition, environ: dict[str, str], expected: bytes) -> None:
+    """What counts is the path below SCRIPT_NAME, which has the metrics itself; the query does not count."""
+    assert call_wsgi(wsgi_app(exposition), **environ)[2].startswith(expected)
+
+
+def test_wsgi_answers_an_empty_path_at_the_root_of_a_server(exposition: Exposition) -> None:
+    """A server that knows neither a script's name nor a path means its root."""
+    environ: dict[str, Any] = {"REQUEST_METHOD": "GET"}
+    assert b"".join(wsgi_app(exposition)(environ, lambda *_: lambda _data: None)).startswith(LANDING)
 
 
 async def test_asgi_serves_the_exposition(exposition: Exposition) -> None:
@@ -172,21 +188,37 @@ async def test_asgi_answers_head_without_a_body(exposition: Exposition) -> None:
 @pytest.mark.parametrize(
     ("path", "root_path", "expected"),
     [
-        ("/livez", "", 200),
-        ("/internal/livez", "/internal", 200),
-        ("/internal/livez", "/internal/", 200),
-        ("/livez", "/internal", 200),
-        ("/internal", "/internal", 404),
-        ("/internal/livez", "", 404),
-        ("/livez", "/live", 200),
+        ("/livez", "", b"ok\n"),
+        ("/internal/livez", "/internal", b"ok\n"),
+        ("/internal/livez", "/internal/", b"ok\n"),
+        ("/livez", "/internal", b"ok\n"),
+        ("/livez", "/live", b"ok\n"),
+        ("/internal/livez", "/proxied/internal", b"ok\n"),
+        ("/metrics", "", METRICS),
+        ("/metrics/", "", METRICS),
+        ("/metrics", "/metrics", METRICS),
+        ("/metrics/", "/metrics", METRICS),
+        ("/metrics/", "/proxied/metrics", METRICS),
+        ("/internal/page/", "/proxied/internal/page", METRICS),
+        ("/", "/metrics", METRICS),
+        ("", "/metrics", METRICS),
+        ("/internal/metrics", "/internal", METRICS),
+        ("/", "", LANDING),
+        ("/", "/", LANDING),
+        ("/internal/livez", "", b"not found\n"),
+        ("/internal/livez", "/intern", b"not found\n"),
+        ("/metrics/livez/x", "/metrics", b"not found\n"),
     ],
 )
 async def test_asgi_answers_below_its_mount_point(
-    exposition: Exposition, path: str, root_path: str, expected: int
+    exposition: Exposition, path: str, root_path: str, expected: bytes
 ) -> None:
-    """What counts is the path below the root path, whether the server's path includes that or not."""
+    """What counts is the path below the root path, which has the metrics itself.
+
+    The path includes all of the root path, nothing of it, or what follows the prefix that a proxy took off.
+    """
     sent = await call_asgi(exposition, http_scope(path, root_path=root_path))
-    assert sent[0]["status"] == expected
+    assert sent[1]["body"].startswith(expected)
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/readyz"])

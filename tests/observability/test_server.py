@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import http.client
+import re
 import socket
 import struct
 import threading
@@ -12,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urljoin
 
 import pytest
 from attackers import MALFORMED
@@ -153,16 +155,34 @@ def test_a_scrape_of_prometheus_gets_compressed_openmetrics(serve: Serve) -> Non
         ("GET", "/readyz", 503, b"not ready\n"),
         ("GET", "/livez?verbose=1", 200, b"ok\n"),
         ("HEAD", "/livez", 200, b""),
-        ("GET", "/", 404, b"not found\n"),
-        ("GET", "/metrics/", 404, b"not found\n"),
+        ("HEAD", "/", 200, b""),
+        ("POST", "/", 405, b"method not allowed\n"),
+        ("GET", "//", 404, b"not found\n"),
         ("GET", "//metrics", 404, b"not found\n"),
         ("DELETE", "/metrics", 405, b"method not allowed\n"),
     ],
 )
 def test_every_request_has_its_answer(serve: Serve, method: str, path: str, status: int, body: bytes) -> None:
-    """The three paths answer, with whatever query, and nothing else does."""
+    """The known paths answer, with whatever query, and nothing else does."""
     response, received = fetch(serve(Exposition(CollectorRegistry(), ready=lambda: False)), path, method=method)
     assert (response.status, received) == (status, body)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/metrics/?name[]=swaps_total"])
+def test_a_slash_after_metrics_makes_no_difference(serve: Serve, path: str) -> None:
+    """The metrics are answered at their path with a slash at its end, too."""
+    response, body = fetch(serve(), path)
+    assert (response.status, b'swaps_total{key="cache"} 3.0' in body) == (200, True)
+
+
+def test_the_root_links_every_other_path(serve: Serve) -> None:
+    """Who opens the server's address in a browser finds a short page, and each of its links answers."""
+    server = serve()
+    response, body = fetch(server, "/")
+    links = re.findall(r'href="([^"]*)"', body.decode())
+    assert (response.status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert links == ["metrics", "livez", "readyz"]
+    assert [fetch(server, urljoin("/", link))[0].status for link in links] == [200, 200, 200]
 
 
 def test_head_states_the_length_of_get(serve: Serve) -> None:
@@ -184,7 +204,8 @@ def test_a_refused_request_with_a_body_reads_its_answer(serve: Serve) -> None:
         (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", 200),
         (b"GET /livez HTTP/1.0\r\n\r\n", 200),
         (b"GET http://localhost:9464/livez HTTP/1.1\r\nHost: localhost:9464\r\n\r\n", 200),
-        (b"GET http://localhost:9464 HTTP/1.1\r\nHost: localhost:9464\r\n\r\n", 404),
+        (b"GET http://localhost:9464 HTTP/1.1\r\nHost: localhost:9464\r\n\r\n", 200),
+        (b"GET http://localhost:9464?x HTTP/1.1\r\nHost: localhost:9464\r\n\r\n", 200),
         (b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab", 200),
         (b"GET /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200),
         (b"GET /livez HTTP/1.1\r\nHost: x\r\nX: \xff\t\r\n\r\n", 200),
@@ -301,6 +322,51 @@ def test_nothing_of_a_request_is_reflected(serve: Serve, request_bytes: bytes) -
     assert b"marker" not in answer
 
 
+HOSTS = [
+    *("localhost", "metrics-1.internal_net", "shop.example.", "127.0.0.1", "x--y", "caf%C3%A9.example", "a~b"),
+    *("[::1]", "[::]", "[::ffff:192.0.2.1]", "[fe80::1%eth0]", "[fe80::1%25eth0]"),
+]
+NO_AUTHORITIES = [
+    *("", ":9464", "a@b", "a:b@c", "a#b", "a\\b", "a\xe9", "a%zz", "a%2", "a<b", 'a"b', "a|b", "a^b", "a`b", "a{b}"),
+    *("[::1", "::1]", "::1", "[]", "[a]", "[1.2.3.4]", "[::1]x", "[:::1]", "[::1%]", "[[::1]]", "[1::2::3]", "[v1.x]"),
+    *("a:b", "a:-1", "a:+1", "a:1:2", "a:65536", "a:99999", "a:100000", "a:\xb2"),
+]
+NO_HOSTS = [*NO_AUTHORITIES, " ", "a b", "a\tb", "a/b", "a?b", "http://a", "a, b", "a\x01b", "a\x7fb"]
+
+
+@pytest.mark.parametrize("host", [*HOSTS, *(f"{host}:9464" for host in HOSTS), "a:", "a:0", "a:65535"])
+@pytest.mark.parametrize("head", ["GET /livez HTTP/1.1\r\nHost: {}", "GET http://{}/livez HTTP/1.1\r\nHost: x"])
+def test_a_host_is_a_name_or_an_address_and_may_have_a_port(head: str, host: str) -> None:
+    """What RFC 3986 takes for a host is accepted, in the Host header and in a target that has one."""
+    assert parse_head(head.format(host).encode()).path == "/livez"
+
+
+@pytest.mark.parametrize(
+    ("head", "hosts"),
+    [
+        ("GET /livez HTTP/1.1\r\nHost: {}", NO_HOSTS),
+        ("GET /livez HTTP/1.0\r\nHost: {}", NO_HOSTS),
+        ("GET http://x/livez HTTP/1.1\r\nHost: {}", NO_HOSTS),
+        ("GET http://{}/livez HTTP/1.1\r\nHost: x", NO_AUTHORITIES),
+        ("GET http://{}/livez HTTP/1.0", NO_AUTHORITIES),
+    ],
+)
+def test_what_is_no_host_is_refused(head: str, hosts: list[str]) -> None:
+    """A host with characters that no host has, half an address or an impossible port makes the request a bad one."""
+    for host in hosts:
+        with pytest.raises(BadRequestError) as refused:
+            parse_head(head.format(host).encode("latin-1"))
+        assert refused.value.status == 400, host
+
+
+@pytest.mark.parametrize(
+    "host", ["a b", "a/b", "[::1", "a@b", "a?b", "a#b", "a\\b", "", "a\x01b", "a:65536", "a\r\nHost: a"]
+)
+def test_a_bad_host_is_answered_400(serve: Serve, host: str) -> None:
+    """A client with a Host header that is none, or with two, learns that its request is bad."""
+    assert status_of(exchange(serve(), f"GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())) == 400
+
+
 @settings(deadline=None, max_examples=1000)
 @given(
     head=st.one_of(
@@ -317,7 +383,7 @@ def test_any_head_is_understood_or_refused(head: bytes) -> None:
     except BadRequestError as error:
         status = error.status
     assert status in {0, 400, 431}
-    assert path.startswith("/") or path in {"", "*"}
+    assert status or path.startswith("/") or path == "*"
 
 
 def is_reset(connection: socket.socket) -> bool:

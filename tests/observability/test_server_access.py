@@ -280,7 +280,15 @@ def test_the_token_is_asked_for(serve: Serve, tmp_path: Path) -> None:
     for wrong in ("", "Bearer", "Bearer s3cre", "Bearer s3crett", "Basic s3cret", "s3cret", "Bearer \xe9"):
         status, _, headers = fetch(server, authorization=wrong)
         assert (status, headers["WWW-Authenticate"]) == (401, 'Bearer realm="metrics"')
-    assert [fetch(server, path)[0] for path in ("/livez", "/readyz", "/nothing")] == [200, 200, 404]
+    assert [fetch(server, path)[0] for path in ("/livez", "/readyz", "/", "/nothing")] == [200, 200, 200, 404]
+
+
+def test_the_token_is_asked_for_wherever_the_metrics_are(serve: Serve, tmp_path: Path) -> None:
+    """No other way to write the path of the metrics leads past the credentials."""
+    (tmp_path / "token").write_bytes(b"s3cret")
+    server = serve(bearer_token_file=tmp_path / "token")
+    for path in ("/metrics/", "/metrics/?x", "http://x/metrics", "http://x/metrics/"):
+        assert [fetch(server, path, authorization=shown)[0] for shown in ("", "Bearer s3cret")] == [401, 200]
 
 
 def test_user_and_password_are_asked_for(serve: Serve, tmp_path: Path) -> None:

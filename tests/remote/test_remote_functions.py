@@ -63,6 +63,17 @@ async def test_a_call_without_a_url_is_skipped(cache_dir: Path) -> None:
     assert await sync_remote_manifest(Resolver(), config(cache_dir, None)) is None
 
 
+async def test_an_empty_url_is_none(site: Site, cache_dir: Path, unsigned: Answer) -> None:
+    """An empty URL in the settings skips the synchronisation, an empty argument leaves the URL of the settings."""
+    source = RemoteSource(Resolver(), config(cache_dir, ""))
+    assert (await source.sync(), await source.sync(""), await sync_remote_manifest(Resolver(), source.config)) == (
+        None,
+        None,
+        None,
+    )
+    assert await RemoteSource(Resolver(), config(cache_dir, site.put("/m", unsigned))).sync("") is not None
+
+
 async def test_failures_of_calls_add_up(site: Site, cache_dir: Path) -> None:
     """Calls with equal settings share a circuit, so that the one after the last failure is skipped."""
     resolver, url = Resolver(), site.put("/m", Answer(b"[]"))
@@ -158,6 +169,16 @@ async def test_a_single_artifact_is_fetched_once(site: Site, cache_dir: Path) ->
     assert (path.name, path.parent.name) == (digest, "artifacts")
     assert await manager.fetch(uri, digest, {}) == path
     assert [request.headers.get("X-Access") for request in site.requests] == ["t"]
+
+
+def test_an_artifact_manager_makes_its_directory_for_its_owner_only(tmp_path: Path) -> None:
+    """The directory is there once the manager is, with those above it; one that was there keeps its mode."""
+    directory = tmp_path / "above" / "cache"
+    manager = ArtifactManager(directory)
+    assert [path.stat().st_mode & 0o777 for path in (directory.parent, manager.cache_dir)] == [0o700, 0o700]
+    directory.chmod(0o750)
+    ArtifactManager(directory)
+    assert directory.stat().st_mode & 0o777 == 0o750
 
 
 @pytest.mark.parametrize(
@@ -265,6 +286,26 @@ def test_capabilities_come_in_three_forms() -> None:
     assert entry.capability_payloads() == [{"name": "a"}, {"name": "b", "event_types": ["x"]}, {"name": "c"}]
 
 
+@pytest.mark.parametrize(
+    ("field", "default"),
+    [("capabilities", []), ("metadata", {}), ("requires", []), ("conflicts_with", []), ("requires_secrets", False)],
+)
+def test_a_field_that_is_null_has_its_default(field: str, default: object) -> None:
+    """An entry that says null of a field says nothing of it."""
+    entry = RemoteManifestEntry.model_validate({**MINIMAL, field: None})
+    assert getattr(entry, field) == default
+    assert candidate_of(entry, None).metadata["capabilities"] == []
+
+
+def test_the_fields_of_a_capability_may_be_null() -> None:
+    """What holds for an entry holds for what is in it; who must be authorised stays so."""
+    nulls = {"event_types": None, "metadata": None, "security": {"auth_required": None, "scopes": None}}
+    entry = RemoteManifestEntry.model_validate({**MINIMAL, "capabilities": [{"name": "a", **nulls}]})
+    assert entry.capability_payloads() == [
+        {"name": "a", "security": {"auth_required": True, "signature_required": False}}
+    ]
+
+
 def test_a_capability_needs_a_name() -> None:
     """A mapping without a name is a ValueError, anything else a TypeError."""
     with pytest.raises(ValueError, match="capability entry missing 'name'"):
@@ -316,6 +357,20 @@ def test_the_samples_answer() -> None:
     assert samples.demo_remote_workflow().execute() == "remote-workflow-complete"
     assert asyncio.run(samples.demo_remote_task().run()) == "remote-task-run"
     assert asyncio.run(samples.demo_remote_event_handler().handle(None)) == {"topic": None, "payload": None}
+
+
+@pytest.mark.parametrize("kind", ["adapter", "service", "task", "event_handler", "workflow"])
+def test_every_sample_has_a_name_and_a_note(kind: str) -> None:
+    """What a demonstration shows of a component is there to be read, and may be set where it is made."""
+    sample = getattr(samples, f"demo_remote_{kind}")()
+    made = type(sample)(name="mine", note="noted")
+    assert (sample.name, made.name, made.note) == (f"remote-demo-{kind.replace('_', '-')}", "mine", "noted")
+    assert sample.note
+
+
+def test_a_sample_answers_with_its_note() -> None:
+    """The greeting of the adapter is its note."""
+    assert samples.RemoteDemoAdapter(note="hello").describe() == "hello"
 
 
 def test_every_reason_is_one_of_the_contract() -> None:
