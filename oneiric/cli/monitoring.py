@@ -108,7 +108,10 @@ def check(  # noqa: PLR0913 - one parameter an option
         from oneiric.monitoring.drift import CODES, Options, Pace, formatted  # noqa: PLC0415 - likewise
         from oneiric.monitoring.drift import check as run_check  # noqa: PLC0415 - likewise
     except ModuleNotFoundError:
-        _refuse("the check needs a parser of PromQL: pip install 'oneiric[monitoring]'")
+        _refuse(
+            "the check needs a parser of PromQL, which the extra monitoring brings: "
+            "pip install '.[monitoring]' in a clone of Oneiric's repository"
+        )
 
     interrupt_raises()
     if unknown := sorted({*(ignore or ())} - CODES.keys()):

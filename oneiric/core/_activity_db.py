@@ -39,6 +39,10 @@ class FileDamagedError(Exception):
         self.generation = generation
 
 
+class NotAFileError(OSError):
+    """What is at the path is a directory, a device or the like."""
+
+
 class _DirectoryBusyError(sqlite3.OperationalError):
     sqlite_errorcode = sqlite3.SQLITE_BUSY
 
@@ -68,6 +72,8 @@ class ActivityFile:
         Return what was damaged and where it went; "" if nothing.
         """
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._path.exists() and not self._path.is_file():
+            raise NotAFileError("is a directory or a device")
         with self._directory_locked():
             damaged = self._identity is not None and self._identity == _identity(self._path)
             aside = self._move_aside() if damaged or not self._is_intact() else None

@@ -71,7 +71,7 @@ def attach(  # noqa: PLR0913 - published
         tracing: Whether to open spans, once the application has imported OpenTelemetry.
         tracer_provider: Where spans go; None: to the collector that *otlp* names, or else to the global provider.
         otlp: Export with the OpenTelemetry protocol until detached: the registry's metrics, and spans unless they go to
-            *tracer_provider*. Wrong options raise ValueError or OSError; without the extra ``oneiric[otlp]`` there is
+            *tracer_provider*. Wrong options raise ValueError or OSError; without the extra ``otlp`` there is
             an ImportError.
         push: Leave the metrics on a Pushgateway or in a file, at the latest when detached; wrong options raise
             ValueError.
