@@ -63,13 +63,10 @@ def signals_handled(told: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def let_go_of_unwritable_output() -> bool:
-    """Turn standard output to the null device if what it holds cannot be written, and return whether that was so.
-
-    To exit would try that again.
-    """
+def let_go_of_unwritable_output() -> None:
+    """Turn standard output to the null device if what it holds cannot be written: to exit would try that again."""
     if sys.stdout is None:
-        return False
+        return
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -77,5 +74,3 @@ def let_go_of_unwritable_output() -> bool:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, sys.stdout.fileno())
             os.close(null)
-        return True
-    return False

@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer evaluates the annotations
+from traceback import walk_tb
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,8 @@ from oneiric.cli import monitoring
 
 UNUSABLE = 2
 """Exit code of a command that could not read or write what it had to, its answer say."""
+PRINTERS = frozenset({"click", "rich", "typer"})
+"""Packages that write to standard output."""
 COMPLETION = ("--install-completion", "--show-completion")
 SHELL_IS_NAMED = "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"
 """Environment variable that makes Typer take the name of a shell after an option of completion."""
@@ -108,7 +111,8 @@ def _report(error: OSError) -> None:
     from oneiric.cli._screen import let_go_of_unwritable_output  # noqa: PLC0415 - hardly ever needed
 
     why = error.strerror or str(error)
-    if let_go_of_unwritable_output():
+    let_go_of_unwritable_output()
+    if _printing(error):
         why = f"the answer cannot be written: {why}"
     elif error.filename is not None:
         why = f"{error.filename}: {why}"
@@ -116,6 +120,12 @@ def _report(error: OSError) -> None:
         why = f"the command failed: {why}"
     with suppress(OSError):
         typer.echo(f"oneiric: {why}", err=True)
+
+
+def _printing(error: OSError) -> bool:
+    """Return whether *error* was raised by what prints to standard output."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_globals["__name__"].partition(".")[0] in PRINTERS
 
 
 def _print_version() -> None:
