@@ -41,7 +41,7 @@ class DemoWorld:
 
     def __init__(self, directory: Path, *, faults: bool = True) -> None:
         private, self.public_key = generate_signing_key()
-        self._server = ThreadingHTTPServer((HOST, 0), partial(QuietHandler, directory=str(directory)))
+        self._server = QuietServer((HOST, 0), partial(QuietHandler, directory=str(directory)))
         self._thread = threading.Thread(target=self._server.serve_forever, name="demo-manifests", daemon=True)
         address = f"http://{HOST}:{self._server.server_port}"
         good = manifest_of(directory, address)
@@ -71,6 +71,13 @@ class DemoWorld:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Keeps silent about clients that hang up, as the runtime does when it stops."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep silent."""
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
