@@ -29,7 +29,7 @@ from oneiric.cli._interruption import Interruption
 from oneiric.cli._listening import ANY_PORT, ListeningWatch
 from oneiric.cli._screen import Screen, signals_handled
 from oneiric.core.activity import ActivityStoreError
-from oneiric.core.config import LoggingConfig, LoggingSinkConfig, LogQueueConfig
+from oneiric.core.config import LoggingConfig, LoggingSinkConfig, LogQueueConfig, OneiricSettings
 from oneiric.core.logging import configure_logging
 from oneiric.monitoring._values import checked_url
 from oneiric.monitoring.alerts import alerts
@@ -222,7 +222,8 @@ def _url(text: str) -> str:
 def _logging(path: Path) -> Iterator[None]:
     """Write log lines to *path*."""
     sink = LoggingSinkConfig(target="file", path=path)
-    handle = configure_logging(LoggingConfig(sinks=[sink], queue=LogQueueConfig(flush_seconds=FLUSH_SECONDS)))
+    config = LoggingConfig(sinks=[sink], queue=LogQueueConfig(flush_seconds=FLUSH_SECONDS))
+    handle = configure_logging(OneiricSettings.exactly(logging=config).logging)
     path.touch()
     try:
         yield
