@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from benchmarks import exposing, lines, memory, pacing, resolving, sharing, starting, statuses, swapping
+from benchmarks import crowding, exposing, lines, memory, pacing, resolving, sharing, starting, statuses, swapping
 from benchmarks._measure import QUICK, Effort
 from benchmarks._report import Result, Row, surroundings, table
 
@@ -34,7 +34,9 @@ class Request(NamedTuple):
     every: bool
 
 
-GROUPS = cast("tuple[Group, ...]", (resolving, swapping, lines, exposing, pacing, memory, sharing, starting, statuses))
+GROUPS = cast(
+    "tuple[Group, ...]", (resolving, swapping, lines, exposing, crowding, pacing, memory, sharing, starting, statuses)
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +14,51 @@ from oneiric.core._log_handlers import SinkHandler
 from oneiric.core.observers import Observers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 pytest_plugins = ["pytester"]
+MAX_WORKERS = 8
+"""Processes that share the tests at the most; beyond it their start costs more than it gains."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that runs the slow tests, too."""
+    parser.addoption("--all", action="store_true", help="also run the slow tests, which measure and stress processes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Decide whether the slow tests are left out: where nothing on the command line chooses among the tests."""
+    if not hasattr(config, "workerinput"):  # a worker has the decision among its options
+        chosen = config.option.all or config.option.markexpr or config.option.keyword
+        config.option.without_slow = _is_whole(config) and not chosen
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Share the whole among all cores; run what is named on the command line in this process, without their start."""
+    return min(os.cpu_count() or 1, MAX_WORKERS) if _is_whole(config) else 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow tests out where that was decided."""
+    if config.option.without_slow:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """Say in the last line how to run what was left out."""
+    yield
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and session.config.option.without_slow:
+        reporter.write_line("The slow tests, which measure and stress processes, were left out: uv run pytest --all")
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Return whether no file or test is named."""
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS
 
 
 @pytest.fixture(autouse=True)

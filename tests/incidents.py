@@ -227,6 +227,6 @@ def exported(config: BundleConfig) -> dict[str, str]:
 
 def page(url: str) -> str:
     """Return the text at *url*."""
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         text: str = response.read().decode()
         return text

@@ -98,7 +98,7 @@ class Gate:
     def wait(self) -> None:
         """Hang the thread."""
         self.entered.set()
-        self.opened.wait(30)
+        self.opened.wait(120)
         self.left.set()
 
     async def wait_async(self) -> None:
@@ -110,7 +110,7 @@ class Gate:
 
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop turn until *condition* holds; a test that waits in vain fails after 10 seconds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110 - also for what happens in a thread
             await asyncio.sleep(0.0005)
 

@@ -15,15 +15,17 @@ import time
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 T = TypeVar("T")
+PROGRAMS = Path(__file__).parent / "programs"
+"""Programs that tests start."""
 REQUIRED = "ONEIRIC_REQUIRE_SERVERS"
 """Environment variable that makes a missing server a failure instead of a skip."""
 
@@ -39,7 +41,7 @@ def executable(name: str, *, package: str) -> str:
     pytest.skip(reason)
 
 
-def eventually(look: Callable[[], T | None], *, what: str, seconds: float = 30.0) -> T:
+def eventually(look: Callable[[], T | None], *, what: str, seconds: float = 120.0) -> T:
     """Return what *look* finds once that is true; fails, naming *what*, if it is not within *seconds*."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -58,7 +60,7 @@ def free_port() -> int:
 
 def get(url: str, headers: dict[str, str] | None = None) -> str:
     """Return the body of *url* as text."""
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=10) as response:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=60) as response:
         text: str = response.read().decode()
         return text
 
@@ -79,6 +81,12 @@ def untraced() -> dict[str, str]:
 def run_script(code: str, *arguments: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
     """Run *code* in an interpreter of its own and return how it ended, with what it printed."""
     command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=untraced())
+
+
+def run_program(name: str, *arguments: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+    """Run the program *name* of ``tests/programs`` and return how it ended, with what it printed."""
+    command = [sys.executable, str(PROGRAMS / name), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=untraced())
 
 
@@ -108,7 +116,7 @@ class Demo:
         """Interrupt it as Ctrl-C does, and return its exit code and the rest of what it printed."""
         self.process.send_signal(signal.SIGINT)
         try:
-            output, _ = self.process.communicate(timeout=30)
+            output, _ = self.process.communicate(timeout=120)
         finally:
             self.process.kill()
         return self.process.returncode, output
@@ -164,7 +172,7 @@ class Prometheus:
     def stop(self) -> None:
         """Stop it."""
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the result of an instant query."""
@@ -211,14 +219,14 @@ class Alertmanager:
     def stop(self) -> None:
         """Stop it."""
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     def post(self, *alerts: dict[str, str]) -> None:
         """Tell it of firing *alerts*, given by their labels."""
         body = json.dumps([{"labels": labels} for labels in alerts]).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"{self.url}/api/v2/alerts", data=body, headers=headers)
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
     def alerts(self) -> list[dict[str, Any]]:
         """Return the alerts that it has, with their states."""
@@ -250,7 +258,7 @@ class Pushgateway:
     def stop(self) -> None:
         """Stop it."""
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     def metrics(self) -> str:
         """Return what it exposes now."""

@@ -153,7 +153,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if answer.hold is not None:
                 site.reached.set()
-                answer.hold.wait(timeout=30)
+                answer.hold.wait(timeout=120)
             step = 1 if answer.drip else max(1, len(answer.body))
             for start in range(0, len(answer.body), step):
                 site.held.wait(answer.drip)

@@ -50,7 +50,7 @@ class Watched:
         watched = cls(demo, prometheus, [])
         try:
             for expression in until:
-                eventually(partial(prometheus.query, expression), what=expression, seconds=60)
+                eventually(partial(prometheus.query, expression), what=expression)
             watched.lines = demo.lines()
         except BaseException:
             watched.stop()

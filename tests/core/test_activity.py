@@ -205,7 +205,7 @@ class Resuming:
             return
         thread = threading.Thread(target=lambda: self.store.change("task", "x", paused=False, note="second"))
         thread.start()
-        thread.join(10)
+        thread.join(120)
         self.store.change("task", "x", paused=True, note="third")
 
 

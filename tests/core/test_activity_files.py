@@ -119,7 +119,7 @@ store.close()
 def test_two_processes_lose_no_update(path: Path, open_store: Callable[[], DomainActivityStore]) -> None:
     """Two processes that open one new file and change different flags of the same components 300 times lose none."""
     with run(CHANGES, path, "paused") as one, run(CHANGES, path, "draining") as other:
-        codes = [one.wait(60), other.wait(60)]
+        codes = [one.wait(120), other.wait(120)]
     activities = open_store().all_for_domain("task")
     both = activities.pop("both")
     assert (codes, both.paused, both.draining, activities) == (

@@ -277,7 +277,7 @@ def test_a_value_that_logs_while_it_is_printed_finds_the_sink_free(tmp_path: Pat
         def __str__(self) -> str:
             thread = threading.Thread(target=get_logger().info, args=("inner",))
             thread.start()
-            thread.join(5)
+            thread.join(120)
             return "done" if not thread.is_alive() else "stuck"
 
     configured(file_sink(tmp_path / "log"))
@@ -309,7 +309,7 @@ def test_a_process_whose_output_nobody_reads_goes_on_and_ends() -> None:
     reader, writer = os.pipe()
     try:
         process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=writer, text=True)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=120)
         os.close(writer)
         with os.fdopen(reader, "rb", closefd=False) as stream:
             whole = stream.read().split(b"\n")[:-1]
@@ -353,7 +353,7 @@ def test_lines_are_posted_to_a_receiver(receiver: Receiver) -> None:
     handle = configured(http_sink(receiver))
     get_logger().info("x")
     handle.close()
-    method, path, authorization, body = receiver.requests.get(timeout=5)
+    method, path, authorization, body = receiver.requests.get(timeout=120)
     assert (method, path, authorization, json.loads(body)["event"]) == ("POST", "/logs?a=1", None, "x")
 
 
@@ -368,7 +368,7 @@ def test_a_receiver_can_be_asked_with_get(receiver: Receiver) -> None:
     handle = configured(http_sink(receiver, method="get", endpoint=f"http://{receiver.address}"))
     get_logger().info("x")
     handle.close()
-    method, path, _, body = receiver.requests.get(timeout=5)
+    method, path, _, body = receiver.requests.get(timeout=120)
     assert (method, path[:10], body) == ("GET", "/?line=%7B", b"")
 
 
@@ -377,7 +377,7 @@ def test_credentials_of_the_endpoint_are_sent(receiver: Receiver) -> None:
     handle = configured(http_sink(receiver, endpoint=f"http://us%40er:pw@{receiver.address}/logs"))
     get_logger().info("x")
     handle.close()
-    _, path, authorization, _ = receiver.requests.get(timeout=5)
+    _, path, authorization, _ = receiver.requests.get(timeout=120)
     assert (path, authorization) == ("/logs", "Basic dXNAZXI6cHc=")
 
 
@@ -411,7 +411,7 @@ def test_a_closed_sender_starts_again_with_the_next_line(receiver: Receiver) -> 
     for event in ("one", "two"):
         get_logger().info(event)
         handle.close()
-    assert [json.loads(receiver.requests.get(timeout=5)[3])["event"] for _ in range(2)] == ["one", "two"]
+    assert [json.loads(receiver.requests.get(timeout=120)[3])["event"] for _ in range(2)] == ["one", "two"]
 
 
 def test_lines_that_a_receiver_does_not_take_are_dropped() -> None:
@@ -421,11 +421,11 @@ def test_lines_that_a_receiver_does_not_take_are_dropped() -> None:
     class Hanging(QueuedHTTPHandler):
         def post(self, line: bytes) -> None:  # noqa: ARG002 - the line is not looked at
             entered.set()
-            release.wait(10)
+            release.wait(120)
 
     handler = Hanging("http://127.0.0.1:1/", method="POST", limits=QueueLimits(lines=5))
     handler.send(b"held")
-    assert entered.wait(5)
+    assert entered.wait(120)
     for _ in range(8):
         handler.send(b"waits")
     assert (handler.queue.waiting, handler.failures().dropped) == (5, 3)

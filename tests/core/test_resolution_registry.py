@@ -257,7 +257,7 @@ class Registering:
             self.resolver.register(offer("second"))
             thread = threading.Thread(target=lambda: self.resolver.register(offer("third")), daemon=True)
             thread.start()
-            thread.join(10)
+            thread.join(120)
             self.seen.append(winner_of(self.resolver))
 
 
@@ -337,7 +337,7 @@ def test_threads_lose_nothing() -> None:
     start = threading.Barrier(6)
 
     def register(number: int) -> None:
-        start.wait(10)
+        start.wait(120)
         for step in range(100):
             resolver.register(offer(f"t{number}", priority=step % 5))
             resolver.register(offer(f"g{number}", key="gone"))
@@ -345,7 +345,7 @@ def test_threads_lose_nothing() -> None:
             resolver.replace(f"o{number}", [offer(f"o{number}", key="owned", metadata={"step": step // 2})])
 
     def resolve() -> list[Candidate | None]:
-        start.wait(10)
+        start.wait(120)
         return [resolver.resolve("adapter", "cache") for _ in range(5000)]
 
     with ThreadPoolExecutor(6) as pool:
@@ -397,7 +397,7 @@ class Removing:
         if event.provider == "first":
             thread = threading.Thread(target=lambda: self.resolver.unregister("adapter", "cache"), daemon=True)
             thread.start()
-            thread.join(10)
+            thread.join(120)
             self.resolver.register(offer("second"))
 
 
@@ -425,7 +425,7 @@ def test_what_is_told_by_threads_side_by_side_ends_as_it_is() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     present, gone, left_over = 0, False, []
     for event in later.told:
         if isinstance(event, Registered) and gone:

@@ -31,7 +31,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demonstration that has done everything at least once, and goes on."""
     demo = Demo.start(tmp_path_factory.mktemp("demo"), "--seconds", "0", "--rate", "60", "--log-level", "debug")
     try:
-        eventually(lambda: _has_seen_all(demo.metrics()), what="every kind of step was taken", seconds=60)
+        eventually(lambda: _has_seen_all(demo.metrics()), what="every kind of step was taken")
         yield demo
     finally:
         demo.stop()

@@ -135,7 +135,7 @@ def test_every_line_is_one_flat_object_of_the_catalogue(demo: Demo) -> None:
 def test_the_counters_agree_with_the_log(tmp_path: Path) -> None:
     """What was counted when the run ended is what the log says: swaps, syncs and failed resolutions."""
     demo = Demo.start(tmp_path, "--seconds", "4", "--rate", "60")
-    output, _ = demo.process.communicate(timeout=60)
+    output, _ = demo.process.communicate(timeout=120)
     last = [line for line in output.splitlines() if line.startswith("resolutions:")][-1]
     events = [json.loads(line)["event"] for line in demo.lines()]
     swaps = re.search(r"swaps: succeeded (\d+), failed (\d+), rolled back (\d+)", last)

@@ -49,7 +49,7 @@ class Desk:
         """Send *body* to its interface."""
         data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
         request = urllib.request.Request(f"{self.server.url}/api/v2/{what}", data=data, headers=headers)
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
     def pages(self, job: str, key: str) -> list[dict[str, Any]]:
         """Return the events about *job* that were sent to PagerDuty with the key in the secret *key*."""
@@ -113,7 +113,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 def seen(look: Any, what: str) -> Any:
     """Return what *look* finds once it finds something."""
-    return eventually(look, what=what, seconds=30)
+    return eventually(look, what=what)
 
 
 @pytest.mark.slow

@@ -116,7 +116,7 @@ async def test_asgi_answers_in_time() -> None:
 
     class Hanging(CollectorRegistry):
         def collect(self) -> Iterable[Any]:
-            gate.wait(10)
+            gate.wait(120)
             return []
 
     exposition = Exposition(Hanging(), timeout=0.05)

@@ -309,7 +309,7 @@ def test_restricted_pages_share_a_collection(registry: CollectorRegistry) -> Non
             nonlocal collected
             collected += 1
             entered.set()
-            assert gate.wait(10)
+            assert gate.wait(120)
             return []
 
     registry.register(Counting())
@@ -317,7 +317,7 @@ def test_restricted_pages_share_a_collection(registry: CollectorRegistry) -> Non
     exposition = Exposition(registry)
     queries = [f"name[]=n{number}" for number in range(100)]
     first = exposition.submit(method="GET", path="/metrics", query="name[]=swaps_total")
-    assert entered.wait(10)
+    assert entered.wait(120)
     answers = [exposition.submit(method="GET", path="/metrics", query=query) for query in queries]
     gate.set()
     assert {answer.result(10).status for answer in (first, *answers)} == {200}
@@ -337,7 +337,7 @@ class Sizes(Collector):
         """Return the families."""
         self.answered.append(sum(answer.done() for answer in self._answers()))
         self.entered.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(120)
         return [GaugeMetricFamily(f"size_{number}", "Size.", value=number) for number in range(20)]
 
 
@@ -348,7 +348,7 @@ def test_restricted_pages_are_rendered_a_few_at_a_time() -> None:
     exposition = Exposition(sizes)
     queries = [f"name[]=size_{number}&name[]={odd}" for number in range(10) for odd in "ab"]
     answers.append(exposition.submit(method="GET", path="/metrics", query="name[]=first"))
-    assert sizes.entered.wait(10)
+    assert sizes.entered.wait(120)
     answers.extend(exposition.submit(method="GET", path="/metrics", query=query) for query in queries)
     sizes.gate.set()
     pages = [answer.result(10) for answer in answers]
@@ -362,10 +362,10 @@ def test_a_whole_page_does_not_wait_for_restricted_ones() -> None:
     sizes = Sizes(list)
     exposition = Exposition(sizes)
     held = exposition.submit(method="GET", path="/metrics", query="name[]=size_1")
-    assert sizes.entered.wait(10)
+    assert sizes.entered.wait(120)
     sizes.entered.clear()
     whole = exposition.submit(method="GET", path="/metrics")
-    assert sizes.entered.wait(10)
+    assert sizes.entered.wait(120)
     sizes.gate.set()
     assert (len(sample_names(whole.result(10))), sample_names(held.result(10))) == (20, ["size_1"])
 
@@ -444,7 +444,7 @@ def test_a_rendering_that_hangs_is_given_up(observers: Observers, recorder: Reco
 
     class Hanging(CollectorRegistry):
         def collect(self) -> Iterable[Metric]:
-            assert gate.wait(10)
+            assert gate.wait(120)
             return []
 
     exposition = Exposition(Hanging(), observers=observers, timeout=0.05)

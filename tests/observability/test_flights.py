@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from support import Clock
 
-PATIENCE = 10.0  # seconds after which a test that waits has failed
+PATIENCE = 60.0  # seconds after which a test that waits has failed
 
 
 class Gate:

@@ -274,7 +274,7 @@ def test_a_forked_child_can_scrape_while_a_collector_is_described(observers: Obs
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
         if child == 0:
-            signal.alarm(10)
+            signal.alarm(120)
             list(registry.collect())
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

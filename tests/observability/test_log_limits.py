@@ -247,7 +247,7 @@ def test_many_storms_are_one_matter_for_the_end_of_the_process() -> None:
         summaries.expect(suppressed)
         thread = summaries._thread
         if thread is not None:
-            thread.join(10)
+            thread.join(120)
     assert atexit._ncallbacks() - before == 1
     summaries.close()
 
@@ -297,7 +297,7 @@ def test_a_forked_child_tells_of_nothing_of_its_parent() -> None:
     assert told == []
     stop.release()
     assert thread is not None
-    thread.join(5)
+    thread.join(120)
 
 
 def test_a_limited_event_says_how_many_of_its_name_were_left_out(

@@ -253,7 +253,7 @@ def test_what_hangs_is_lost_once(resolver: Resolver, monkeypatch: pytest.MonkeyP
     chosen = OtlpOptions(endpoint="http://collector.invalid", metrics=False, traces_interval=0.01)
     with attach(resolver, otlp=chosen) as telemetry:
         swap(resolver)
-        assert asked.wait(5.0)
+        assert asked.wait(120)
         telemetry.stop_exporting(0.1)
         telemetry.stop_exporting(0.1)
         assert lost(telemetry) == {"stopped": 1.0}
@@ -265,7 +265,7 @@ def test_what_hangs_is_lost_once(resolver: Resolver, monkeypatch: pytest.MonkeyP
 def run(program: str, endpoint: str, directory: Path) -> str:
     """Run *program* in an interpreter of its own, and return what it wrote to standard error."""
     command = [sys.executable, "-W", "error", "-c", program, endpoint]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=120, check=True)
     return done.stderr
 
 
@@ -318,7 +318,7 @@ assert os.waitpid(child, 0)[1] == 0
 """
     with http_collector() as received:
         subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", program, received.url], cwd=tmp_path, timeout=30, check=True
+            [sys.executable, "-W", "ignore", "-c", program, received.url], cwd=tmp_path, timeout=120, check=True
         )
         keys = sorted(attributes(span.attributes)["oneiric.key"] for span in received.spans)
         instances = {

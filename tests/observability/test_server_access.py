@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Serve = Callable[..., MetricsServer]
 
 LOOPBACK = "127.0.0.1:0"
-PATIENCE = 10.0  # seconds after which a test that waits has failed
+PATIENCE = 60.0  # seconds after which a test that waits has failed
 
 
 @pytest.fixture
@@ -256,7 +256,7 @@ def test_nobody_is_asked_for_a_passphrase(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.stdout.strip() == "started False"

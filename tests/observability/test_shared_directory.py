@@ -361,7 +361,7 @@ def test_the_thread_that_reads_gauges_last_publishes_last(tmp_path: Path) -> Non
     )
     slow = threading.Thread(target=sharing.publish)
     slow.start()
-    assert reading.wait(10)
+    assert reading.wait(120)
     sharing.publish()
     published.set()
     slow.join()

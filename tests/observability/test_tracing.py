@@ -211,7 +211,7 @@ assert not any(value for _, value in errors), errors
 
 def run(program: str) -> None:
     """Run *program* in a fresh interpreter; it fails if that does."""
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=120)
 
 
 def test_without_an_sdk_opentelemetry_is_not_imported() -> None:

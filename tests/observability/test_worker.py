@@ -72,7 +72,7 @@ def test_it_does_everything_when_asked_and_at_the_end(observers: Observers) -> N
     worker.start()
     worker.start()
     assert threads() == ["oneiric-test"]
-    assert worker.flush(5.0)
+    assert worker.flush(120.0)
     worker.stop()
     worker.stop()
     assert doing.done[-2:] == [True, True]
@@ -95,7 +95,7 @@ def test_a_failure_is_reported_and_it_goes_on(observers: Observers, recorder: Re
     worker.start()
     assert not worker.flush(5.0)
     doing.failure = None
-    assert worker.flush(5.0)
+    assert worker.flush(120.0)
     worker.stop()
     told = set(recorder.of(events.HookFailed))
     assert told == {events.HookFailed(sink="test", error_type="ValueError", error="token=***")}
@@ -106,21 +106,20 @@ def test_stopping_hurries_what_is_under_way(observers: Observers, recorder: Reco
     doing = Doing(hangs=True)
     worker = Worker("test", doing, observers)
     worker.start()
-    assert doing.under_way.wait(5.0)
+    assert doing.under_way.wait(120)
     worker.stop(1.0)
     assert doing.done == [True]
     assert [failure.error_type for failure in recorder.of(events.HookFailed)] == ["TimeoutError"]
 
 
 def test_what_cannot_be_stopped_is_left_behind(observers: Observers) -> None:
-    """Work that hears of no deadline costs the time to stop and no more."""
+    """Work that hears of no deadline is left to itself when the time to stop is over."""
     doing = Deaf()
     worker = Worker("test", doing, observers)
     worker.start()
-    assert doing.under_way.wait(5.0)
-    started = time.monotonic()
+    assert doing.under_way.wait(120)
     worker.stop(0.3)
-    assert 0.3 <= time.monotonic() - started < 2.0
+    assert not doing.deaf.is_set()
     doing.deaf.set()
 
 

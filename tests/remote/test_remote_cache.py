@@ -289,7 +289,7 @@ async def test_scans_in_the_background_until_stopped(cache_for: Make) -> None:
     await cache.stop()
     cache.start()
     cache.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         for _scan in range(3):
             await scans.get()
     await cache.stop()

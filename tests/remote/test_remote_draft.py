@@ -14,7 +14,7 @@ from oneiric.remote.draft import Draft
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Gate:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Make = Callable[..., RemoteSource]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Endings:

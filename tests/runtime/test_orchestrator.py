@@ -96,7 +96,7 @@ def get(runtime: RuntimeOrchestrator, path: str) -> tuple[int, str]:
     """Return status and body of *path* on the runtime's own server."""
     assert runtime.metrics_server is not None
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{runtime.metrics_server.port}{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{runtime.metrics_server.port}{path}", timeout=60) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -392,7 +392,7 @@ async def test_active_instances_are_probed(tmp_path: Path, observers: Observers,
             return False
 
         instance.health = health
-        await asyncio.wait_for(probed.wait(), 10)
+        await asyncio.wait_for(probed.wait(), 120)
     failed = [end.operation for end in recorder.endings(events.HealthCheck) if end.outcome == "failed"]
     assert failed[0] == events.HealthCheck(
         domain="adapter", key="cache", provider="redis", phase="probe", check="health"

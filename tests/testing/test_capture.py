@@ -275,14 +275,14 @@ def test_a_forked_child_can_be_told(oneiric_telemetry: TelemetryCapture) -> None
     def hold() -> None:
         with oneiric_telemetry.lines._lock:
             held.set()
-            release.wait(30)
+            release.wait(120)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait(30)
+    held.wait(120)
     child = os.fork()
     if child == 0:  # no assertion may leave the child
-        signal.alarm(10)
+        signal.alarm(120)
         oneiric_telemetry.lines.append({"event": "x"})
         os._exit(0)
     release.set()

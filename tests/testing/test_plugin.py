@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from processes import PROGRAMS
 
 INI = """
 [pytest]
@@ -10,83 +11,8 @@ filterwarnings = error
 asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
 """
-TESTS = """
-import asyncio
-import unittest
-
-from hypothesis import HealthCheck, given, settings, strategies as st
-
-from oneiric import Candidate, LifecycleManager, Resolver
-
-
-def resolver_of(telemetry):
-    resolver = Resolver(observers=telemetry.observers)
-    resolver.register(Candidate(domain="adapter", key="cache", provider="memory", factory=dict))
-    return resolver
-
-
-def test_plain(oneiric_telemetry):
-    resolver = resolver_of(oneiric_telemetry)
-    with oneiric_telemetry.expect(oneiric_telemetry.metric("oneiric_resolution_total", key="cache"), 1):
-        resolver.resolve("adapter", "cache")
-
-
-async def test_async(oneiric_telemetry):
-    manager = LifecycleManager(resolver_of(oneiric_telemetry))
-    oneiric_telemetry.attach(manager)
-    with oneiric_telemetry.expect(
-        oneiric_telemetry.metric("oneiric_lifecycle_swap_total", outcome="success"), 2,
-        oneiric_telemetry.metric("oneiric_lifecycle_instances"), oneiric_telemetry.equals(1),
-        oneiric_telemetry.event("swap-complete"), 2,
-        oneiric_telemetry.span("oneiric.lifecycle.swap", status="UNSET", provider="memory"), 2,
-    ):
-        await asyncio.gather(*(manager.swap("adapter", "cache") for _ in range(2)))
-
-
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(times=st.integers(0, 5))
-def test_property(oneiric_telemetry, times):
-    resolver = resolver_of(oneiric_telemetry)
-    with oneiric_telemetry.expect(oneiric_telemetry.metric("oneiric_resolution_total", key="cache"), times):
-        for _ in range(times):
-            resolver.resolve("adapter", "cache")
-
-
-class TestOfAClass:
-    def test_method(self, oneiric_telemetry):
-        assert oneiric_telemetry.events() == []
-
-
-class TestOfUnittest(unittest.TestCase):
-    def test_method(self):
-        from oneiric.testing import TelemetryCapture, event
-
-        with TelemetryCapture() as telemetry, telemetry.expect(event("candidate-registered"), 1):
-            resolver_of(telemetry)
-"""
-FAILING = """
-import pytest
-
-
-def test_that_catches_around_the_block(oneiric_telemetry):
-    with pytest.raises(ValueError), oneiric_telemetry.expect(oneiric_telemetry.event("swap-failed")):
-        raise ValueError("mine")
-
-
-def test_that_fails_in_the_block(oneiric_telemetry):
-    with oneiric_telemetry.expect(oneiric_telemetry.event("swap-failed")):
-        raise ValueError("mine")
-
-
-def test_of_a_wrong_name(oneiric_telemetry):
-    with oneiric_telemetry.expect(oneiric_telemetry.event("swap-fail")):
-        raise ValueError("never reached")
-
-
-def test_that_expects_in_vain(oneiric_telemetry):
-    with oneiric_telemetry.expect(oneiric_telemetry.event("swap-failed")):
-        pass
-"""
+TESTS = (PROGRAMS / "plugin_users.py").read_text(encoding="utf-8")
+FAILING = (PROGRAMS / "plugin_failures.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
-"""A program that scrapes with many clients at once, each with a fresh connection for each page, and prints figures."""
+"""Many clients that scrape at once, each with a fresh connection for each page."""
 
 from __future__ import annotations
 
-import json
 import selectors
 import socket
 import sys
@@ -42,10 +41,10 @@ class Scrapers:
         for _ in range(count):
             self._connect()
 
-    def run(self, seconds: float) -> None:
-        """Scrape for *seconds*."""
+    def run(self, seconds: float, *, pages: int = 0) -> None:
+        """Scrape for *seconds*, and on until there were *pages*."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(self.seconds) < pages:
             for key, events in self._selector.select(0.1):
                 if events & selectors.EVENT_WRITE:
                     key.data.socket.send(REQUEST)
@@ -55,7 +54,7 @@ class Scrapers:
 
     def _connect(self) -> None:
         connection = socket.socket()
-        connection.setblocking(False)
+        connection.settimeout(0)
         scrape = Scrape(connection, time.monotonic())
         connection.connect_ex(("127.0.0.1", self._port))
         self._selector.register(connection, selectors.EVENT_WRITE, scrape)
@@ -77,21 +76,3 @@ class Scrapers:
         self._selector.unregister(scrape.socket)
         scrape.socket.close()
         self._connect()
-
-
-def main(port: str, count: str, seconds: str) -> None:
-    """Scrape, and print how many pages there were a second, how long the slowest took, and what was broken."""
-    scrapers = Scrapers(int(port), int(count))
-    scrapers.run(float(seconds))
-    ordered = sorted(scrapers.seconds)
-    figures = {
-        "pages_a_second": len(ordered) / float(seconds),
-        "p99": ordered[len(ordered) * 99 // 100],
-        "broken": scrapers.broken,
-        "smallest": scrapers.smallest,
-    }
-    sys.stdout.write(json.dumps(figures))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
