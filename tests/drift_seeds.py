@@ -10,7 +10,7 @@ import typer
 from oneiric.cli._surface import surface
 from oneiric.cli.app import app
 from oneiric.monitoring.bundle import bundle, write
-from oneiric.monitoring.config import BundleConfig
+from oneiric.monitoring.config import configured
 from oneiric.monitoring.drift import Options, check
 from oneiric.monitoring.runbooks import runbook_page
 
@@ -25,7 +25,7 @@ Found = list[tuple[str, int, int, str]]
 
 def write_bundle(directory: Path, *, below: str = "") -> None:
     """Write what of the bundle is *below* that path, and the runbooks that its alerts link to, into *directory*."""
-    config = BundleConfig()
+    config = configured(["docs_url=https://docs.example"])
     write({path: text for path, text in bundle(config).items() if path.startswith(below)}, directory)
     write({"docs/runbooks/ALERTS.md": runbook_page(config)}, directory)
 

@@ -105,7 +105,15 @@ ALLOY: dict[str, Shape] = {
     "discovery.relabel/rule": (RELABEL, set(), set()),
     "loki.process": (
         {"forward_to": receivers},
-        {"stage.cri", "stage.drop", "stage.json", "stage.label_keep", "stage.structured_metadata", "stage.timestamp"},
+        {
+            "stage.cri",
+            "stage.drop",
+            "stage.json",
+            "stage.label_keep",
+            "stage.static_labels",
+            "stage.structured_metadata",
+            "stage.timestamp",
+        },
         {"receiver"},
     ),
     "loki.process/stage.cri": (
@@ -139,6 +147,7 @@ ALLOY: dict[str, Shape] = {
         set(),
     ),
     "loki.process/stage.structured_metadata": ({"values": mapping}, set(), set()),
+    "loki.process/stage.static_labels": ({"values": mapping}, set(), set()),
     "loki.process/stage.label_keep": ({"values": strings}, set(), set()),
     "loki.write": ({"external_labels": mapping, "max_streams": number}, {"endpoint", "wal"}, {"receiver"}),
     "loki.write/endpoint": (

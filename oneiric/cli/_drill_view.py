@@ -52,7 +52,7 @@ def condition(alert: Alert, config: BundleConfig) -> Iterator[str]:
 def runbook(alert: Alert, config: BundleConfig) -> Iterator[str]:
     """Return the lines of the runbook of *alert*."""
     book = alert.runbook
-    yield f"{alert.name}: {config.docs_url}/runbooks/ALERTS.md#{alert.name.lower()}"
+    yield f"{alert.name}: {config.runbook(alert.name)}"
     yield f"  {book.meaning} {book.impact}"
     for title, steps in (("diagnosis", book.diagnosis), ("resolution", book.resolution)):
         yield f"  {title}"

@@ -38,7 +38,10 @@ app = typer.Typer(
 @app.command()
 def export(
     *,
-    out: Annotated[Path, typer.Option(file_okay=False, help="Write the bundle below this directory.")],
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="Write the bundle below this directory.")] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Print what goes into configurations that you have already.")
+    ] = False,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, name or interval.")
     ] = None,
@@ -47,15 +50,25 @@ def export(
     from oneiric.monitoring.bundle import bundle, write  # noqa: PLC0415 - only this command needs them
     from oneiric.monitoring.config import ConfigError, configured  # noqa: PLC0415 - likewise
     from oneiric.monitoring.dashboards import MissingExtraError  # noqa: PLC0415 - likewise
+    from oneiric.monitoring.merging import merge_text  # noqa: PLC0415 - likewise
 
+    if out is None and not merge:
+        _refuse("nothing to do: --out DIR writes the bundle, --merge prints what goes into configurations you have")
     try:
-        files = bundle(configured(assignments or ()))
-        write(files, out)
+        config = configured(assignments or ())
+        files = bundle(config) if out else {}
+        if out:
+            write(files, out)
     except (ConfigError, MissingExtraError) as error:
         _refuse(str(error))
     except OSError as error:
         _refuse(f"--out {out}: {error.filename or 'a file'} cannot be written: {error.strerror}")
-    typer.echo(f"{len(files)} files in {out}")
+    if out:
+        typer.echo(f"{len(files)} files in {out}", err=merge)
+    if merge:
+        typer.echo(merge_text(config), nl=False)
+    for gap in config.gaps:
+        typer.echo(f"oneiric: warning: {gap}", err=True)
 
 
 @app.command()

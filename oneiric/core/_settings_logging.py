@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-DEFAULT_FILE_SIZE = 5 * 1024 * 1024
+DEFAULT_FILE_SIZE = 64 * 1024 * 1024
 """Bytes a log file grows to before it is rotated."""
 MIN_QUEUE_BYTES = 65_536
 """Least that may wait for a sink; a few lines of the greatest length."""

@@ -14,6 +14,7 @@ _NAME = re.compile(r"[A-Za-z0-9][\w./:-]{0,127}")
 _TARGET = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
 _PATH = re.compile(r"[\w./-]{1,200}")
 _PATTERN = re.compile(r"/[\w./*-]{1,199}")
+_ROUTE = re.compile(r"/[\w./~-]{0,199}")
 _UNIT = re.compile(r"[\w@.-]{1,120}\.service")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,128}")
 _USER = re.compile(r"[\w.@+-]{1,64}")
@@ -68,6 +69,13 @@ def checked_pattern(text: str) -> str:
     return text
 
 
+def checked_route(text: str) -> str:
+    """Return *text*; ValueError unless it is the path of a URL that needs no escapes."""
+    if not _ROUTE.fullmatch(text):
+        raise ValueError("must be the path of a URL that begins with / and has letters, digits and ./_~- only")
+    return text
+
+
 def checked_unit(text: str) -> str:
     """Return *text*; ValueError unless it is the name of a service of systemd."""
     if not _UNIT.fullmatch(text):
@@ -118,6 +126,11 @@ def checked_url(text: str) -> str:
     if not _is_plain_url(text):
         raise ValueError("must be http://HOST or https://HOST, perhaps with a port and a path, no login and no query")
     return text.rstrip("/")
+
+
+def checked_optional_url(text: str) -> str:
+    """Return *text* as :func:`checked_url` does, or "" as it is."""
+    return checked_url(text) if text else text
 
 
 def _is_plain_url(text: str) -> bool:

@@ -36,7 +36,15 @@ OFFICE = "office-hours"
 
 def files(config: BundleConfig) -> dict[str, str]:
     """Return the text of each file of this part for *config*, by its path."""
-    document = {
+    return {
+        "alertmanager/alertmanager.yml": as_yaml(document(config)),
+        "alertmanager/templates/oneiric.tmpl": TEMPLATES,
+    }
+
+
+def document(config: BundleConfig) -> dict[str, Any]:
+    """Return the whole configuration for *config*."""
+    return {
         "global": services(config),
         "templates": ["templates/*.tmpl"],
         **_intervals(config),
@@ -44,7 +52,6 @@ def files(config: BundleConfig) -> dict[str, str]:
         "inhibit_rules": _inhibitions(config),
         "receivers": [*receivers_of_all(config), *(made for team in TEAMS for made in receivers_of_team(config, team))],
     }
-    return {"alertmanager/alertmanager.yml": as_yaml(document), "alertmanager/templates/oneiric.tmpl": TEMPLATES}
 
 
 def receivers_of(alert: Alert) -> tuple[str, ...]:

@@ -13,10 +13,12 @@ from oneiric.monitoring._values import (
     checked_hours,
     checked_matchers,
     checked_name,
+    checked_optional_url,
     checked_path,
     checked_pattern,
     checked_public,
     checked_quantile_bound,
+    checked_route,
     checked_swap_bound,
     checked_target,
     checked_targets,
@@ -42,6 +44,12 @@ Team = Literal["platform", "providers", "release", "infrastructure"]
 MINIMUM_SAMPLES = 4
 """A window holds at least so many samples, scraped or recorded: rate() needs two, and one or two may be missing."""
 
+DEFAULT_METRICS_PATH = "/metrics"
+NOBODYS_DOMAIN = "oneiric.example"
+"""Stands in the addresses of mails until the settings have another: no such domain can be registered."""
+RUNBOOKS = "runbooks/ALERTS.md"
+"""The page of runbooks, below the directory `docs`."""
+
 
 class ConfigError(ValueError):
     """A setting of the bundle cannot be used; the text names the key, the value and what would be right."""
@@ -66,6 +74,8 @@ class BundleConfig(BaseModel):
     """The label `env` of log lines."""
     targets: Annotated[tuple[str, ...], AfterValidator(checked_targets)] = ("127.0.0.1:9464",)
     """The metrics servers, HOST:PORT with commas between; where they are not discovered."""
+    metrics_path: Annotated[str, AfterValidator(checked_route)] = DEFAULT_METRICS_PATH
+    """The path that is scraped; another one where an application serves the metrics, as `/internal/metrics`."""
     scrape_interval_seconds: Positive = 15
     """Seconds between two scrapes of a target."""
     evaluation_interval_seconds: Positive = 15
@@ -83,8 +93,8 @@ class BundleConfig(BaseModel):
     scrape_user: Annotated[str, AfterValidator(checked_user)] = ""
     """The user of the metrics servers' basic authentication."""
 
-    docs_url: Url = "https://oneiric.example/docs"
-    """Where this documentation is served: runbook links begin with it."""
+    docs_url: Annotated[str, AfterValidator(checked_optional_url)] = ""
+    """Where the directory `docs` is served: runbook links begin with it. Without it, notices name the page in words."""
     grafana_url: Url = "http://localhost:3000"
     """Grafana, for links to dashboards."""
     prometheus_url: Url = "http://localhost:9090"
@@ -106,6 +116,8 @@ class BundleConfig(BaseModel):
     """The file with the token that Loki asks the shippers for."""
     log_files: Annotated[str, AfterValidator(checked_pattern)] = "/var/log/oneiric/*.jsonl"
     """The files of log lines, where they are shipped from files."""
+    legacy_positions_file: Annotated[str, AfterValidator(checked_path)] = ""
+    """Where Promtail kept how far it had read files: Alloy goes on from there, instead of shipping every line again."""
     log_retention_seconds: Annotated[float, Field(ge=86_400, le=1e9)] = 2_592_000
     """How long Loki keeps lines."""
     systemd_unit: Annotated[str, AfterValidator(checked_unit)] = "oneiric.service"
@@ -125,9 +137,9 @@ class BundleConfig(BaseModel):
     """The mail server, HOST:PORT; TLS is required unless it is on the same machine."""
     smtp_username: Annotated[str, AfterValidator(checked_address)] = ""
     """The user of the mail server, an address; when set, the password is in `smtp-password`."""
-    email_from: Annotated[str, AfterValidator(checked_address)] = "alertmanager@oneiric.example"
+    email_from: Annotated[str, AfterValidator(checked_address)] = f"alertmanager@{NOBODYS_DOMAIN}"
     """The sender of mails."""
-    email_domain: Annotated[str, AfterValidator(checked_name)] = "oneiric.example"
+    email_domain: Annotated[str, AfterValidator(checked_name)] = NOBODYS_DOMAIN
     """The domain of the addresses TEAM@ and TEAM-lead@."""
     office_hours: Annotated[str, AfterValidator(checked_hours)] = ""
     """HH:MM-HH:MM, Monday to Friday: what is not critical is told of only then; always when empty."""
@@ -188,6 +200,25 @@ class BundleConfig(BaseModel):
     def window_seconds(self, nominal: float) -> float:
         """Return how many seconds the range of :meth:`window` has."""
         return max(self.seconds(nominal), MINIMUM_SAMPLES * self.sample_seconds)
+
+    def runbook(self, alert: str) -> str:
+        """Return where the runbook of *alert* is: its address, or without ``docs_url`` its page in words."""
+        if self.docs_url:
+            return f"{self.docs_url}/{RUNBOOKS}#{alert.lower()}"
+        return f"{alert} in docs/{RUNBOOKS} of the Oneiric repository"
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What a bundle of these settings lacks until they are set, a sentence each."""
+        links = (
+            "docs_url is not set: notices name the page of a runbook instead of a link to it; "
+            "set it to where the directory docs is served, --set docs_url=https://HOST/PATH"
+        )
+        mails = (
+            f"email_domain is not set: mails go to TEAM@{NOBODYS_DOMAIN}, where nobody reads them; "
+            "set it to the domain of your teams' addresses, --set email_domain=DOMAIN"
+        )
+        return (*((links,) if not self.docs_url else ()), *((mails,) if self.email_domain == NOBODYS_DOMAIN else ()))
 
     @property
     def sample_seconds(self) -> float:

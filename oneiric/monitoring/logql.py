@@ -36,6 +36,11 @@ COMMON_FIELDS = frozenset(
 """Fields that any log event may have."""
 STREAM_LABELS = ("app", "env", "host")
 """The labels of the runtime's streams, and no others: each value of one makes a stream of its own."""
+PARSED = " | json"
+COUNTABLE = f'{PARSED} | __error__=""'
+"""How a metric query reads fields: one line that is no JSON would make an error of the whole answer."""
+TROUBLE = ("warning", "error", "critical")
+"""The levels of lines that need somebody. The runtime writes none of level critical, applications do."""
 
 
 def log_of(event: type[Event], on: Phase | None = None) -> tuple[Signal, Log]:
@@ -64,24 +69,31 @@ def lines(
     on: Phase | None = None,
     *,
     where: Mapping[str, str] | None = None,
-    parsed: bool = True,
+    read: str = PARSED,
 ) -> str:
     """Return the query for the lines that tell of *event*, of its phase *on*, with the fields *where*.
 
     The name is looked for in the whole line, which is quick. Fields follow where *where* asks for them or where another
-    event has the same name and other fixed fields; without *parsed* none do.
+    event has the same name and other fixed fields. *read* is how they are read: COUNTABLE in a metric query, "" where
+    nothing but the name matters.
 
     Raises:
         ExpressionError: No such log event, or a field or value that it never has.
     """
     signal, log = log_of(event, on)
-    wanted = {**_fixed(log), **(where or {})}
+    wanted = {**fixed_fields(log), **(where or {})}
     for field, value in wanted.items():
         _check(signal, log, field, value)
     query = f'{stream(config)} |= "{log.name}"'
-    if not parsed:
+    if not read:
         return query
-    return query + " | json" + "".join(f' | {field_label(field)}="{value}"' for field, value in wanted.items())
+    fields = "".join(f' | {field_label(field)}="{value}"' for field, value in wanted.items())
+    return query + read + fields
+
+
+def troubles(config: BundleConfig) -> str:
+    """Return the query for lines of every kind that need somebody."""
+    return f'{stream(config)}{PARSED} | level=~"{"|".join(TROUBLE)}"'
 
 
 def counted(query: str, window: str, *, by: tuple[str, ...] = (), function: str = "count_over_time") -> str:
@@ -106,7 +118,8 @@ def field_label(field: str) -> str:
     return f"{label}_extracted" if label in STREAM_LABELS else label
 
 
-def _fixed(log: Log) -> dict[str, str]:
+def fixed_fields(log: Log) -> dict[str, str]:
+    """Return the fields that lines of *log* have and that others of its name do not, or have otherwise."""
     shared = [other for _, other in CATALOGUE.log_events if other.name == log.name and other.const != log.const]
     return dict(log.const) if shared else {}
 

@@ -104,7 +104,7 @@ TEMPLATES = (
 {{ range .Alerts -}}
 {{ .Annotations.summary }}
 {{ .Annotations.description }}
-Runbook: {{ .Annotations.runbook_url }}
+Runbook: {{ with .Annotations.runbook_url }}{{ . }}{{ else }}{{ .Annotations.runbook }}{{ end }}
 Dashboard: {{ .Annotations.dashboard_url }}
 {{ end -}}
 {{- end }}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oneiric.monitoring.alerts import alert_groups, record_groups
+from oneiric.monitoring.config import duration
 from oneiric.monitoring.output import as_yaml
 from oneiric.monitoring.rules import Alert
 
@@ -29,8 +30,9 @@ def rules_text(groups: Iterable[Group], config: BundleConfig) -> str:
 
 
 def _group(group: Group, config: BundleConfig) -> dict[str, Any]:
-    interval = {"interval": config.hold(group.interval)} if group.interval else {}
-    return {"name": group.name, **interval, "rules": [_rule(rule, config) for rule in group.rules]}
+    # Said of every group: in an existing Prometheus, the global interval is somebody else's, and windows follow ours.
+    interval = config.hold(group.interval) if group.interval else duration(config.evaluation_interval_seconds)
+    return {"name": group.name, "interval": interval, "rules": [_rule(rule, config) for rule in group.rules]}
 
 
 def _rule(rule: Alert | Record, config: BundleConfig) -> dict[str, Any]:
@@ -44,7 +46,8 @@ def _rule(rule: Alert | Record, config: BundleConfig) -> dict[str, Any]:
         "annotations": {
             "summary": rule.summary,
             "description": rule.description,
-            "runbook_url": f"{config.docs_url}/runbooks/ALERTS.md#{rule.name.lower()}",
+            # What calls itself a URL must be one: tools make links of it.
+            "runbook_url" if config.docs_url else "runbook": config.runbook(rule.name),
             "dashboard_url": f"{config.grafana_url}/d/{rule.dashboard}",
         },
     }

@@ -83,7 +83,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules that are evaluated one after another, every *interval* seconds at time scale 1 (0: the global interval)."""
+    """Rules that are evaluated one after another, each *interval* seconds at time scale 1 (0: that of the settings)."""
 
     name: str
     rules: tuple[Alert | Record, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from oneiric.monitoring.config import duration
+from oneiric.monitoring.config import DEFAULT_METRICS_PATH, duration
 from oneiric.monitoring.output import as_yaml
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ PORT_NAME = "metrics"
 
 def files(config: BundleConfig) -> dict[str, str]:
     """Return the text of each file of this part for *config*, by its path."""
-    static = {"static_configs": [{"targets": list(config.targets), **_labels(config)}]}
+    static = _static(config)
     found = {"file_sd_configs": [{"files": ["targets/*.yml"], "refresh_interval": "1m"}]}
     return {
         "prometheus/prometheus.yml": _prometheus(config, static),
@@ -30,12 +30,10 @@ def files(config: BundleConfig) -> dict[str, str]:
 
 
 def _prometheus(config: BundleConfig, discovery: dict[str, Any]) -> str:
-    interval = config.scrape_interval_seconds
     return as_yaml(
         {
             "global": {
-                "scrape_interval": duration(interval),
-                "scrape_timeout": duration(min(SCRAPE_TIMEOUT_SECONDS, interval)),
+                **_pace(config),
                 "evaluation_interval": duration(config.evaluation_interval_seconds),
             },
             "rule_files": ["rules/*.yml"],
@@ -45,6 +43,34 @@ def _prometheus(config: BundleConfig, discovery: dict[str, Any]) -> str:
     )
 
 
+def added_job(config: BundleConfig) -> dict[str, Any]:
+    """Return the job for a configuration of somebody else, whose global intervals are not those of the settings."""
+    return {"job_name": config.job, **_pace(config), **_access(config), **_static(config)}
+
+
+def pod_annotations(config: BundleConfig) -> dict[str, str]:
+    """Return the annotations by which many installations find the pods that they scrape."""
+    scheme = {"prometheus.io/scheme": "https"} if _access(config).get("scheme") == "https" else {}
+    return {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": config.targets[0].rpartition(":")[2],
+        "prometheus.io/path": config.metrics_path,
+        **scheme,
+    }
+
+
+def _pace(config: BundleConfig) -> dict[str, str]:
+    interval = config.scrape_interval_seconds
+    return {
+        "scrape_interval": duration(interval),
+        "scrape_timeout": duration(min(SCRAPE_TIMEOUT_SECONDS, interval)),
+    }
+
+
+def _static(config: BundleConfig) -> dict[str, Any]:
+    return {"static_configs": [{"targets": list(config.targets), **_labels(config)}]}
+
+
 def _labels(config: BundleConfig) -> dict[str, Any]:
     return {"labels": dict(config.matchers)} if config.matchers else {}
 
@@ -52,6 +78,8 @@ def _labels(config: BundleConfig) -> dict[str, Any]:
 def _access(config: BundleConfig) -> dict[str, Any]:
     """Return how the metrics server is spoken to, where it asks for more than a request."""
     access: dict[str, Any] = {}
+    if config.metrics_path != DEFAULT_METRICS_PATH:
+        access["metrics_path"] = config.metrics_path
     if config.scrape_ca_file:
         access |= {"scheme": "https", "tls_config": {"ca_file": config.scrape_ca_file}}
     if config.scrape_cert_file:

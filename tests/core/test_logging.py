@@ -640,8 +640,8 @@ def test_early_events_can_be_suppressed(output: Output) -> None:
 
 
 def test_the_size_of_a_file_has_its_default() -> None:
-    """A log file is rotated at five mebibytes unless set otherwise."""
-    assert (LoggingSinkConfig().max_bytes, DEFAULT_FILE_SIZE) == (5_242_880, 5_242_880)
+    """A log file is rotated at 64 mebibytes unless set otherwise, so that a shipper has time to read it."""
+    assert (LoggingSinkConfig().max_bytes, DEFAULT_FILE_SIZE) == (67_108_864, 67_108_864)
 
 
 def test_threads_do_not_tear_each_others_lines(tmp_path: Path) -> None:

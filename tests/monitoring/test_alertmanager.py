@@ -165,9 +165,10 @@ def keys(node: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("status", "title"), [("firing", "[FIRING 1] OneiricX (critical)"), ("resolved", "[RESOLVED] OneiricX (critical)")]
 )
-def test_what_a_notice_says(status: str, title: str, configuration: Path, tmp_path: Path) -> None:
-    """A notice has the title, the sentences and both links of each alert."""
-    annotations = {name: f"the {name}" for name in ("summary", "description", "runbook_url", "dashboard_url")}
+@pytest.mark.parametrize("runbook", ["runbook_url", "runbook"])
+def test_what_a_notice_says(status: str, title: str, runbook: str, configuration: Path, tmp_path: Path) -> None:
+    """A notice has the title, the sentences and both links of each alert, or where the runbook is in words."""
+    annotations = {name: f"the {name}" for name in ("summary", "description", runbook, "dashboard_url")}
     data = {
         "status": status,
         "groupLabels": {"alertname": "OneiricX"},
@@ -185,7 +186,7 @@ def test_what_a_notice_says(status: str, title: str, configuration: Path, tmp_pa
         ).stdout.strip()
         for part in ("title", "text")
     ]
-    text = "the summary\nthe description\nRunbook: the runbook_url\nDashboard: the dashboard_url"
+    text = f"the summary\nthe description\nRunbook: the {runbook}\nDashboard: the dashboard_url"
     assert rendered == [title, text]
 
 

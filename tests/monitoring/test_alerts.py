@@ -57,7 +57,7 @@ def fired(alert: Alert, timeline: Timeline) -> dict[str, Any]:
         "exp_annotations": {
             "summary": timeline.summary,
             "description": timeline.description,
-            "runbook_url": f"{config.docs_url}/runbooks/ALERTS.md#{alert.name.lower()}",
+            "runbook": config.runbook(alert.name),
             "dashboard_url": f"{config.grafana_url}/d/{alert.dashboard}",
         },
     }

@@ -8,7 +8,7 @@ import pytest
 
 from oneiric.core import events
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.logql import containing, counted, field_label, lines
+from oneiric.monitoring.logql import COUNTABLE, containing, counted, field_label, lines
 from oneiric.monitoring.promql import ExpressionError
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def test_the_plans_queries_come_out_word_for_word() -> None:
         lines(CONFIG, events.Swap, "success", where={"domain": "adapter"}),
         lines(CONFIG, events.RemoteSync, "failed"),
         lines(CONFIG, events.HealthCheck, "failed"),
-        lines(CONFIG, events.ResolutionFailed, parsed=False),
-        lines(CONFIG, events.Swap, "failed", parsed=False),
+        lines(CONFIG, events.ResolutionFailed, read=""),
+        lines(CONFIG, events.Swap, "failed", read=""),
         containing(CONFIG, "SHA256 mismatch"),
     ] == [
         '{app="oneiric"} |= "resolver-decision" | json | decision="failed"',
@@ -40,7 +40,8 @@ def test_the_plans_queries_come_out_word_for_word() -> None:
 
 def test_lines_are_counted() -> None:
     """A count is over a window, as a whole or by fields."""
-    query = lines(CONFIG, events.RemoteSync, "failed")
+    query = lines(CONFIG, events.RemoteSync, "failed", read=COUNTABLE)
+    assert query == '{app="oneiric"} |= "remote-sync-error" | json | __error__=""'
     assert counted(query, "5m") == f"sum(count_over_time({query} [5m]))"
     assert counted(query, "5m", by=("source",)) == f"sum by (source) (count_over_time({query} [5m]))"
     assert field_label("service.name") == "service_name"

@@ -123,6 +123,14 @@ def test_mutual_tls_and_basic_authentication_are_read_from_files() -> None:
     assert "authorization" not in asked
 
 
+def test_another_path_reaches_every_way_of_discovery() -> None:
+    """Where an application serves the metrics, each configuration asks at its path; at the usual one none says so."""
+    for settings, path in (((), None), (("metrics_path=/internal/metrics",), "/internal/metrics")):
+        made = bundle(configured(settings))
+        texts = {name: yaml.safe_load(text) for name, text in made.items() if name.startswith("prometheus/prom")}
+        assert {scrape(texts, name.removeprefix("prometheus/")).get("metrics_path") for name in texts} == {path}
+
+
 def test_a_scrape_never_outlasts_its_interval() -> None:
     """The time-out of a scrape is ten seconds, or the interval where that is shorter."""
     for interval, timeout in ((15, "10s"), (5, "5s"), (0.5, "500ms")):

@@ -26,6 +26,7 @@ def availability(config: BundleConfig) -> Group:
 
 def _target_down(config: BundleConfig) -> Alert:
     query, window = promql(config), config.window(FLAPPING_WINDOW)
+    minutes = config.window_seconds(FLAPPING_WINDOW) / MINUTE
     up, hold = query.up(), max(MINUTE, MINIMUM_SAMPLES * config.scrape_interval_seconds / config.time_scale)
     return Alert(
         "OneiricTargetDown",
@@ -35,12 +36,12 @@ def _target_down(config: BundleConfig) -> Alert:
         hold=hold,
         looks_back=FLAPPING_WINDOW,
         summary=f"{_INSTANCE} cannot be scraped",
-        description=f"Prometheus has not reached /metrics of {_INSTANCE} for {config.seconds(hold):g} s, or has lost "
-        f"it {FLAPPING_CHANGES // 2} times within {config.window_seconds(FLAPPING_WINDOW) / MINUTE:g} minutes.",
+        description=f"Prometheus has not reached {config.metrics_path} of {_INSTANCE} for {config.seconds(hold):g} s, "
+        f"or has lost it {FLAPPING_CHANGES // 2} times within {minutes:g} minutes.",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "Prometheus cannot read `/metrics`: the process is gone, its metrics server does not listen, or the "
-            "network or the credentials between the two are wrong.",
+            f"Prometheus cannot read `{config.metrics_path}`: the process is gone, its metrics server does not listen, "
+            "or the network or the credentials between the two are wrong.",
             "Nothing of this instance is watched, and perhaps nothing of it runs.",
             (
                 ask("Which instances are concerned, and are there some that are not?", up),
@@ -114,4 +115,4 @@ def _watchdog(config: BundleConfig) -> Alert:
 
 
 def _curl(config: BundleConfig) -> str:
-    return f"curl -sSi --max-time 10 http://{config.targets[0]}/metrics | sed -n 1,20p"
+    return f"curl -sSi --max-time 10 http://{config.targets[0]}{config.metrics_path} | sed -n 1,20p"

@@ -52,6 +52,7 @@ def _hook_errors(config: BundleConfig) -> Alert:
             (
                 Step("A file cannot be written: mend its permissions or its disk."),
                 Step("`otlp`, `push`: the collector or gateway is not reached: see its address and credentials."),
+                Step("`otlp` with a 404 from Tempo, which takes no metrics: set `OTEL_METRICS_EXPORTER=none`."),
                 Step(f"`{_SCRAPE}`: metrics are missing, and alerts on them see nothing; the log names the collector."),
                 Step("`metrics_server`: its port is taken; the log names it."),
                 Step("Anything else is a defect: keep the log line, it has the error's type and text."),

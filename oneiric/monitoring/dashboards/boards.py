@@ -13,9 +13,10 @@ from oneiric.monitoring.dashboards import about_remote as remote
 from oneiric.monitoring.dashboards import about_resolution as resolution
 from oneiric.monitoring.dashboards import about_resources as resources
 from oneiric.monitoring.dashboards.about_telemetry import telemetry
-from oneiric.monitoring.dashboards.logs import told_of, troubles
+from oneiric.monitoring.dashboards.logs import told_of
 from oneiric.monitoring.dashboards.model import Board, Panel, Row
 from oneiric.monitoring.dashboards.scope import Scope, targets, values_of
+from oneiric.monitoring.logql import troubles
 from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def resolution_board(config: BundleConfig) -> Board:
                 ),
             ),
             Row("Candidates", (resolution.candidates(scope), resolution.registrations(scope))),
-            Row(LOG, (_logs("Failed resolutions", "What did the resolver decide?", failed),)),
+            Row(LOG, (_logs("Failed resolutions", "Which resolutions failed, and why?", failed),)),
         ),
     )
 
@@ -214,7 +215,7 @@ def remote_board(config: BundleConfig) -> Board:
             ),
             Row("Artifacts", (remote.entries(scope), remote.downloads(scope), remote.bandwidth(scope))),
             Row(USAGE, resources.cache(scope)),
-            Row(LOG, (_logs("What the sources say", "What failed, and where?", told),)),
+            Row(LOG, (_logs("What the sources say", "What arrived, what failed, and where?", told),)),
         ),
     )
 

@@ -10,6 +10,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
 from oneiric.monitoring.alerts import alerts
+from oneiric.monitoring.config import RUNBOOKS
 from oneiric.monitoring.dashboards.marks import marks
 from oneiric.monitoring.dashboards.model import DashboardError, placed
 from oneiric.monitoring.dashboards.panels import made
@@ -58,11 +59,6 @@ def dashboard(board: Board, config: BundleConfig) -> models.Dashboard:
     return made_of
 
 
-def runbook(config: BundleConfig, alert: str) -> str:
-    """Return the address of the runbook of *alert*."""
-    return f"{config.docs_url}/runbooks/ALERTS.md#{alert.lower()}"
-
-
 def _rows(board: Board, config: BundleConfig) -> Iterator[list[Any]]:
     known = {alert.name for alert in alerts(config)}
     for row, place, panels in placed(board):
@@ -86,8 +82,12 @@ def _panel(panel: Panel, config: BundleConfig, known: set[str]) -> models.Panel:
     part = made(panel)
     part.id_val = panel.number
     part.title = panel.title
-    part.description = panel.description
-    part.links = [_link(f"Runbook of {name}", runbook(config, name)).build() for name in panel.alerts] or None
+    places = {name: config.runbook(name) for name in panel.alerts}
+    if config.docs_url:
+        part.description = panel.description
+        part.links = [_link(f"Runbook of {name}", place).build() for name, place in places.items()] or None
+    else:
+        part.description = "\n\n".join([panel.description, *(f"Runbook: {place}." for place in places.values())])
     return part
 
 
@@ -122,7 +122,8 @@ def _links(config: BundleConfig) -> Iterator[build.DashboardLink]:
         .keep_time(keep_time=True)
     )
     yield _link("Alerts", f"{config.grafana_url}/alerting/list?search=Oneiric")
-    yield _link("Runbooks", f"{config.docs_url}/runbooks/ALERTS.md")
+    if config.docs_url:
+        yield _link("Runbooks", f"{config.docs_url}/{RUNBOOKS}")
 
 
 def _link(title: str, url: str) -> build.DashboardLink:

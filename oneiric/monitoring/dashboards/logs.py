@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.logql import COMMON_FIELDS, field_label, lines, log_of, stream
+from oneiric.monitoring.logql import COMMON_FIELDS, PARSED, field_label, fixed_fields, lines, log_of, names, stream
 from oneiric.monitoring.promql import ExpressionError
 
 if TYPE_CHECKING:
     from oneiric.core.events import Event
     from oneiric.monitoring.config import BundleConfig
-    from oneiric.observability._model import Level, Phase
-
-TROUBLE: tuple[Level, ...] = ("warning", "error")
+    from oneiric.observability._model import Phase
 
 
 def told(config: BundleConfig, event: type[Event], on: Phase | None, words: str, *fields: str, chosen: str) -> str:
@@ -31,12 +29,16 @@ def told(config: BundleConfig, event: type[Event], on: Phase | None, words: str,
     return f'{lines(config, event, on)}{within} | line_format "{template}"'
 
 
-def troubles(config: BundleConfig) -> str:
-    """Return the query for warnings and errors of every kind."""
-    return f'{stream(config)} | json | level=~"{"|".join(TROUBLE)}"'
-
-
 def told_of(config: BundleConfig, *named: tuple[type[Event], Phase | None], label: str) -> str:
-    """Return the query for the lines of the events *named*, of the values of *label* that were chosen."""
-    names = "|".join(dict.fromkeys(log_of(event, on)[1].name for event, on in named))
-    return f'{stream(config)} |~ "{names}" | json | {label}=~"${label}"'
+    """Return the query for the lines of the events *named*, of the values of *label* that were chosen.
+
+    Raises:
+        ExpressionError: Among several is one whose name other events have, too: it needs a query of its own.
+    """
+    within = f' | {label}=~"${label}"'
+    if len(named) == 1:
+        return lines(config, *named[0]) + within
+    logs = [log_of(event, on)[1] for event, on in named]
+    if shared := [log.name for log in logs if fixed_fields(log)]:
+        raise ExpressionError(f"other events are called {', '.join(shared)}, too: it needs a query of its own")
+    return f'{stream(config)} |~ "{names(*logs)}"{PARSED}{within}'

@@ -19,12 +19,13 @@ TRACE_ID = "trace_id"
 def provisioning(config: BundleConfig) -> dict[str, str]:
     """Return Grafana's provisioning files for *config*, by their paths."""
     return {
-        "grafana/provisioning/dashboards/oneiric.yml": as_yaml(_dashboards(config)),
+        "grafana/provisioning/dashboards/oneiric.yml": as_yaml(dashboard_provider(config)),
         "grafana/provisioning/datasources/oneiric.yml": as_yaml(_sources(config)),
     }
 
 
-def _dashboards(config: BundleConfig) -> dict[str, Any]:
+def dashboard_provider(config: BundleConfig) -> dict[str, Any]:
+    """Return what says to Grafana where the dashboards' files are."""
     provider = {
         "name": "oneiric",
         "orgId": 1,

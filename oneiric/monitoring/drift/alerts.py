@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 ANNOTATIONS = ("summary", "description", "runbook_url", "dashboard_url")
+_IN_WORDS = {"runbook_url": "runbook"}
+"""What says it where no address is known."""
 _TEMPLATE_LABEL = re.compile(r"\$labels\.([a-zA-Z_]\w*)|index\s+\$labels\s+\"([^\"]*)\"")
 _RUNBOOKS = "/runbooks/"
 _LIKE_A_UID = 0.8
@@ -68,7 +70,7 @@ def _judge(rule: Rule, value: Value, context: Context, targets: Targets) -> None
     _judge_severity(rule, context)
     _judge_hold(rule, value, context)
     for name in ANNOTATIONS:
-        if not rule.node.word("annotations", name).strip():
+        if not any(rule.node.word("annotations", one).strip() for one in (name, _IN_WORDS.get(name, name))):
             context.report.at(rule.name, 0, "ON403", f"{rule.name.text} has no {name}")
     for key, text in rule.node.get("annotations").pairs:
         _judge_text(text.text, value, context)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 EVENT = "event"
 LEVEL = "level"
+_OF_APPLICATIONS = frozenset({"critical"})
+"""Levels that no log event has, but lines of an application in the same stream."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 
@@ -66,7 +68,7 @@ class Lines:
 
     def values(self, field: str) -> frozenset[str]:
         """Return every value that *field* can have in one of the events; empty where that is not known."""
-        values: set[str] = set()
+        values: set[str] = {*_OF_APPLICATIONS} if field == LEVEL and len(self.names) > 1 else set()
         for signal, log in self.of:
             known = _fixed(signal, log, field)
             if not known and field in {*map(field_label, (*log.fields, *log.const, *COMMON_FIELDS))}:

@@ -22,23 +22,24 @@ HOSTNAME = Reference("constants.hostname")
 def files(config: BundleConfig) -> dict[str, str]:
     """Return the text of each configuration for *config*, by its path."""
     return {
-        "alloy/file.alloy": _text(config, *_file(config), timed=False),
+        "alloy/file.alloy": _text(config, *_file(config), stages=(_labels(config),), timed=False),
         "alloy/journal.alloy": _text(config, _journal(config), timed=True),
         "alloy/kubernetes.alloy": _text(config, *_kubernetes(config), timed=True),
     }
 
 
-def _text(config: BundleConfig, *sources: Block, timed: bool) -> str:
-    blocks = (*sources, _process(timed=timed), _write(config))
+def _text(config: BundleConfig, *sources: Block, stages: tuple[Block, ...] = (), timed: bool) -> str:
+    blocks = (*sources, _process(*stages, timed=timed), _write(config))
     return NOTICE.replace("#", "//", 1) + "\n" + "\n".join(written(block) for block in blocks)
 
 
-def _process(*, timed: bool) -> Block:
+def _process(*first: Block, timed: bool) -> Block:
     """Return what is done to each line: its own time, a few fields beside it, and no labels but those of the stream.
 
-    With *timed*, lines come with a time already.
+    With *timed*, lines come with a time already. The stages *first* come before all others.
     """
     stages = (
+        *first,
         Block("stage.json", attributes={"expressions": dict(FIELDS)}),
         Block("stage.timestamp", attributes=timestamp(timed=timed)),
         Block("stage.structured_metadata", attributes={"values": {field: field for field in METADATA}}),
@@ -63,10 +64,18 @@ def _stream(config: BundleConfig) -> dict[str, Value]:
 
 
 def _file(config: BundleConfig) -> tuple[Block, Block]:
-    target: Value = {"__path__": config.log_files, **_stream(config)}
-    match = Block("local.file_match", LABEL, {"path_targets": [target]})
-    source = Block("loki.source.file", LABEL, {"targets": match.export("targets"), "forward_to": _FORWARD})
+    """Return how files are found and read; their labels come later, see :func:`_labels`."""
+    match = Block("local.file_match", LABEL, {"path_targets": [{"__path__": config.log_files}]})
+    former: dict[str, Value] = (
+        {"legacy_positions_file": config.legacy_positions_file} if config.legacy_positions_file else {}
+    )
+    source = Block("loki.source.file", LABEL, {"targets": match.export("targets"), "forward_to": _FORWARD, **former})
     return match, source
+
+
+def _labels(config: BundleConfig) -> Block:
+    """Return the stage that labels lines of files: Promtail's positions are of use only to targets without labels."""
+    return Block("stage.static_labels", attributes={"values": _stream(config)})
 
 
 def _journal(config: BundleConfig) -> Block:

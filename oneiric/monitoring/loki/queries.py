@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.logql import containing, counted, lines, log_of, names, stream
+from oneiric.monitoring.logql import COUNTABLE, TROUBLE, containing, counted, lines, log_of, names, stream, troubles
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
@@ -58,12 +58,12 @@ def plan_searches(config: BundleConfig) -> tuple[Search, ...]:
         Search(
             "Resolver decisions",
             "Every resolution that was logged: failed ones always, the others at level debug.",
-            lines(config, events.ResolutionFailed, parsed=False),
+            lines(config, events.ResolutionFailed, read=""),
         ),
         Search(
             "Failed swaps",
             "Every swap that failed, cancelled ones included.",
-            lines(config, events.Swap, "failed", parsed=False),
+            lines(config, events.Swap, "failed", read=""),
         ),
         Search(
             "Digest mismatches",
@@ -79,8 +79,8 @@ def further_searches(config: BundleConfig) -> tuple[Search, ...]:
     return (
         Search(
             "Warnings and errors",
-            "Every line of level warning or error.",
-            f'{stream(config)} | json | level=~"warning|error"',
+            f"Every line of level {', '.join(TROUBLE[:-1])} or {TROUBLE[-1]}.",
+            troubles(config),
         ),
         Search(
             "One component",
@@ -126,28 +126,27 @@ ACTIVITY: tuple[type[events.Event], ...] = (
 
 def measurements(config: BundleConfig) -> tuple[Search, ...]:
     """Return metrics made of lines, for what no metric of the runtime tells."""
-    swaps = lines(config, events.Swap, "success")
-    everything = f"{stream(config)} | json"
+    swaps = lines(config, events.Swap, "success", read=COUNTABLE)
     return (
         Search(
             "Lines by level",
             "How many lines there are of each level.",
-            counted(f'{everything} | __error__=""', AUTO, by=("level",)),
+            counted(f"{stream(config)}{COUNTABLE}", AUTO, by=("level",)),
         ),
         Search(
             "Failed resolutions by reason",
             "Failed resolutions of each component, by their reason.",
-            counted(lines(config, events.ResolutionFailed), AUTO, by=("domain", "key", "reason")),
+            counted(lines(config, events.ResolutionFailed, read=COUNTABLE), AUTO, by=("domain", "key", "reason")),
         ),
         Search(
             "Failed swaps by error",
             "Failed swaps of each component, by the type of the error that ended them.",
-            counted(lines(config, events.Swap, "failed"), AUTO, by=("domain", "key", "error_type")),
+            counted(lines(config, events.Swap, "failed", read=COUNTABLE), AUTO, by=("domain", "key", "error_type")),
         ),
         Search(
             "Failed synchronisations by host",
             "Failed synchronisations, by the source and the host that was asked.",
-            counted(lines(config, events.RemoteSync, "failed"), AUTO, by=("source", "host")),
+            counted(lines(config, events.RemoteSync, "failed", read=COUNTABLE), AUTO, by=("source", "host")),
         ),
         Search(
             "Longest swaps",

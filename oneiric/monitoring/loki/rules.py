@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.logql import STREAM_LABELS, field_label, lines, log_of, stream
+from oneiric.monitoring.logql import COUNTABLE, STREAM_LABELS, field_label, lines, log_of, stream
 from oneiric.monitoring.output import as_yaml
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 INTERVAL = 60.0
 """Seconds at time scale 1 between evaluations, and the range of each: every line counts once."""
+OFFSET = 15.0
+"""How long at time scale 1 a line may take from the runtime to Loki: what arrives later than this is not counted."""
 TENANT = "fake"
 """The directory of rules where Loki has no tenants."""
 
@@ -42,14 +44,18 @@ def _counts(config: BundleConfig, event: type[events.Event], on: Phase | None, b
     _, log = log_of(event, on)
     # Series of one host alone would be new with every pod.
     labels = [label for label in STREAM_LABELS if label != "host"] + [field_label(field) for field in by]
-    over = f"{lines(config, event, on)} [{config.hold(INTERVAL)}]"
+    over = f"{lines(config, event, on, read=COUNTABLE)} {_window(config)}"
     name = f"env:oneiric_log_{log.name.replace('-', '_')}:count"
     return {name: f"sum by ({', '.join(labels)}) (count_over_time({over}))"}
 
 
+def _window(config: BundleConfig) -> str:
+    return f"[{config.hold(INTERVAL)}] offset {config.hold(OFFSET)}"
+
+
 def _volumes(config: BundleConfig) -> dict[str, str]:
     labels = ", ".join(STREAM_LABELS)
-    over = f"{stream(config)} [{config.hold(INTERVAL)}]"
+    over = f"{stream(config)} {_window(config)}"
     return {
         "env_host:oneiric_log_lines:count": f"sum by ({labels}) (count_over_time({over}))",
         "env_host:oneiric_log_bytes:sum": f"sum by ({labels}) (bytes_over_time({over}))",

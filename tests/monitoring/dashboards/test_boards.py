@@ -97,11 +97,21 @@ def test_a_panel_says_what_its_metrics_mean(dashboard: dict[str, Any]) -> None:
 
 def test_the_runbook_of_every_alert_is_one_click_away() -> None:
     """Each alert's dashboard has a panel that links its runbook, but for those that say only that alerting works."""
-    texts = bundle(CONFIG)
-    for alert in alerts(CONFIG):
+    config = configured(["docs_url=https://docs.example/x"])
+    texts = bundle(config)
+    for alert in alerts(config):
         if alert.severity != "info":
             text = texts[f"grafana/dashboards/{alert.dashboard}.json"]
-            assert f"{CONFIG.docs_url}/runbooks/ALERTS.md#{alert.name.lower()}" in text, alert.name
+            assert f'"https://docs.example/x/runbooks/ALERTS.md#{alert.name.lower()}"' in text, alert.name
+
+
+def test_without_an_address_a_panel_names_the_page_of_runbooks(dashboard: dict[str, Any]) -> None:
+    """Where nobody knows at which address documents are, no panel links a runbook, and each names it in words."""
+    board = next(board for board in BOARDS if board.uid == dashboard["uid"])
+    assert "Runbooks" not in {link["title"] for link in dashboard["links"]}
+    for panel, made in zip(board.panels, panels(dashboard), strict=True):
+        assert not made.get("links")
+        assert all(f"Runbook: {CONFIG.runbook(name)}." in made["description"] for name in panel.alerts), panel.title
 
 
 def test_panels_keep_their_ids_where_others_come_and_go() -> None:

@@ -27,7 +27,7 @@ DASHBOARD = "grafana/dashboards/extra.json"
 RATE = "job_domain:oneiric_resolution:rate5m"
 RATES = "sum by (job, domain) (rate(oneiric_resolution_total[5m]))"
 PERCENT = ', "fieldConfig": {"defaults": {"unit": "«percent"}}'
-RUNBOOKS = "https://oneiric.example/docs/runbooks/"
+RUNBOOKS = "https://docs.example/runbooks/"
 NOTICE = "description: d, runbook_url: 'https://x/', dashboard_url: 'https://y/'"
 
 
@@ -93,6 +93,7 @@ SEEDS = [
     Seed("ON122", GUIDE, '```logql\n{app="oneiric"} |= "swap-failed" | json | line_format "{{.«kye}}"\n```\n'),
     Seed("ON123", GUIDE, '```logql\n{app="oneiric"} |= "resolver-decision" | json | decision="«failure"\n```\n'),
     Seed("ON123", GUIDE, '```logql\n{app="oneiric"} |= "swap-failed" | json | reason=~"health|«unwell"\n```\n'),
+    Seed("ON123", GUIDE, '```logql\n{app="oneiric"} |= "swap-failed" | json | level="«critical"\n```\n'),
     Seed("ON124", LOGS, '({app="oneiric", «domain="x"} |= "swap-failed"', old='({app="oneiric"} |= "swap-failed"'),
     Seed("ON131", GUIDE, "```bash\n$ oneiric monitoring «exports --out x\n```\n"),
     Seed("ON131", GUIDE, "Run `oneiric «rehearse` then.\n"),

@@ -175,11 +175,20 @@ def test_every_label_of_the_stream_is_set(way: str) -> None:
     for _, block in blocks(tree):
         given |= {block.attributes["target_label"]} if "target_label" in block.attributes else set()
         given |= block.attributes.get("labels", {}).keys()
-        for target in block.attributes.get("path_targets", []):
-            given |= target.keys() - {"__path__"}
+        given |= block.attributes["values"].keys() if block.name == "stage.static_labels" else set()
     assert given == {*STREAM_LABELS}
     for value in ("shop", "test", "https://logs.example:443/loki/loki/api/v1/push", "/etc/alloy/token"):
         assert f'"{value}"' in text
+
+
+def test_alloy_goes_on_where_promtail_was() -> None:
+    """With its positions file Alloy ships no line twice; they are of use only where targets have no labels yet."""
+    tree = alloy.read(bundle(configured(["legacy_positions_file=/var/lib/promtail/p.yml"]))["alloy/file.alloy"])
+    assert faults_of_alloy(tree, ALLOY, ALLOY_REQUIRED) == []
+    found = {block.name: block.attributes for block in tree}
+    assert found["loki.source.file"]["legacy_positions_file"] == "/var/lib/promtail/p.yml"
+    assert found["local.file_match"]["path_targets"] == [{"__path__": "/var/log/oneiric/*.jsonl"}]
+    assert "legacy" not in files("defaults")["alloy/file.alloy"]
 
 
 @pytest.mark.parametrize(
