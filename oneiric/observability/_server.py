@@ -230,7 +230,7 @@ class _Desk:
 
     def failed(self, request: Request, error: BaseException) -> Response:
         """Return the response to *request*, which came to nothing because of *error*."""
-        return self._exposition.failed(error, path=request.path, accept=request.accept)
+        return self._exposition.failed(error, path=request.path)
 
 
 def _secure(tls: Reloaded[ssl.SSLContext], accepted: socket.socket) -> ssl.SSLSocket:
