@@ -6,7 +6,19 @@ import argparse
 import json
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from benchmarks import crowding, exposing, lines, memory, pacing, resolving, sharing, starting, statuses, swapping
+from benchmarks import (
+    crowding,
+    exposing,
+    lines,
+    memory,
+    pacing,
+    resolving,
+    scraping,
+    sharing,
+    starting,
+    statuses,
+    swapping,
+)
 from benchmarks._measure import QUICK, Effort
 from benchmarks._report import Result, Row, surroundings, table
 
@@ -35,7 +47,8 @@ class Request(NamedTuple):
 
 
 GROUPS = cast(
-    "tuple[Group, ...]", (resolving, swapping, lines, exposing, crowding, pacing, memory, sharing, starting, statuses)
+    "tuple[Group, ...]",
+    (resolving, swapping, lines, exposing, crowding, scraping, pacing, memory, sharing, starting, statuses),
 )
 
 

@@ -12,13 +12,15 @@ from oneiric.cli.app import app
 from oneiric.monitoring.bundle import bundle, write
 from oneiric.monitoring.config import configured
 from oneiric.monitoring.drift import Options, check
+from oneiric.monitoring.drift.policy import FILE, read_policy
 from oneiric.monitoring.runbooks import runbook_page
 
 MARK = "«"
 """Stands before the character that a finding is told at."""
 
 SURFACE = surface(typer.main.get_command(app), "oneiric")
-OPTIONS = Options(surface=SURFACE)
+POLICY = read_policy(Path(__file__).parents[1] / FILE)
+OPTIONS = Options(surface=SURFACE, policy=POLICY)
 
 Found = list[tuple[str, int, int, str]]
 

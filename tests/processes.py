@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PROGRAMS = Path(__file__).parent / "programs"
 """Programs that tests start."""
-REQUIRED = "ONEIRIC_REQUIRE_SERVERS"
+REQUIRED = "REQUIRE_SERVERS"
 """Environment variable that makes a missing server a failure instead of a skip."""
 
 

@@ -134,7 +134,7 @@ class Sandbox:
     def _runtime(self) -> RuntimeOrchestrator:
         settings = {name: value for name, value in self._settings.items() if name not in {"observability", "remote"}}
         runtime = RuntimeOrchestrator(
-            OneiricSettings(
+            OneiricSettings.exactly(
                 cache_dir=str(self._directory / "cache"),
                 observability={
                     "metrics_address": f"{HOST}:{self.port}",

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel
-
-from oneiric.core._settings_env import ALIASES, NESTING, prefix_of
+from oneiric.core._settings_env import ALIASES, NESTING, OTHERS, field_variables, prefix_of
 from oneiric.core.config import OneiricSettings
-from oneiric.core.resolution import STACK_ORDER_ENV
-from oneiric.core.security import FACTORY_ALLOWLIST_ENV
 from oneiric.monitoring.drift.commands import Command, Option, Surface
-from oneiric.remote.security import ENV_TRUSTED_PUBLIC_KEYS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def surface(root: Any, project: str) -> Surface:
     """Return what *root*, a command of Click's, and the settings of *project* offer."""
-    names = {*_names(OneiricSettings, "")}
+    names = {*field_variables(OneiricSettings)}
     prefix = prefix_of(project)
-    known = {prefix + name for name in (*ALIASES, *names)}
-    others = {STACK_ORDER_ENV, FACTORY_ALLOWLIST_ENV, ENV_TRUSTED_PUBLIC_KEYS}
+    known = {prefix + name for name in (*ALIASES, *OTHERS, *names)}
     opened = tuple(prefix + name for name in sorted(names) if name.endswith(NESTING))
-    return Surface(_command(root), frozenset(known | others), opened)
+    return Surface(_command(root), frozenset(known), opened)
 
 
 def _command(command: Any) -> Command:
@@ -46,22 +37,3 @@ def _values(parameter: Any) -> tuple[str, ...]:
         return tuple(str(member.value) for member in annotation)
     choices = getattr(getattr(parameter, "type", None), "choices", ())
     return tuple(str(getattr(choice, "value", choice)) for choice in choices)
-
-
-def _names(model: type[BaseModel], before: str) -> Iterator[str]:
-    """Give the names of the variables for the fields of *model*; one that ends with ``__`` begins any further name."""
-    for name, field in model.model_fields.items():
-        full = before + name.upper()
-        if before:
-            yield full
-        for option in _options(field.annotation):
-            if isinstance(option, type) and issubclass(option, BaseModel):
-                yield from _names(option, full + NESTING)
-            elif get_origin(option) is dict or option is dict:
-                yield full + NESTING
-
-
-def _options(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from _options(part)

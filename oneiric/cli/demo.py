@@ -212,7 +212,7 @@ def _settings(options: DemoOptions, cache: Path) -> OneiricSettings:
     if options.port is not None:
         observability.metrics_address = f"127.0.0.1:{options.port}"
     observability.push = _push_settings(options, observability.push)
-    return OneiricSettings(cache_dir=str(cache), observability=observability)
+    return OneiricSettings.exactly(cache_dir=str(cache), observability=observability)
 
 
 def _push_settings(options: DemoOptions, settings: PushSettings) -> PushSettings:
@@ -234,7 +234,8 @@ def _logging(options: DemoOptions) -> Iterator[str]:
         sink, target = LoggingSinkConfig(target="file", path=path, level=options.log_level), str(path)
     try:
         queue = LogQueueConfig(flush_seconds=FLUSH_SECONDS)
-        handle = configure_logging(LoggingConfig(level=options.log_level, sinks=[sink], queue=queue))
+        config = LoggingConfig(level=options.log_level, sinks=[sink], queue=queue)
+        handle = configure_logging(OneiricSettings.exactly(logging=config).logging)
     except OSError as error:
         raise SettingsError(f"--log-file {target}: cannot be written: {error.strerror}") from error
     try:

@@ -27,7 +27,7 @@ from oneiric.cli._drill_view import Teller, listed
 from oneiric.cli._interruption import Interruption
 from oneiric.cli._screen import Screen, signals_handled
 from oneiric.core.activity import ActivityStoreError
-from oneiric.core.config import LoggingConfig, LoggingSinkConfig, LogQueueConfig
+from oneiric.core.config import LoggingConfig, LoggingSinkConfig, LogQueueConfig, OneiricSettings
 from oneiric.core.logging import configure_logging
 from oneiric.monitoring._values import checked_url
 from oneiric.monitoring.alerts import alerts
@@ -209,7 +209,8 @@ def _url(text: str) -> str:
 def _logging(path: Path) -> Iterator[None]:
     """Write log lines to *path*."""
     sink = LoggingSinkConfig(target="file", path=path)
-    handle = configure_logging(LoggingConfig(sinks=[sink], queue=LogQueueConfig(flush_seconds=FLUSH_SECONDS)))
+    config = LoggingConfig(sinks=[sink], queue=LogQueueConfig(flush_seconds=FLUSH_SECONDS))
+    handle = configure_logging(OneiricSettings.exactly(logging=config).logging)
     path.touch()
     try:
         yield

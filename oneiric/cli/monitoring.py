@@ -27,6 +27,14 @@ class ReportFormat(StrEnum):
     GITHUB = "github"
 
 
+class FailOn(StrEnum):
+    """How grave a finding is that makes the check fail."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
 app = typer.Typer(
     name="monitoring",
     help="Make, check and rehearse what watches Oneiric: rules, alerts, dashboards and the log pipeline.",
@@ -85,6 +93,13 @@ def check(  # noqa: PLR0913 - one parameter an option
         bool, typer.Option("--complete", help="The files are all there are: a signal that none uses is a finding.")
     ] = False,
     style: Annotated[ReportFormat, typer.Option("--format", help="How findings are written.")] = ReportFormat.TEXT,
+    fail_on: Annotated[
+        FailOn, typer.Option("--fail-on", help="How grave a finding must be for exit code 1.")
+    ] = FailOn.ERROR,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="House style to hold the files to. [default: oneiric-check.toml above them]"),
+    ] = None,
     target_label: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A label that your scrape configuration gives to targets.")
     ] = None,
@@ -96,16 +111,31 @@ def check(  # noqa: PLR0913 - one parameter an option
         float, typer.Option(min=0.1, help="Seconds between synchronisations with a remote source.")
     ] = 300.0,
 ) -> None:
-    """Check that what your rules, dashboards and documents name exists: exit code 1 with findings, 2 if nothing was."""
+    """Check that what your rules, dashboards and documents name exists: exit code 1 with errors, 2 if nothing was."""
     try:
         from oneiric.cli._surface import surface  # noqa: PLC0415 - only this command needs them
-        from oneiric.monitoring.drift import CODES, Options, Pace, formatted  # noqa: PLC0415 - likewise
+        from oneiric.monitoring.drift import (  # noqa: PLC0415 - likewise  # noqa: PLC0415 - likewise
+            CODES,
+            LEVELS,
+            NOTHING_ASKED,
+            Options,
+            Pace,
+            PolicyError,
+            find_policy,
+            formatted,
+            read_policy,
+        )
         from oneiric.monitoring.drift import check as run_check  # noqa: PLC0415 - likewise
     except ModuleNotFoundError:
         _refuse("the check needs a parser of PromQL: pip install 'oneiric[monitoring]'")
 
     if unknown := sorted({*(ignore or ())} - CODES.keys()):
         _refuse(f"--ignore {unknown[0]}: there is no such code; docs/monitoring/DRIFT_CHECK.md lists them")
+    try:
+        file = policy or find_policy(paths or [Path()])
+        asked = read_policy(file) if file is not None else NOTHING_ASKED
+    except PolicyError as error:
+        _refuse(f"--policy {error}")
     options = Options(
         against=against,
         is_complete=complete,
@@ -113,14 +143,20 @@ def check(  # noqa: PLR0913 - one parameter an option
         target_labels=frozenset(target_label or ()),
         pace=Pace(scrape=scrape_interval, sync=refresh_interval),
         ignored=frozenset(ignore or ()),
+        policy=asked,
+        is_validated=True,
     )
     outcome = run_check(paths or ([] if against else [Path()]), options)
     if text := formatted(outcome.findings, style.value):
         typer.echo(text)
     if not outcome.findings and not outcome.files and not against:
         _refuse("nothing to check: none of the files is of a kind that can be checked")
-    typer.echo(f"{_count(outcome.files, 'file')}, {_count(len(outcome.findings), 'finding')}", err=True)
-    raise typer.Exit(FINDINGS if outcome.findings else 0)
+    for notice in outcome.notices:
+        typer.echo(notice, err=True)
+    found = [sum(finding.level == level for finding in outcome.findings) for level in LEVELS]
+    numbers = ", ".join(_count(number, level) for number, level in zip(found, LEVELS, strict=True))
+    typer.echo(f"{_count(outcome.files, 'file')}, {numbers}", err=True)
+    raise typer.Exit(FINDINGS if sum(found[: LEVELS.index(fail_on.value) + 1]) else 0)
 
 
 @app.command()

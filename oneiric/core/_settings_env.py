@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import types
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 from oneiric.core._settings_files import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 NESTING = "__"
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")  # longer ones are identifiers
@@ -28,6 +29,21 @@ ALIASES = {
     "TEXTFILE": ("observability", "push", "textfile"),
 }
 """Short names, without the project's prefix, of often-set fields; the full name beats its short one."""
+
+
+OTHERS = {
+    "CONFIG": "The settings file to read, in YAML, TOML or JSON.",
+    "FACTORY_ALLOWLIST": "Module prefixes that factories may come from, separated by commas.",
+    "STACK_ORDER": "Packages, or `package:priority`, separated by commas, in the order in which they rank.",
+    "TRUSTED_PUBLIC_KEYS": "Ed25519 keys, in Base64, that may sign remote manifests, separated by commas.",
+}
+"""Variables, without the prefix, that are no fields, and what they mean."""
+
+_KUBERNETES = re.compile(
+    r"([A-Z0-9_]+_)?(SERVICE_HOST=.*|SERVICE_PORT(_\w+)?=[0-9]+|PORT(_[0-9]+_(TCP|UDP|SCTP))?=\w+://.*"
+    r"|PORT_[0-9]+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)=.*)"
+)
+"""What Kubernetes sets in each container for a service whose name begins like the prefix."""
 
 
 def prefix_of(project: str) -> str:
@@ -56,6 +72,43 @@ def read_environment(project: str, environ: Mapping[str, str], model: type[BaseM
         except ValueError as error:
             raise SettingsError(f"environment variable {name}: {error}") from error
     return values
+
+
+def field_variables(model: type[BaseModel], before: str = "") -> Iterator[str]:
+    """Yield the names, without the prefix, of the variables of *model*; one that ends with ``__`` begins further ones.
+
+    Fields of the top level have short names only.
+    """
+    for name, field in model.model_fields.items():
+        full = before + name.upper()
+        if before:
+            yield full
+        for option in _parts(field.annotation):
+            if isinstance(option, type) and issubclass(option, BaseModel):
+                yield from field_variables(option, full + NESTING)
+            elif get_origin(option) is dict or option is dict:
+                yield full + NESTING
+
+
+def unknown_variables(
+    project: str, environ: Mapping[str, str], model: type[BaseModel], *, own_keys: Collection[str]
+) -> Iterator[str]:
+    """Yield each variable of *environ* that sets nothing of *model*, nor of *own_keys*, with the nearest that does."""
+    prefix = prefix_of(project)
+    for name in sorted(environ):
+        rest = name.removeprefix(prefix)
+        if (
+            not name.startswith(prefix)
+            or rest in ALIASES
+            or rest in OTHERS
+            or _KUBERNETES.fullmatch(f"{rest}={environ[name]}")
+        ):
+            continue
+        path = tuple(rest.lower().split(NESTING))
+        if len(path) > 1 and (path[0] in own_keys or _has(model, path)):
+            continue
+        known = [prefix + known for known in (*ALIASES, *OTHERS, *field_variables(model))]
+        yield f"{name} (the nearest is {difflib.get_close_matches(name, known, n=1, cutoff=0)[0]})"
 
 
 def coerce(text: str, annotation: Any) -> Any:
@@ -106,6 +159,27 @@ def _step(annotation: Any, part: str) -> Any:
         if get_origin(option) is dict:
             return get_args(option)[1]
     return Any
+
+
+def _has(annotation: Any, path: tuple[str, ...]) -> bool:
+    if not path:
+        return True
+    for option in _options(annotation):
+        if option is Any:
+            return True
+        if get_origin(option) is dict and _has(get_args(option)[1], path[1:]):
+            return True
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            field = option.model_fields.get(path[0])
+            if field is not None and _has(field.annotation, path[1:]):
+                return True
+    return False
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:

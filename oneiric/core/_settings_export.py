@@ -42,13 +42,21 @@ class OtlpSettings(BaseModel):
     Attributes:
         enabled: Whether to export; None: if *endpoint* is set.
         endpoint: Base URL of the collector.
+        protocol: Over HTTP or gRPC.
         headers_file: File with a ``name: value`` a line to send as headers.
+        certificate_file: Authorities whose certificates of the collector are trusted, in PEM.
+        client_certificate_file: What to show to the collector, in PEM.
+        client_key_file: Its private key, in PEM.
+        compression: Whether requests are compressed.
         timeout: Seconds that one request may take.
+        traces: Whether to export spans.
+        metrics: Whether to export metrics.
         traces_interval: Seconds between exports of spans.
         metrics_interval: Seconds between exports of metrics.
         max_queued_spans: Spans that wait while they cannot be exported; beyond, the oldest are lost.
         max_batch_spans: Spans in one request.
-        service_name: What the runtime is called there; None: ``OTEL_SERVICE_NAME``, else ``logging.service_name``.
+        service_name: What the runtime is called there; None: as in log lines, see ``logging.service_name``. Where only
+            this is set, log lines have it too.
         resource_attributes: More of the resource.
     """
 

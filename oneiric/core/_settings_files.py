@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
+from pydantic import BaseModel
 
 from oneiric.core.redaction import describe
 
@@ -24,7 +25,7 @@ class SettingsError(ValueError):
 
 
 class Layer(NamedTuple):
-    """Values of one origin: a file's path, or "" for the environment."""
+    """Values of one origin: a file's path, "" for the environment, or "argument"."""
 
     origin: str
     values: Mapping[str, Any]
@@ -63,12 +64,22 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def deep_merge(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *weak* with what *strong* sets; mappings are merged, everything else replaced."""
+    """Return *weak* with what *strong* sets; mappings are merged, everything else replaced.
+
+    Of a model that meets a mapping, only the fields count that were set.
+    """
     merged = dict(weak)
     for key, value in strong.items():
         known = merged.get(key)
+        if isinstance(known, dict) and isinstance(value, BaseModel):
+            value = fields_set(value)  # noqa: PLW2901 - from here on it is a mapping
         merged[key] = deep_merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
     return merged
+
+
+def fields_set(model: BaseModel) -> dict[str, Any]:
+    """Return the fields of *model* that were set, not left at their defaults."""
+    return {name: getattr(model, name) for name in model.model_fields_set}
 
 
 def _config_home(environ: Mapping[str, str]) -> Path:

@@ -29,7 +29,17 @@ class _Section(BaseModel):
 
 
 class LoggingSinkConfig(_Section):
-    """Where log lines go; ``path`` is for a file, ``endpoint`` and ``method`` are for http."""
+    """Where log lines go; ``path`` is for a file, ``endpoint`` and ``method`` are for http.
+
+    Attributes:
+        target: Standard output, standard error, a file that is rotated, or a receiver of HTTP requests.
+        level: Least level of its lines; where it is not set, ``logging.level``.
+        path: The file.
+        max_bytes: Bytes the file grows to before it is rotated; 0: without bound.
+        backup_count: Rotated files that are kept.
+        endpoint: URL of the receiver.
+        method: ``POST`` or ``GET``.
+    """
 
     target: Literal["stdout", "stderr", "file", "http"] = "stderr"
     level: str = "INFO"
@@ -59,7 +69,21 @@ class LogQueueConfig(_Section):
 
 
 class LoggingConfig(_Section):
-    """How log lines look and where they go."""
+    """How log lines look and where they go.
+
+    Attributes:
+        level: Least level of the lines; an unknown one is ``INFO``.
+        emit_json: One JSON object a line; otherwise text for people.
+        service_name: The name of the service in log lines, spans and OTLP, before ``app.name``, ``OTEL_SERVICE_NAME``
+            and ``OTEL_RESOURCE_ATTRIBUTES``.
+        environment: Where it is deployed, before ``app.environment`` and ``OTEL_RESOURCE_ATTRIBUTES``.
+        release: Its version, before ``OTEL_RESOURCE_ATTRIBUTES``.
+        timestamper_format: ``iso`` for ISO 8601, or a format of ``strftime``; times are in UTC.
+        extra_processors: Processors of structlog to run, as ``package.module.name``.
+        include_trace_context: Whether lines carry ``trace_id`` and ``span_id`` of the current span.
+        sinks: Where lines go, each a section of its own.
+        queue: What waits for a sink that is slow.
+    """
 
     level: str = "INFO"
     emit_json: bool = True
@@ -74,7 +98,12 @@ class LoggingConfig(_Section):
 
 
 class LogRateConfig(_Section):
-    """How often one log event is written: *rate* a second, and *burst* at once; a rate of 0 limits nothing."""
+    """How often one log event is written: *rate* a second, and *burst* at once; a rate of 0 limits nothing.
+
+    Attributes:
+        rate: Lines of one event a second; 0 limits nothing.
+        burst: Lines of one event at once.
+    """
 
     rate: float = Field(default=200.0, ge=0, le=1e9)
     burst: int = Field(default=5_000, ge=1, le=100_000_000)

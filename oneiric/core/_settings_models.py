@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -11,23 +12,30 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
-    StringConstraints,
+    ValidationError,
     model_validator,
 )
 
 from oneiric.core._candidates import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
+from oneiric.core._settings_env import unknown_variables
 from oneiric.core._settings_export import OtlpSettings, PushSettings
+from oneiric.core._settings_layers import PROJECT, Layers, read_layers
 from oneiric.core._settings_logging import LoggingConfig, LogLimitsConfig, PathText
+from oneiric.core._settings_notes import report_once, unread_settings
+from oneiric.core._settings_remote import (
+    DEFAULT_CACHE_DIR,
+    MAX_SECONDS,
+    PositiveSeconds,
+    RemoteSourceConfig,
+    Seconds,
+    SecretsConfig,
+    SourceName,
+)
 from oneiric.core._settings_server import MetricsServerSettings
 from oneiric.core._settings_shared import SharedSettings
 
-DEFAULT_CACHE_DIR = ".oneiric_cache"
 MAX_SERIES_BUDGET = 1_000_000
-MAX_SECONDS = 366 * 86_400.0
-"""Longest time any setting may name, in seconds."""
 
-_MIB = 1024 * 1024
-_GIB = 1024 * _MIB
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})")
 _MAX_PORT = 65_535
 
@@ -45,19 +53,20 @@ def _checked_address(address: str) -> str:
     return address
 
 
-SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-"""The stable label of a remote source."""
-Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
-PositiveSeconds = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
-Bytes = Annotated[int, Field(ge=1, le=1024 * _GIB)]
-
-
 class _Section(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False)
 
 
 class AppConfig(_Section):
-    """What the application calls itself."""
+    """What the application calls itself.
+
+    Attributes:
+        name: The name of the service in log lines, spans and OTLP, unless ``logging.service_name`` is set; before
+            ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES``.
+        environment: Where it is deployed, in log lines, spans and OTLP, unless ``logging.environment`` is set. The
+            default appears nowhere.
+        debug: Whether the application is being debugged.
+    """
 
     name: str = "oneiric"
     environment: str = "dev"
@@ -65,86 +74,28 @@ class AppConfig(_Section):
 
 
 class LayerSettings(_Section):
-    """One domain: which provider is selected for a key, and what each provider is given."""
+    """One domain: which provider is selected for a key, and what each provider is given.
+
+    Attributes:
+        selections: The provider that serves a key, by key; others are chosen by their rank.
+        provider_settings: What each provider is given as its settings, by provider.
+        options: Options of the domain.
+    """
 
     selections: dict[KeyName, ProviderName] = {}
     provider_settings: dict[str, dict[str, Any]] = {}
     options: dict[str, Any] = {}
 
 
-class SecretsConfig(_Section):
-    """Where secrets come from: the inline map, then the adapter at (domain, key)."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    domain: str = "adapter"
-    key: str = "secrets"
-    provider: str | None = None
-    inline: dict[str, str] = Field(default={}, repr=False)
-    cache_ttl_seconds: Seconds = 600.0
-    refresh_interval: Annotated[float, Field(ge=1, le=MAX_SECONDS)] | None = None
-
-
-class RemoteAuthConfig(_Section):
-    """The credential sent with a manifest request; the token itself or the id of a secret."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    header_name: str = "Authorization"
-    secret_id: str | None = None
-    token: str | None = Field(default=None, repr=False)
-
-
-class RemoteSourceConfig(_Section):
-    """One remote source of manifests: times in seconds, sizes in bytes.
-
-    Attributes:
-        name: The stable label of the source in metrics and logs.
-        refresh_interval: Seconds between synchronisations; None or 0 disables them.
-        cache_max_age: Seconds an unused artifact is kept; None keeps it until the size limit.
-        allow_private_hosts: Whether redirects and artifacts may lead to private addresses of other hosts than the
-            manifest's.
-        cache_max_bytes: Most that the cache keeps, and that the artifacts of one manifest may have in all.
-        cache_high_ratio: Share of ``cache_max_bytes`` from which usage counts as high.
-    """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    name: SourceName = "remote"
-    enabled: bool = False
-    manifest_url: str | None = Field(default=None, repr=False)  # may carry a credential
-    cache_dir: PathText = DEFAULT_CACHE_DIR
-    verify_tls: bool = True
-    auth: RemoteAuthConfig = RemoteAuthConfig()
-    signature_required: bool = False
-    signature_threshold: int = Field(default=1, ge=1, le=100)
-    signature_max_age_seconds: Seconds | None = None
-    signature_require_expiry: bool = False
-    refresh_interval: Seconds | None = 300.0
-    timeout: PositiveSeconds = 30.0
-    max_retries: int = Field(default=3, ge=0, le=100)
-    retry_base_delay: Seconds = 1.0
-    retry_max_delay: Seconds = 30.0
-    retry_jitter: float = Field(default=0.25, ge=0, le=10)
-    circuit_breaker_threshold: int = Field(default=5, ge=1, le=1_000_000)
-    circuit_breaker_reset: Seconds = 60.0
-    allow_file_uris: bool = False
-    allowed_file_uri_roots: list[PathText] = []
-    allow_private_hosts: bool = False
-    latency_budget_ms: float = Field(default=5000.0, ge=0, le=MAX_SECONDS * 1000)
-    max_manifest_bytes: int = Field(default=_MIB, ge=1, le=_GIB)
-    max_entries: int = Field(default=10_000, ge=1, le=1_000_000)
-    max_artifact_bytes: Bytes = 256 * _MIB
-    cache_max_bytes: Bytes = 5 * _GIB
-    cache_max_age: PositiveSeconds | None = None
-    cache_scan_interval: Annotated[float, Field(ge=1, le=MAX_SECONDS)] = 60.0
-    cache_high_ratio: float = Field(default=0.8, gt=0, le=1)
-
-
 class LifecycleConfig(_Section):
     """Limits of a swap: times in seconds, of which 0 means none, and numbers.
 
     Attributes:
+        activation_timeout: For a factory to return an instance.
+        health_timeout: For one health check.
+        cleanup_timeout: For closing one instance.
+        hook_timeout: For one asynchronous hook.
+        shield_tasks: Let an asynchronous factory or cleanup that timed out go on, and close what it returns.
         sync_in_thread: Run synchronous factories and health checks in threads, where they can be timed out.
         max_hanging_calls: Synchronous factories and checks that run in threads at a time; further ones wait, and are
             refused once so many timed out and still hang.
@@ -162,14 +113,27 @@ class LifecycleConfig(_Section):
 
 
 class PluginsConfig(_Section):
-    """Which entry-point groups are loaded."""
+    """Which entry-point groups are loaded.
+
+    Attributes:
+        auto_load: Whether to load plugins at the start.
+        entry_points: Groups of entry points to load.
+    """
 
     auto_load: bool = False
     entry_points: list[str] = []
 
 
 class RuntimeProfileConfig(_Section):
-    """What a profile switches on."""
+    """What a profile switches on.
+
+    Attributes:
+        name: ``default`` or ``serverless``; ``apply_profile_with_fallback`` applies it, which the application calls.
+        watchers_enabled: Whether to watch the settings for changes.
+        remote_enabled: Whether a runtime synchronises with remote sources at all.
+        inline_manifest_only: Whether to use a manifest in the settings only.
+        supervisor_enabled: Whether to supervise the runtime.
+    """
 
     name: str = "default"
     watchers_enabled: bool = True
@@ -179,7 +143,14 @@ class RuntimeProfileConfig(_Section):
 
 
 class RuntimePathsConfig(_Section):
-    """Where state lies, if not in the cache directory."""
+    """Where state lies, if not in the cache directory.
+
+    Attributes:
+        workflow_checkpoints_enabled: Whether workflows keep checkpoints.
+        workflow_checkpoints_path: The file of the checkpoints.
+        domain_activity_path: The file that keeps pauses and drains; None: ``domain_activity.sqlite`` in the cache
+            directory.
+    """
 
     workflow_checkpoints_enabled: bool = True
     workflow_checkpoints_path: PathText | None = None
@@ -187,21 +158,32 @@ class RuntimePathsConfig(_Section):
 
 
 class RuntimeSupervisorConfig(_Section):
-    """How often the activity store is polled for changes by other processes, in seconds."""
+    """How often the activity store is polled for changes by other processes, in seconds.
+
+    Attributes:
+        enabled: Whether to poll.
+        poll_interval: Seconds between polls.
+    """
 
     enabled: bool = True
     poll_interval: Annotated[float, Field(ge=0.1, le=MAX_SECONDS)] = 2.0
 
 
 class ObservabilitySettings(_Section):
-    """What the runtime tells of itself, and where.
+    """What the runtime reports of itself, and where.
 
     Attributes:
+        enabled: Whether a runtime attaches telemetry: metrics, logs of events and traces.
+        metrics_server: Whether a runtime serves its metrics.
         metrics_address: ``host:port`` (``[::1]:9464``) the metrics are served at; port 0 takes a free one.
         server: What bounds and protects the server of the metrics.
         series_budget: Label sets one metric may have before further ones are folded together.
         log_rate_limit_seconds: At most one line per event name and this time, for rate-limited events.
         log_limits: How often any log event is written.
+        tracing: Whether to open spans, once the application has imported OpenTelemetry.
+        otlp: Export with the OpenTelemetry protocol.
+        push: Leave the metrics on a Pushgateway or in a file.
+        shared: Counts of several processes of one service.
         probe_interval: Seconds between health probes of active instances; None disables them.
     """
 
@@ -235,8 +217,30 @@ class OneiricMCPConfig(_Section):
 class OneiricSettings(_Section):
     """All settings of one runtime; further top-level keys belong to the application and are kept.
 
+    What the arguments leave open is taken from the environment, then from the file that ``ONEIRIC_CONFIG`` names, then
+    from the defaults. A wrong argument raises pydantic's ValidationError, a wrong variable or file SettingsError, which
+    names it. :func:`~oneiric.core.config.load_settings` reads further files.
+
     Attributes:
-        remotes: Further remote sources; the mapping key is the source's name.
+        config_dir: Where settings files are.
+        cache_dir: Where artifacts and state are kept, made if need be; None: ``remote.cache_dir``.
+        app: What the application calls itself.
+        adapters: Selections and provider settings of adapters.
+        services: Those of services.
+        tasks: Those of tasks.
+        events: Those of events.
+        workflows: Those of workflows.
+        actions: Those of actions.
+        secrets: Where secrets come from.
+        remote: The main remote source.
+        remotes: Further remote sources, each a section like ``remote``; the mapping key is the source's name.
+        logging: How log lines look and where they go.
+        lifecycle: Limits of a swap.
+        plugins: Which plugins are loaded.
+        profile: What a profile switches on.
+        runtime_paths: Where state lies, if not in the cache directory.
+        runtime_supervisor: How often the activity store is polled.
+        observability: What the runtime reports of itself, and where.
     """
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
@@ -263,6 +267,41 @@ class OneiricSettings(_Section):
 
     _problems: tuple[str, ...] = PrivateAttr(default=())
 
+    def __init__(self, **given: Any) -> None:
+        self._load(read_layers(type(self), given=given), project=PROJECT)
+
+    @classmethod
+    def from_layers(cls, layers: Layers, *, project: str) -> Self:
+        """Return what *layers* of *project* set, and nothing else; SettingsError where they are wrong."""
+        settings = cls.__new__(cls)
+        try:
+            cls._load(settings, layers, project=project)
+        except ValidationError as error:
+            raise layers.explain(error) from None  # its cause quotes values, maybe secret
+        return settings
+
+    @classmethod
+    def exactly(cls, **given: Any) -> Self:
+        """Return settings of these arguments and the defaults, whatever the environment says."""
+        settings = cls.__new__(cls)
+        BaseModel.__init__(settings, **given)
+        return settings
+
+    def _load(self, layers: Layers, *, project: str) -> None:
+        try:
+            BaseModel.__init__(self, **layers.merged)
+        except ValidationError as error:
+            if layers.blame_arguments(error):
+                raise
+            raise layers.explain(error) from None  # likewise
+        self._problems = layers.problems
+        report_once(
+            "unread", unread_settings(self), text="nothing reads these settings, see docs/settings.md for each: {}"
+        )
+        if project == PROJECT:  # of another project's prefix we cannot say what is whose
+            unknown = unknown_variables(project, os.environ, type(self), own_keys=layers.own_keys)
+            report_once("unknown", unknown, text="these environment variables are no settings and are ignored: {}")
+
     @property
     def problems(self) -> tuple[str, ...]:
         """What was left out while these settings were loaded, and why; empty when all was read."""
@@ -277,3 +316,23 @@ class OneiricSettings(_Section):
                 raise ValueError(f"remotes.{name}.name must be {name!r} or left out, not {source.name!r}")
             source.name = name
         return self
+
+    @model_validator(mode="after")
+    def _identify(self) -> OneiricSettings:
+        """Complete what log lines say of the service, and mark the section as complete for who is given it alone."""
+        otlp, logging = self.observability.otlp, self.logging
+        exported = otlp.resource_attributes
+        own = logging.service_name if "service_name" in logging.model_fields_set else None
+        name = own or otlp.service_name or exported.get("service.name") or _set(self.app, "name")
+        place = exported.get("deployment.environment.name") or exported.get("deployment.environment")
+        known = dict(logging) | {
+            "release": logging.release or exported.get("service.version"),
+            "environment": logging.environment or place or _set(self.app, "environment"),
+        }
+        del known["service_name"]
+        self.logging = logging.model_copy(update=known | ({"service_name": name} if name else {}))
+        return self
+
+
+def _set(section: BaseModel, field: str) -> Any:
+    return getattr(section, field) if field in section.model_fields_set else None

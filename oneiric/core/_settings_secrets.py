@@ -11,7 +11,7 @@ from oneiric.core.secrets_cache import SecretValueCache
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from oneiric.core._settings_models import SecretsConfig
+    from oneiric.core._settings_remote import SecretsConfig
     from oneiric.core.lifecycle import LifecycleManager
 
 _CLEARERS = ("invalidate_cache", "clear_cache", "refresh")

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 from structlog.stdlib import ProcessorFormatter
 
-from oneiric._version import __version__
 from oneiric.core import _log_ready
 from oneiric.core._log_exit import Ending
 from oneiric.core._log_fields import Completion, Stamp, interpolate
@@ -28,7 +27,8 @@ from oneiric.core._log_render import MAX_EVENT_CHARS, render_console, render_jso
 from oneiric.core._log_setup import LoggingHandle, install, installed, level_number, sink_handlers, total
 from oneiric.core._log_stream import LogFailures
 from oneiric.core._log_stream import trouble as log_trouble
-from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig
+from oneiric.core._service import logged_identity
+from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig, OneiricSettings
 from oneiric.core.redaction import redact
 
 if TYPE_CHECKING:
@@ -81,21 +81,24 @@ def configure_logging(
     file or receiver later is raised into whoever logs, nor makes it wait: see :func:`log_failures`.
 
     Args:
-        config: What to do; None is the default: INFO, JSON, standard error.
+        config: What to do, such as ``settings.logging``. What a config of its own leaves open is taken from the
+            environment, then from the file that ``ONEIRIC_CONFIG`` names, then from the defaults: INFO, JSON, standard
+            error.
         suppress_events: Emit nothing at all.
         on_error: Called with each failure to write a line, in the thread where it happened, without a lock held.
 
     Raises:
-        ValueError: A sink lacks a usable path or endpoint, or an extra processor cannot be imported.
+        ValueError: A sink lacks a usable path or endpoint, an extra processor cannot be imported, or the environment
+            sets something wrong.
         OSError: A log file cannot be opened.
     """
-    config = config or LoggingConfig()
     if suppress_events:
         _log_ready.latest.ready = None
         _ending.take((), timeout=0.0, on_sigterm=False)
         install([logging.NullHandler()], level=logging.CRITICAL + 1)
         _configure_structlog([_drop])
         return LoggingHandle()
+    config = OneiricSettings(**({} if config is None else {"logging": config})).logging
     line = _Line(config)
     extra = [_isolated(_imported(name)) for name in config.extra_processors]
     formatter = _formatter(line, extra, render=render_json if config.emit_json else render_console)
@@ -187,11 +190,11 @@ class _Line:
     """A processor that adds what every line carries; fields that the line already has stay."""
 
     def __init__(self, config: LoggingConfig) -> None:
-        release = config.release or (__version__ if config.service_name == DEFAULT_LOGGER_NAME else None)
+        identity = logged_identity(config)
         service = {
-            "service.name": config.service_name,
-            "service.version": release,
-            "deployment.environment": config.environment,
+            "service.name": identity.name,
+            "service.version": identity.version,
+            "deployment.environment": identity.environment,
         }
         self.completion = Completion(
             {key: value for key, value in service.items() if value is not None},
@@ -211,9 +214,16 @@ def _unconfigured_processors() -> tuple[Processor, ...]:
     return (
         structlog.stdlib.filter_by_level,
         structlog.contextvars.merge_contextvars,
-        _Line(LoggingConfig()),
+        _Line(_unconfigured()),
         _as_message,
     )
+
+
+def _unconfigured() -> LoggingConfig:
+    try:
+        return OneiricSettings().logging
+    except (OSError, ValueError):  # whoever reads the settings to use them is told
+        return LoggingConfig()
 
 
 def _as_message(_logger: Any, _method: str, event: EventDict) -> ProcessorReturnValue:

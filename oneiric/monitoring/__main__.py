@@ -1,4 +1,4 @@
-"""Write every file of the repository that is generated from the catalogue: ``python -m oneiric.monitoring``."""
+"""Write every file of the repository that is generated: ``python -m oneiric.monitoring``."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import re
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from oneiric.observability.catalogue import RESOLUTION_DURATION, SWAP_DURATION
+from oneiric.observability.catalogue import CATALOGUE, RESOLUTION_DURATION, SWAP_DURATION
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NAME = re.compile(r"[A-Za-z0-9][\w./:-]{0,127}")
@@ -21,7 +21,10 @@ _USER = re.compile(r"[\w.@+-]{1,64}")
 _HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
 _SECRET = re.compile(r"(?=(?:[A-Za-z_-]*\d){3})[\w-]{20,}")
 _MAX_PORT = 65_535
-_RESERVED = ("alertname", "instance", "job", "severity", "team")
+_RESERVED = frozenset({"alertname", "instance", "job", "le", "severity", "team"}).union(
+    *(metric.label_names for metric in CATALOGUE.metrics)
+)
+"""Labels that metrics, alerts and scrapes have: one of the targets under such a name would be renamed, or hidden."""
 
 
 def checked_name(text: str) -> str:
@@ -34,10 +37,13 @@ def checked_name(text: str) -> str:
 def checked_matchers(matchers: dict[str, str]) -> dict[str, str]:
     """Return *matchers*; ValueError for a name that is no label's, or a value that would need escapes."""
     for name, value in matchers.items():
-        if not LABEL_NAME.fullmatch(name) or name in _RESERVED or name.startswith("__"):
+        if name in _RESERVED:
             raise ValueError(
-                f"{name!r} must be the name of a target's label, other than {', '.join(sorted(_RESERVED))}"
+                f"{name!r} is a label of Oneiric's own metrics and alerts: name one that the scrape configuration gives"
+                f" to targets, other than {', '.join(sorted(_RESERVED))}"
             )
+        if not LABEL_NAME.fullmatch(name) or name.startswith("__"):
+            raise ValueError(f"{name!r} must be the name of a target's label: letters, digits and _, not __ first")
         checked_name(value)
     return matchers
 

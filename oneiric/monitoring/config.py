@@ -284,4 +284,6 @@ def _sentence(values: dict[str, Any], problem: Any) -> str:
         return f"--set: {why}"
     key = str(problem["loc"][0])
     value = values.get(key)
+    if isinstance(value, dict):
+        return f"--set {', '.join(f'{key}.{label}={text}' for label, text in value.items())}: {why}"
     return f"--set {key}={','.join(value) if isinstance(value, tuple) else value}: {why}"

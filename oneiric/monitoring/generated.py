@@ -1,9 +1,10 @@
-"""Which files of the repository are generated from the catalogue, and what they must say."""
+"""Which files of the repository are generated, from the catalogue or from the settings, and what they must say."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from oneiric.core._settings_reference import example_file, settings_page
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig
 from oneiric.monitoring.dashboards.guide import panels_page
@@ -31,6 +32,8 @@ def generated_files(root: Path) -> dict[Path, str]:
         **{monitoring / path: text for path, text in bundle(config).items()},
         root / "docs" / "runbooks" / "ALERTS.md": runbook_page(config),
         root / "docs" / "monitoring" / "PANELS.md": panels_page(config),
+        root / "docs" / "settings.md": settings_page(),
+        root / "docs" / "oneiric.example.yaml": example_file(),
         root / "docs" / "monitoring" / "METRICS.md": reference_page(CATALOGUE, config),
         loki: with_queries(loki.read_text(encoding="utf-8"), config),
         root / "tests" / "observability" / "catalogue.golden.json": golden(CATALOGUE),

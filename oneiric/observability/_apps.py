@@ -89,7 +89,7 @@ async def _respond(exposition: Exposition, scope: Message) -> Response:
     try:
         return await asyncio.wait_for(asyncio.wrap_future(answer), exposition.timeout)
     except Exception as error:  # noqa: BLE001 - isolation is the job: foreign code was called
-        return exposition.failed(error, path=path, accept=accept)
+        return exposition.failed(error, path=path)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -6,14 +6,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
 from oneiric._version import __version__
+from oneiric.core._settings_models import OneiricSettings
+from oneiric.core._unset import UNSET, Unset, given_or
 from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful, once
 from oneiric.observability import events as own
 from oneiric.observability._exporting import Exporters
+from oneiric.observability._from_settings import identified, log_limits_of, otlp_options, push_options
 from oneiric.observability._isolation import IsolatedCollector, own_registry
-from oneiric.observability._logs import DEFAULT_RATE_LIMIT_SECONDS, LogSink
-from oneiric.observability._prometheus import DEFAULT_SERIES_BUDGET, PrometheusSink
+from oneiric.observability._logs import LogSink
+from oneiric.observability._prometheus import PrometheusSink
 from oneiric.observability._shared_directory import shared_directory
-from oneiric.observability._sharing import DEFAULT_INTERVAL
 from oneiric.observability._tracing import TracingSink, recording_trace
 from oneiric.observability._worker import STOP_SECONDS
 from oneiric.observability.catalogue import CATALOGUE
@@ -43,16 +45,17 @@ class Sink(Observer, Protocol):
 
 def attach(  # noqa: PLR0913 - published
     *targets: object,
+    settings: OneiricSettings | None = None,
     registry: CollectorRegistry | None = None,
-    series_budget: int = DEFAULT_SERIES_BUDGET,
-    log_rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
-    log_limits: LogLimits | None = None,
-    tracing: bool = True,
+    series_budget: int | Unset = UNSET,
+    log_rate_limit: float | Unset = UNSET,
+    log_limits: LogLimits | Unset | None = UNSET,
+    tracing: bool | Unset = UNSET,
     tracer_provider: TracerProvider | None = None,
-    otlp: OtlpOptions | None = None,
-    push: PushOptions | None = None,
-    shared_dir: str | PathLike[str] | None = None,
-    shared_interval: float = DEFAULT_INTERVAL,
+    otlp: OtlpOptions | Unset | None = UNSET,
+    push: PushOptions | Unset | None = UNSET,
+    shared_dir: str | PathLike[str] | Unset | None = UNSET,
+    shared_interval: float | Unset = UNSET,
 ) -> Telemetry:
     """Attach metrics, logs and traces to *targets* and return what detaches them.
 
@@ -63,20 +66,23 @@ def attach(  # noqa: PLR0913 - published
 
     Args:
         targets: At least one that reports through ``observers``.
+        settings: Its section ``observability`` stands in for arguments that are left out; None: what the environment
+            says, then the file that ``ONEIRIC_CONFIG`` names, then the default; ValueError where one of them is wrong.
         registry: Where to register the metrics; None: a registry of their own, with the process, platform and garbage
             collector metrics on it. Names that it already has are a ValueError, and nothing is attached.
         series_budget: Label sets a metric may have; further ones are folded into ``_other``.
         log_rate_limit: Seconds in which a rate-limited log event is written at most once.
-        log_limits: How often any log event is written; None is the default, generous.
+        log_limits: How often any log event is written; None: generously.
         tracing: Whether to open spans, once the application has imported OpenTelemetry.
         tracer_provider: Where spans go; None: to the collector that *otlp* names, or else to the global provider.
         otlp: Export with the OpenTelemetry protocol until detached: the registry's metrics, and spans unless they go to
-            *tracer_provider*. Wrong options raise ValueError or OSError; without the extra ``oneiric[otlp]`` there is
-            an ImportError.
-        push: Leave the metrics on a Pushgateway or in a file, at the latest when detached; wrong options raise
-            ValueError.
+            *tracer_provider*. None: nowhere. Wrong options raise ValueError or OSError; without the extra
+            ``oneiric[otlp]`` there is an ImportError.
+        push: Leave the metrics on a Pushgateway or in a file, at the latest when detached; None: nowhere. Wrong options
+            raise ValueError.
         shared_dir: Where all processes of a service keep their counts, so that a scrape of any shows the totals of all,
-            those that ended included; made where it is missing, and a ValueError where it cannot be used.
+            those that ended included; made where it is missing, and a ValueError where it cannot be used. None: this
+            process shows its own.
         shared_interval: Seconds between publications of the gauges of this process to the others.
     """
     seams = _seams(targets)
@@ -87,21 +93,28 @@ def attach(  # noqa: PLR0913 - published
         known.add(*targets)
         return known
     observers = seams[0]
+    settings = OneiricSettings() if settings is None else settings
+    options = settings.observability
+    directory = given_or(shared_dir, options.shared.directory)
+    otlp = otlp_options(settings) if otlp is UNSET else otlp
     sink = PrometheusSink(
         CATALOGUE,
         observers,
         version=__version__,
-        series_budget=series_budget,
+        series_budget=given_or(series_budget, options.series_budget),
         trace=recording_trace,
-        shared=None if shared_dir is None else shared_directory(shared_dir),
-        shared_interval=shared_interval,
+        shared=None if directory is None else shared_directory(directory),
+        shared_interval=given_or(shared_interval, options.shared.publish_interval),
     )
-    sinks: list[Sink] = [sink, LogSink(CATALOGUE, observers, rate_limit=log_rate_limit, limits=log_limits)]
+    rate_limit = given_or(log_rate_limit, options.log_rate_limit_seconds)
+    limits = log_limits_of(options.log_limits) if log_limits is UNSET else log_limits
+    sinks: list[Sink] = [sink, LogSink(CATALOGUE, observers, rate_limit=rate_limit, limits=limits)]
     collector = IsolatedCollector(sink, name=sink.name, observers=observers, trusted=True)
     registry = own_registry(observers) if registry is None else registry
+    tracing = given_or(tracing, options.tracing)
     exporters = Exporters(
-        otlp=otlp,
-        push=push,
+        otlp=None if otlp is None else identified(otlp, settings.logging),
+        push=push_options(settings) if push is UNSET else push,
         spans=tracing and tracer_provider is None,
         registry=registry,
         collector=collector,

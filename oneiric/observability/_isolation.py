@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from oneiric.core._forks import renew_after_fork
 from oneiric.core.redaction import describe
+from oneiric.observability._breaks import ask_for_way
 from oneiric.observability._families import SnapshotFamily
 from oneiric.observability._patience import Patience
 from oneiric.observability._text import text_of
@@ -86,6 +87,7 @@ def collect_isolated(
     collectors: Iterable[IsolatedCollector], patience: Patience[int, list[Metric]]
 ) -> Iterator[Metric]:
     """Yield the families of *collectors*, each name once; those that are not trusted are asked with *patience*."""
+    ask_for_way()
     names: set[str] = set()
     for collector, families in _collected(list(collectors), patience):
         for family in collector.fit(families):

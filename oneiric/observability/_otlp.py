@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from oneiric._version import __version__
 from oneiric.core._forks import renew_after_fork
+from oneiric.core._service import service_identity
 from oneiric.observability._otlp_metrics import MetricProducer
 from oneiric.observability._otlp_options import OtlpOptions, OtlpPlan, Target, resolve
 from oneiric.observability._otlp_spans import SpanQueue, encode
@@ -253,12 +254,10 @@ class _Metrics:
 
 def _resource(options: OtlpOptions) -> Resource:
     """Return what the environment and *options* say of this process, with a name and an identity in any case."""
-    named = {"service.name": options.service_name} if options.service_name else {}
-    found = Resource.create({**options.resource_attributes, **named})
-    attributes = found.attributes or {}
-    if str(attributes.get("service.name", "")).startswith("unknown_service"):
-        found = found.merge(Resource({"service.name": options.fallback_service_name}))
-    if "service.instance.id" not in attributes:
+    own = options.resource_attributes
+    name = service_identity(options.service_name or own.get("service.name"), default=options.fallback_service_name).name
+    found = Resource.create({**own, "service.name": name})
+    if "service.instance.id" not in (found.attributes or {}):
         found = found.merge(Resource({"service.instance.id": str(uuid4())}))
     return found
 

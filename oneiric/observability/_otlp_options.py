@@ -44,7 +44,8 @@ class OtlpOptions:
         metrics_interval: Seconds between exports of metrics (``OTEL_METRIC_EXPORT_INTERVAL``, 60 s).
         max_queued_spans: Spans that wait; beyond, the oldest are lost (``OTEL_BSP_MAX_QUEUE_SIZE``, 1,024).
         max_batch_spans: Spans in one request (``OTEL_BSP_MAX_EXPORT_BATCH_SIZE``, 256).
-        service_name: What calls itself so (``OTEL_SERVICE_NAME``, *fallback_service_name*).
+        service_name: What calls itself so (what the settings call it, ``OTEL_SERVICE_NAME``, ``service.name`` of
+            ``OTEL_RESOURCE_ATTRIBUTES``, *fallback_service_name*).
         resource_attributes: More of the resource; they beat ``OTEL_RESOURCE_ATTRIBUTES``.
     """
 

@@ -15,6 +15,7 @@ from oneiric.core.events import Event, Finished, Operation
 from oneiric.core.redaction import describe
 from oneiric.observability import events as own
 from oneiric.observability._backlog import Backlog, PromptBacklog
+from oneiric.observability._breaks import ask_for_way
 from oneiric.observability._cells import (
     CounterLike,
     Exemplar,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from oneiric.observability._model import Metric
 
 MAX_DURATIONS = 16_384
-"""Durations of one component that may wait while another thread counts; over that, who resolves waits for its turn."""
+"""Durations of one component that may wait while another thread counts; over that, who resolves pauses."""
 
 DEFAULT_SERIES_BUDGET = 2000
 """Label sets a metric may have before further ones are folded."""
@@ -167,9 +168,8 @@ class PrometheusSink(Collector):
 
     def close(self) -> None:
         """Count what waits, and let go of the runtimes that reported; they may be attached again."""
-        self._backlog.count(wait=True)
-        self._backlog.alone(partial(self._end_batches, {}), wait=True)
-        self._backlog.alone(self._take_batches, wait=True)
+        self._backlog.count(partial(self._end_batches, {}))
+        self._count_everything()
         if self._sharing is not None:
             self._sharing.close()
 
@@ -180,12 +180,18 @@ class PrometheusSink(Collector):
     def snapshots(self) -> list[Snapshot]:
         """Return the values of every metric of the catalogue, those of one metric being of the same instant."""
         started = self._clock()
+        ask_for_way()
         self._count_everything()
         gauges = self._read_gauges()
-        self._count_everything()  # what came up while reading too
+        ask_for_way()  # again, as a source may be slow
         snapshots: list[Snapshot] = []
-        if not self._backlog.alone(lambda: snapshots.extend(self._copies(gauges)), wait=True):
-            snapshots.extend(self._copies(gauges))  # scraped by a handler in the middle of counting
+
+        def copy() -> None:
+            self._take_batches()
+            snapshots.extend(self._copies(gauges))
+
+        if not self._backlog.count(copy):  # what came up while reading too
+            snapshots.extend(self._copies(gauges))  # a handler is in the middle of counting
         if self._sharing is not None:
             snapshots, problems = self._sharing.merged(snapshots)
             for name, error in problems:
@@ -230,7 +236,7 @@ class PrometheusSink(Collector):
 
     def _record_and_count(self, event: Event) -> None:
         self._backlog.record(event)
-        self._backlog.count(wait=True)
+        self._count_everything()
 
     def _compile(self, signal: Signal, phase: Phase | None) -> list[Write]:
         writes = self._bindings(signal, phase, existing=False)
@@ -310,11 +316,10 @@ class PrometheusSink(Collector):
                 del self._batches[key]
 
     def _count_batch(self, batch: Durations) -> None:
-        self._backlog.alone(batch.take, wait=batch.waiting >= MAX_DURATIONS)
+        self._backlog.relieve(batch.take, lambda: batch.waiting, most=MAX_DURATIONS)
 
     def _count_everything(self) -> None:
-        self._backlog.count(wait=True)
-        self._backlog.alone(self._take_batches, wait=True)
+        self._backlog.count(self._take_batches)
 
     def _take_batches(self) -> None:
         for batch in list(self._batches.values()):
@@ -354,17 +359,22 @@ class PrometheusSink(Collector):
         if self._settling or not (self._broken or self._folded):
             return
         self._settling = True
+        broken: list[Exception] = []
+        folded: dict[str, int] = {}
         try:
-            with self._backlog.lock:
-                broken, folded = list(self._broken), self._folded.copy()
-                self._broken.clear()
-                self._folded.clear()
+            self._backlog.alone(partial(self._take_reports, broken, folded), wait=False)
             for error in broken:
                 self._observers.hook_failed(self.name, error)
             for name, samples in folded.items():
                 self._tell_folded(name, samples)
         finally:
             self._settling = False
+
+    def _take_reports(self, broken: list[Exception], folded: dict[str, int]) -> None:
+        broken += self._broken
+        folded |= self._folded
+        self._broken.clear()
+        self._folded.clear()
 
     def _tell_folded(self, name: str, samples: int) -> None:
         self._observers.notify(own.SeriesFolded(metric=name, samples=samples))

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from oneiric.core._background import Background
 from oneiric.core._forks import renew_after_fork
+from oneiric.core._settings_models import OneiricSettings
 from oneiric.core.redaction import describe
-from oneiric.observability._access import Credentials, ServerSecurity, tls_of
-from oneiric.observability._limits import ServerLimits
+from oneiric.observability._access import Credentials, tls_of
+from oneiric.observability._from_settings import server_limits_of, server_security_of
 from oneiric.observability._reception import Reception
 from oneiric.observability.events import MetricsServerExposed, MetricsServerFailed, MetricsServerStarted
 from oneiric.observability.exposition import METRICS_PATHS, error_response
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from oneiric.core.observers import Observers
+    from oneiric.observability._access import ServerSecurity
     from oneiric.observability._http import Request
+    from oneiric.observability._limits import ServerLimits
     from oneiric.observability._reloading import Reloaded
     from oneiric.observability.exposition import Exposition, Response
 
@@ -62,7 +65,8 @@ class MetricsServer:
 
     Args:
         exposition: What answers.
-        address: See :func:`parse_address`; port 0 takes a free one at each start.
+        address: See :func:`parse_address`; port 0 takes a free one at each start. What is None here and below is taken
+            from the environment, then from the file that ``ONEIRIC_CONFIG`` names, then from the defaults.
         observers: Told of starts and failures; without it, those of the exposition.
         limits: The bounds.
         security: TLS and authentication.
@@ -75,16 +79,21 @@ class MetricsServer:
         self,
         exposition: Exposition,
         *,
-        address: str = DEFAULT_ADDRESS,
+        address: str | None = None,
         observers: Observers | None = None,
         limits: ServerLimits | None = None,
         security: ServerSecurity | None = None,
     ) -> None:
+        if address is None or limits is None or security is None:
+            settings = OneiricSettings().observability
+            address = settings.metrics_address if address is None else address
+            limits = server_limits_of(settings.server) if limits is None else limits
+            security = server_security_of(settings.server) if security is None else security
         self.address, self._port = parse_address(address)
         self.observers = exposition.observers if observers is None else observers
         self._exposition = exposition
-        self._limits = ServerLimits() if limits is None else limits
-        self._security = ServerSecurity() if security is None else security
+        self._limits = limits
+        self._security = security
         self._telling = Background("oneiric-metrics-telling")
         self._running: _Running | None = None
         self._stops = 0
@@ -221,7 +230,7 @@ class _Desk:
 
     def failed(self, request: Request, error: BaseException) -> Response:
         """Return the response to *request*, which came to nothing because of *error*."""
-        return self._exposition.failed(error, path=request.path, accept=request.accept)
+        return self._exposition.failed(error, path=request.path)
 
 
 def _secure(tls: Reloaded[ssl.SSLContext], accepted: socket.socket) -> ssl.SSLSocket:

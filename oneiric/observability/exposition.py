@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from oneiric.core._background import Background
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
-from oneiric.observability._families import restricted, sample_names
+from oneiric.observability._backlog import interrupts_counting
+from oneiric.observability._breaks import ask_for_way
+from oneiric.observability._families import SnapshotFamily, restricted, sample_names
 from oneiric.observability._flights import Flights
 from oneiric.observability._isolation import isolated
 from oneiric.observability._negotiation import accepts_gzip, prefers_openmetrics, wanted_names
@@ -43,12 +45,8 @@ DEFAULT_TIMEOUT_SECONDS: Final = 5.0
 _GZIP_LEVEL = 1  # 2,000 series of a histogram: 8 ms to a 22nd, where level 9 takes 98 ms to a 26th
 _PLAIN_CONTENT_TYPE = "text/plain; charset=utf-8"
 
-
-_NOTHING: Final = {False: b"# nothing could be collected\n", True: b"# EOF\n"}
 _PATHS: Final = METRICS_PATHS | {LIVEZ_PATH, READYZ_PATH, LANDING_PATH}
 _METHODS: Final = frozenset({"GET", "HEAD"})
-
-
 _LANDING: Final = b"""\
 <!DOCTYPE html>
 <html lang="en">
@@ -66,6 +64,13 @@ _LANDING: Final = b"""\
 </body>
 </html>
 """
+
+
+class OwnMetricsMissingError(Exception):
+    """The runtime's own metrics are not among those that were collected."""
+
+    def __init__(self) -> None:
+        super().__init__("the runtime's own metrics could not be collected")
 
 
 class Source(Protocol):
@@ -109,7 +114,8 @@ class Exposition:
         ready: Whether the host can serve; asked on every /readyz, without it always ready. One that raises is reported
             as a failed hook, and that, or one that does not answer in time, means not ready.
         observers: Told :class:`ScrapeFailed` when *registry* could not be rendered.
-        fallback: What is exposed when *registry* raises; None: nothing.
+        fallback: Collects the runtime's own metrics. They are exposed alone when *registry* raises, and a page without
+            any of them is answered 503. None: the runtime has none there.
         timeout: Seconds after which nobody waits for a rendering or the readiness check any more.
         reuse: Seconds for which a rendering that many waited for is given to those who come later.
     """
@@ -128,8 +134,8 @@ class Exposition:
         self.observers = Observers() if observers is None else observers
         self.timeout = timeout
         self._ready = ready
-        self._source = isolated(registry, self.observers)
-        self._fallback = fallback
+        sources = [isolated(registry, self.observers)]
+        self._sources = sources if fallback is None else [_WithOwn(source) for source in (*sources, fallback)]
         self._telling = Background("oneiric-exposition-telling")
         self._pages = Flights(self._compute, name="oneiric-exposition", timeout=timeout, reuse=reuse)
         self._restricted = Flights(self._compute_some, name="oneiric-restricted", timeout=timeout, reuse=reuse)
@@ -144,7 +150,7 @@ class Exposition:
         links to them, are answered. The exposition is in the
         text format 0.0.4, or in OpenMetrics 1.0 for who asks for that and does not prefer the former; names outside the
         classic character set are escaped with underscores in both. What cannot be rendered, or not in time, is reported
-        and answered with a page that has no samples, so that every series goes stale.
+        and answered 503 with a line that says why, so that the scrape fails and ``up`` becomes 0.
 
         Args:
             method: As in the request.
@@ -157,7 +163,7 @@ class Exposition:
         try:
             response = future.result(self.timeout)
         except Exception as error:  # noqa: BLE001 - isolation is the job: foreign code was called
-            response = self.failed(error, path=path, accept=accept)
+            response = self.failed(error, path=path)
         return response if method != "HEAD" else replace(response, body=b"")
 
     def submit(
@@ -170,23 +176,24 @@ class Exposition:
         if path == READYZ_PATH and method in _METHODS and self._ready is not None:
             return self._readiness.ask(None)
         if path in METRICS_PATHS and method in _METHODS:
+            ask_for_way()
             page = Page(
                 openmetrics=prefers_openmetrics(accept),
                 compressed=accepts_gzip(accept_encoding),
                 names=wanted_names(query),
             )
+            if interrupts_counting():  # another thread would wait for this one
+                return _done(self._render(_render_some if page.names else _render_all, [page])[page])
             return (self._restricted if page.names else self._pages).ask(page)
-        future: Future[Response] = Future()
-        future.set_result(_immediate(method, path))
-        return future
+        return _done(_immediate(method, path))
 
-    def failed(self, error: BaseException, *, path: str, accept: str = "") -> Response:
+    def failed(self, error: BaseException, *, path: str) -> Response:
         """Return the answer to a request that came to nothing because of *error*, which is reported; never waits."""
         if path == READYZ_PATH:
             self._telling.call(lambda: self.observers.hook_failed("readiness", error))
             return _NOT_READY
         self._telling.call(lambda: self._tell(error))
-        return _page(Page(openmetrics=prefers_openmetrics(accept)), None)
+        return _no_page(error)
 
     def _check_readiness(self, keys: Iterable[None]) -> dict[None, Response]:
         try:
@@ -205,18 +212,36 @@ class Exposition:
     def _render(
         self, render: Callable[[Source, Iterable[Page]], dict[Page, Response]], pages: Iterable[Page]
     ) -> dict[Page, Response]:
-        for source in (self._source, self._fallback):
-            if source is None:
-                continue
+        failure: Exception | None = None
+        for source in self._sources:
             try:
                 return render(source, pages)
+            except OwnMetricsMissingError as error:  # reported where they are collected; the other metrics are no page
+                failure = error
+                break
             except Exception as error:  # noqa: BLE001 - isolation is the job: anybody's collectors
                 self._tell(error)
-        return {page: _page(page, None) for page in pages}
+                failure = error
+        return dict.fromkeys(pages, _no_page(failure))
 
     def _tell(self, error: BaseException) -> None:
         error_type, text = describe(error)
         self.observers.notify(ScrapeFailed(collector="registry", error_type=error_type, error=text))
+
+
+class _WithOwn:
+    """A source that raises OwnMetricsMissingError after its last family, unless one was the runtime's own."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def collect(self) -> Iterable[Metric]:
+        has_own = False
+        for family in self._source.collect():
+            has_own = has_own or isinstance(family, SnapshotFamily)
+            yield family
+        if not has_own:
+            raise OwnMetricsMissingError
 
 
 def render(source: Source, *, openmetrics: bool, names: frozenset[str] = frozenset()) -> bytes:
@@ -264,8 +289,24 @@ def _immediate(method: str, path: str) -> Response:
     return _IMMEDIATE[path]
 
 
-def _page(page: Page, body: bytes | None) -> Response:
-    body = _NOTHING[page.openmetrics] if body is None else body
+def _done(response: Response) -> Future[Response]:
+    future: Future[Response] = Future()
+    future.set_result(response)
+    return future
+
+
+def _no_page(error: BaseException | None) -> Response:
+    """Return what a scraper takes for a failed scrape, with a line that says why but nothing of foreign texts."""
+    if isinstance(error, OwnMetricsMissingError):
+        why = f"{error}; the log says why"
+    elif isinstance(error, TimeoutError):
+        why = "the metrics could not be collected in time"
+    else:
+        why = f"the metrics could not be collected: {type(error).__name__}"
+    return _response(HTTPStatus.SERVICE_UNAVAILABLE, f"{why}\n".encode())
+
+
+def _page(page: Page, body: bytes) -> Response:
     content_type = OPENMETRICS_CONTENT_TYPE if page.openmetrics else TEXT_CONTENT_TYPE
     vary = ("Vary", "Accept, Accept-Encoding")
     if not page.compressed or len(body) < MIN_GZIP_BYTES:

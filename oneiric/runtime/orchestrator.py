@@ -11,7 +11,6 @@ from oneiric.actions.bridge import ActionBridge
 from oneiric.adapters.bridge import AdapterBridge
 from oneiric.core.activity import DomainActivityStore
 from oneiric.core.config import (
-    LogLimitsConfig,
     OneiricSettings,
     SettingsError,
     domain_activity_path,
@@ -25,8 +24,7 @@ from oneiric.domains.events import EventBridge
 from oneiric.domains.services import ServiceBridge
 from oneiric.domains.tasks import TaskBridge
 from oneiric.domains.workflows import WorkflowBridge
-from oneiric.observability import LogLimits, LogRate, MetricsServer, ServerLimits, ServerSecurity, Telemetry, attach
-from oneiric.runtime._exports import otlp_options, push_options
+from oneiric.observability import MetricsServer, ServerLimits, ServerSecurity, Telemetry, attach
 from oneiric.runtime._health import HealthLoop
 from oneiric.runtime._sources import RemoteSources
 
@@ -48,7 +46,8 @@ class RuntimeOrchestrator:
     loop at a time; after ``stop`` make a new one.
 
     Args:
-        settings: The settings; None: the defaults.
+        settings: The settings; None: those of the environment, then of the file that ``ONEIRIC_CONFIG`` names, then the
+            defaults.
         resolver: What resolves; None: a new one, ranking by the settings.
         lifecycle: What activates; None: a new one, which ``stop`` closes with every instance it holds.
         secrets: Where remote sources get their credentials.
@@ -198,19 +197,9 @@ class RuntimeOrchestrator:
                 made.callback(self.telemetry.remove, part)
 
     def _attach(self, made: ExitStack) -> Telemetry:
-        options, before = self.settings.observability, self.observers.attached
+        before = self.observers.attached
         try:
-            telemetry = attach(
-                self.resolver,
-                series_budget=options.series_budget,
-                log_rate_limit=options.log_rate_limit_seconds,
-                log_limits=_log_limits(options.log_limits),
-                tracing=options.tracing,
-                otlp=otlp_options(self.settings),
-                push=push_options(self.settings),
-                shared_dir=options.shared.directory,
-                shared_interval=options.shared.publish_interval,
-            )
+            telemetry = attach(self.resolver, settings=self.settings)
         except (ImportError, OSError, ValueError) as error:
             raise SettingsError(f"observability: {error}") from error
         if telemetry not in before or telemetry.holders:  # what an application attached stays
@@ -264,15 +253,6 @@ class RuntimeOrchestrator:
         if manifest_url is not None and main not in self.remotes:
             self.remotes.add(self.settings.remote)
         await self.remotes.start(main=main, manifest_url=manifest_url, interval=interval)
-
-
-def _log_limits(config: LogLimitsConfig) -> LogLimits:
-    return LogLimits(
-        each=LogRate(config.rate, config.burst),
-        total=LogRate(config.total_rate, config.total_burst),
-        errors=config.error_reserve,
-        events={name: LogRate(own.rate, own.burst) for name, own in config.events.items()},
-    )
 
 
 def _lifecycle(settings: OneiricSettings, resolver: Resolver) -> LifecycleManager:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from oneiric.core.config import OneiricSettings
 from oneiric.core.observers import Observable, Observers, Stateful, once
 from oneiric.observability import Telemetry, attach
 from oneiric.testing._window import added
@@ -75,7 +76,7 @@ class Attachments:
     def _begin(self, seam: Observers, parts: list[object]) -> Callable[[], None]:
         known = next((found for found in seam.attached if isinstance(found, Telemetry)), None)
         removers = [seam.add(self._tracing)]
-        telemetry = attach(seam, *parts, tracing=False) if known is None else known
+        telemetry = known or attach(seam, *parts, settings=OneiricSettings.exactly(), tracing=False)
         removers.append(seam.add(self._logs))
         if known is None:
             removers.append(telemetry.detach)

@@ -74,26 +74,27 @@ def test_an_empty_file_sets_nothing(place: Path, name: str) -> None:
 
 
 def test_stronger_layers_win(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From weak to strong: project file, local file, user file, user's local file, environment, explicit file."""
+    """From weak to strong: project's, local, user's and user's local file, explicit file, environment, argument."""
     sources = {
-        "abcdef": place / "settings" / "oneiric.yml",
-        "bcdef": place / "settings" / "local.yaml",
-        "cdef": place / "xdg" / "oneiric" / "config.yaml",
-        "def": place / "xdg" / "oneiric" / "local.yaml",
-        "f": place / "explicit.yaml",
+        "abcdefg": place / "settings" / "oneiric.yml",
+        "bcdefg": place / "settings" / "local.yaml",
+        "cdefg": place / "xdg" / "oneiric" / "config.yaml",
+        "defg": place / "xdg" / "oneiric" / "local.yaml",
+        "efg": place / "explicit.yaml",
     }
     monkeypatch.setenv("XDG_CONFIG_HOME", str(place / "xdg"))
-    for name in "EF":
+    for name in "FG":
         monkeypatch.setenv(f"ONEIRIC_MINE__{name}", "environment")
     for names, source in sources.items():
         write(source, json.dumps({"mine": dict.fromkeys(names, f"{source.parent.name}/{source.name}")}))
-    assert getattr(load_settings("explicit.yaml"), "mine", None) == {
+    assert getattr(load_settings("explicit.yaml", mine={"g": "argument"}), "mine", None) == {
         "a": "settings/oneiric.yml",
         "b": "settings/local.yaml",
         "c": "oneiric/config.yaml",
         "d": "oneiric/local.yaml",
-        "e": "environment",
-        "f": f"{place.name}/explicit.yaml",
+        "e": f"{place.name}/explicit.yaml",
+        "f": "environment",
+        "g": "argument",
     }
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneiric.monitoring.config import BundleConfig, ConfigError, configured, duration
+from oneiric.observability.catalogue import CATALOGUE
 
 
 def test_the_defaults_are_the_plans() -> None:
@@ -45,8 +46,9 @@ REFUSED = {
     "targets=": "must be HOST:PORT",
     "targets=a:99999": "'a:99999' must be HOST:PORT",
     "matchers=a": "did you mean",
-    "matchers.job=a": "other than alertname, instance, job, severity, team",
-    "matchers.team=a": "other than alertname",
+    "matchers.job=a": "other than alertname, ",
+    "matchers.team=a": "'team' is a label of Oneiric's own metrics and alerts",
+    "matchers.__x=a": "'__x' must be the name of a target's label",
     "matchers.a-b=a": "there is no such setting",
     "docs_url=ftp://x": "must be http://HOST",
     "docs_url=https://user:secret@x": "no login",
@@ -111,3 +113,13 @@ def test_no_assignment_is_a_traceback(text: str) -> None:
 def test_every_setting_says_what_it_is(name: str) -> None:
     """Each setting has its sentence, which the guide's table shows."""
     assert (BundleConfig.model_fields[name].description or "").endswith(".")
+
+
+CATALOGUE_LABELS = sorted({"le"}.union(*(metric.label_names for metric in CATALOGUE.metrics)))
+
+
+@pytest.mark.parametrize("label", CATALOGUE_LABELS)
+def test_a_matcher_cannot_have_the_name_of_a_metrics_own_label(label: str) -> None:
+    """A target's label under that name would clash with the metric's, so that rules would select something else."""
+    with pytest.raises(ConfigError, match=f"--set matchers.{label}=eu: '{label}' is a label of Oneiric's own"):
+        configured([f"matchers.{label}=eu"])

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.registry import Collector
 
 from oneiric.core.events import HookFailed
+from oneiric.observability import attach
 from oneiric.observability.events import ScrapeFailed
 from oneiric.observability.exposition import (
     MAX_RESTRICTED,
@@ -261,9 +262,10 @@ def test_a_readiness_check_that_raises_means_not_ready(
 
 
 def test_a_scrape_that_fails_altogether_is_contained(observers: Observers, recorder: Recorder) -> None:
-    """It is answered with a page that has no samples and not a word of the error, which is reported, redacted."""
+    """It is answered 503, with a line that has not a word of the error's text, which is reported, redacted."""
     response = Exposition(Broken(), observers=observers).respond(method="GET", path="/metrics")
-    assert (response.status, list(parse_text(response.body.decode()))) == (200, [])
+    assert (response.status, response.body) == (503, b"the metrics could not be collected: RuntimeError\n")
+    assert headers_of(response)["Content-Type"] == "text/plain; charset=utf-8"
     assert recorder.told == [ScrapeFailed(collector="registry", error_type="RuntimeError", error="token=***")]
 
 
@@ -382,10 +384,48 @@ def test_names_beyond_hundreds_are_left_out(exposition: Exposition) -> None:
 
 def test_a_fallback_is_exposed_where_the_source_fails(observers: Observers) -> None:
     """One's own metrics are exposed even where what they are a part of raises."""
-    own = CollectorRegistry()
-    Counter("mine", "Mine.", registry=own).inc()
-    response = Exposition(Broken(), observers=observers, fallback=own).respond(method="GET", path="/metrics")
-    assert (response.status, sample_names(response)[0]) == (200, "mine_total")
+    with attach(observers) as telemetry:
+        exposition = Exposition(Broken(), observers=observers, fallback=telemetry.collector)
+        response = exposition.respond(method="GET", path="/metrics")
+    assert (response.status, {name.partition("_")[0] for name in sample_names(response)}) == (200, {"oneiric"})
+
+
+@pytest.mark.parametrize("query", ["", "name[]=swaps_total", "name[]=nothing"])
+def test_a_page_without_the_runtimes_own_metrics_is_no_page(
+    registry: CollectorRegistry, observers: Observers, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """Where the runtime's metrics cannot be collected the answer is 503, whatever else there is; then 200 again."""
+    with attach(observers, registry=registry) as telemetry:
+        exposition = telemetry.exposition()
+        with monkeypatch.context() as patch:
+            patch.setattr(telemetry._sink, "_copies", lambda _: 1 / 0)
+            response = exposition.respond(method="GET", path="/metrics", query=query)
+        assert (response.status, response.body) == (
+            503,
+            b"the runtime's own metrics could not be collected; the log says why\n",
+        )
+        assert exposition.respond(method="GET", path="/metrics", query=query).status == 200
+
+
+def test_a_foreign_collectors_failure_costs_its_own_families_only(
+    registry: CollectorRegistry, observers: Observers
+) -> None:
+    """The page is a page where somebody else's collector fails, and an empty one where nothing has the names wanted."""
+    with attach(observers, registry=registry) as telemetry:
+        registry.register(Broken())
+        exposition = telemetry.exposition()
+        page = exposition.respond(method="GET", path="/metrics")
+        nothing = exposition.respond(method="GET", path="/metrics", query="name[]=nothing")
+    assert (page.status, {"swaps_total", "oneiric_build_info"} <= {*sample_names(page)}) == (200, True)
+    assert (nothing.status, nothing.body) == (200, b"")
+
+
+def test_what_is_detached_has_no_page(registry: CollectorRegistry, observers: Observers) -> None:
+    """An exposition that outlives its telemetry answers 503: a scrape must not find everything well."""
+    telemetry = attach(observers, registry=registry)
+    exposition = telemetry.exposition()
+    telemetry.detach()
+    assert exposition.respond(method="GET", path="/metrics").status == 503
 
 
 class Ending(Collector):
@@ -439,7 +479,7 @@ class Gauges(Collector):
 
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
 def test_a_rendering_that_hangs_is_given_up(observers: Observers, recorder: Recorder, accept: str) -> None:
-    """Who waited gets a page without samples, who comes later too and at once; the failures are counted."""
+    """Who waited is answered 503, who comes later too and at once; the failures are counted."""
     gate = threading.Event()
 
     class Hanging(CollectorRegistry):
@@ -451,8 +491,8 @@ def test_a_rendering_that_hangs_is_given_up(observers: Observers, recorder: Reco
     answers = [exposition.respond(method="GET", path="/metrics", accept=accept) for _ in range(2)]
     alive = exposition.respond(method="GET", path="/livez")
     gate.set()
-    parse = parse_openmetrics if accept else parse_text
-    assert [(answer.status, list(parse(answer.body.decode()))) for answer in answers] == [(200, [])] * 2
+    late = (503, b"the metrics could not be collected in time\n")
+    assert [(answer.status, answer.body) for answer in answers] == [late] * 2
     assert alive.status == 200
     assert eventually(lambda: len(recorder.of(ScrapeFailed)) == 2)
     assert {failed.error_type for failed in recorder.of(ScrapeFailed)} == {"TimeoutError"}

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from oneiric.monitoring.config import Severity
 from oneiric.monitoring.drift.finding import did_you_mean, one_of
-from oneiric.monitoring.drift.rules import hold_of, judge_rule
+from oneiric.monitoring.drift.rulebook import judge_rule
+from oneiric.monitoring.drift.rules import hold_of, judge_twice
+from oneiric.monitoring.drift.vocabulary import KUBERNETES_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric.monitoring.drift.query import Context
-    from oneiric.monitoring.drift.rules import Rule, RuleBook
+    from oneiric.monitoring.drift.rules import Rule
     from oneiric.monitoring.drift.text import Piece
     from oneiric.monitoring.drift.values import Value
 
-SEVERITIES: tuple[str, ...] = get_args(Severity)
-ANNOTATIONS = ("summary", "description", "runbook_url", "dashboard_url")
-_IN_WORDS = {"runbook_url": "runbook"}
-"""What says it where no address is known."""
 _TEMPLATE_LABEL = re.compile(r"\$labels\.([a-zA-Z_]\w*)|index\s+\$labels\s+\"([^\"]*)\"")
 _RUNBOOKS = "/runbooks/"
 _LIKE_A_UID = 0.8
@@ -41,37 +38,15 @@ class Targets:
     dashboards: frozenset[str]
 
 
-def judge_alerts(book: RuleBook, context: Context, targets: Targets) -> dict[str, Value]:
-    """Report what is wrong with the alerts of *book*; return what is known of the result of each, by name."""
-    results: dict[str, Value] = {}
-    first: dict[str, Rule] = {}
-    for rule in book.alerts:
-        value = judge_rule(rule, context)
-        name = rule.name.text
-        if value.ours or name.lower().startswith(context.vocabulary.prefix):
-            _judge(rule, value, context, targets)
-            _judge_twice(rule, first.get(name), context)
-        first.setdefault(name, rule)
-        results.setdefault(name, value)
-    return results
-
-
-def _judge_twice(rule: Rule, first: Rule | None, context: Context) -> None:
-    if first is not None and first.labels == rule.labels:
-        place = first.name.place()
-        hint = f"first in {place.path}:{place.line}"
-        context.report.at(rule.name, 0, "ON407", f"there are two alerts {first.name.text}", hint)
-
-
-def _judge(rule: Rule, value: Value, context: Context, targets: Targets) -> None:
-    prefix = context.vocabulary.prefix.capitalize()
-    if not re.fullmatch(rf"{prefix}([A-Z0-9][a-z0-9]*)+", rule.name.text):
-        context.report.at(rule.name, 0, "ON401", f"{rule.name.text} is not CamelCase with the prefix {prefix}")
-    _judge_severity(rule, context)
+def judge_alert(rule: Rule, context: Context, targets: Targets) -> None:
+    """Report what is wrong with the alert *rule*."""
+    value = judge_rule(rule, context)
+    name = rule.name.text
+    if not value.ours and not name.lower().startswith(context.vocabulary.prefix):
+        return
+    judge_twice(rule, f"there are two alerts {name}", context)
+    _judge_style(rule, context)
     _judge_hold(rule, value, context)
-    for name in ANNOTATIONS:
-        if not any(rule.node.word("annotations", one).strip() for one in (name, _IN_WORDS.get(name, name))):
-            context.report.at(rule.name, 0, "ON403", f"{rule.name.text} has no {name}")
     for key, text in rule.node.get("annotations").pairs:
         _judge_text(text.text, value, context)
         if key.text.text.endswith("_url"):
@@ -80,22 +55,31 @@ def _judge(rule: Rule, value: Value, context: Context, targets: Targets) -> None
         _judge_text(text.text, value, context)
 
 
-def _judge_severity(rule: Rule, context: Context) -> None:
+def _judge_style(rule: Rule, context: Context) -> None:
+    """Report what the policy asks of alerts, and *rule* has not."""
+    policy, name = context.policy, rule.name.text
+    if policy.alert_name and not re.fullmatch(policy.alert_name, name):
+        context.report.at(
+            rule.name, 0, "ON401", f"{name} is not as the policy wants names of alerts", policy.alert_name
+        )
     severity = rule.node.get("labels", "severity")
-    allowed = ", ".join(SEVERITIES)
-    if not severity:
-        context.report.at(rule.name, 0, "ON402", f"{rule.name.text} has no severity", f"it is one of {allowed}")
-    elif severity.text.text not in SEVERITIES and "{{" not in severity.text.text:
-        hint = one_of(SEVERITIES, severity.text.text)
+    if policy.severities and not severity:
+        context.report.at(rule.name, 0, "ON402", f"{name} has no severity", one_of(policy.severities))
+    elif policy.severities and severity.text.text not in policy.severities and "{{" not in severity.text.text:
+        hint = one_of(policy.severities, severity.text.text)
         context.report.at(severity.text, 0, "ON402", f"{severity.text.text!r} is no severity", hint)
+    for annotation in policy.annotations:
+        if not any(rule.node.word("annotations", one).strip() for one in annotation.split("|")):
+            context.report.at(rule.name, 0, "ON403", f"{name} has no {annotation.replace('|', ' or ')}")
 
 
 def _judge_hold(rule: Rule, value: Value, context: Context) -> None:
     hold = hold_of(rule)
-    if value.once and value.window is not None and hold >= value.window:
+    if value.once and value.step == 1 and value.window is not None and hold >= value.window:
         node = rule.node.get("for")
-        message = f"one event makes it true for {value.window:g} s, and it must hold for {hold:g} s: it never fires"
-        context.report.at(node.text, 0, "ON307", message, "take a longer window, or a shorter `for`")
+        message = f"one event makes it true for {value.window:g} s, and it must hold for {hold:g} s"
+        hint = "only events that keep coming fire it; for one alone take a longer window, or a shorter `for`"
+        context.report.at(node.text, 0, "ON307", message, hint)
 
 
 def _judge_text(text: Piece, value: Value, context: Context) -> None:
@@ -104,9 +88,11 @@ def _judge_text(text: Piece, value: Value, context: Context) -> None:
     for found in _TEMPLATE_LABEL.finditer(text.text):
         group = 1 if found[1] else 2
         if not value.has(found[group] or ""):
-            hint = did_you_mean(found[group], value.labels) or f"it has {', '.join(sorted(value.labels)) or 'none'}"
+            labels = ", ".join(sorted(value.labels - KUBERNETES_LABELS)) or "none"
+            hint = did_you_mean(found[group], value.labels) or f"it has {labels}"
             message = f"the result has no label {found[group]}"
-            context.report.at(text, found.start(group), "ON406", message, hint)
+            level = value.level_of(found[group], context.vocabulary)
+            context.report.at(text, found.start(group), "ON406", message, hint, level=level)
 
 
 def judge_link(url: Piece, context: Context, targets: Targets, *, is_runbook: bool = False) -> None:

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.alerts import Targets, judge_alerts
+from oneiric.monitoring.drift.alerts import Targets, judge_alert
 from oneiric.monitoring.drift.commands import UNKNOWN_SURFACE, Surface
 from oneiric.monitoring.drift.complete import judge_usage
-from oneiric.monitoring.drift.dashboards import judge_dashboard, judge_uids, uid_of
-from oneiric.monitoring.drift.documents import Documents, read_documents
+from oneiric.monitoring.drift.dashboards import judge_dashboard, judge_uid
+from oneiric.monitoring.drift.files import read_again
 from oneiric.monitoring.drift.live import judge_live
-from oneiric.monitoring.drift.markdown import headings, judge_markdown
+from oneiric.monitoring.drift.markdown import judge_markdown
 from oneiric.monitoring.drift.openslo import judge_openslo
-from oneiric.monitoring.drift.query import USUAL, Context, Pace, is_about_us
+from oneiric.monitoring.drift.policy import NOTHING_ASKED, Policy
+from oneiric.monitoring.drift.query import USUAL, Context, Pace
 from oneiric.monitoring.drift.report import Report
 from oneiric.monitoring.drift.routes import judge_alertmanager, notice_of
-from oneiric.monitoring.drift.rules import RuleBook, judge_records, read_rules
+from oneiric.monitoring.drift.rulebook import RuleBook
+from oneiric.monitoring.drift.rules import judge_record, read_rules
 from oneiric.monitoring.drift.shipped import shipped_rules
-from oneiric.monitoring.drift.shippers import alloy_labels, judge_alloy, judge_promtail, promtail_labels
+from oneiric.monitoring.drift.shippers import judge_alloy, judge_promtail
+from oneiric.monitoring.drift.survey import Survey
+from oneiric.monitoring.drift.validators import Validators
 from oneiric.monitoring.drift.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
+    from oneiric.monitoring.drift.documents import Document
     from oneiric.monitoring.drift.finding import Finding
+    from oneiric.monitoring.drift.routes import Notice
     from oneiric.monitoring.drift.text import Source
-    from oneiric.monitoring.drift.values import Value
 
 _IGNORED = re.compile(r"oneiric: ignore ((?:ON\d{3}(?:,\s*)?)+)")
 
@@ -44,6 +49,8 @@ class Options:
         surface: What can be typed at the command line, and set in the environment.
         against: The URL of a live endpoint that the files are held against, or "".
         is_complete: Whether the files are all there are, so that a signal none of them uses is a finding.
+        policy: What is asked for beyond what is right or wrong.
+        is_validated: Whether promtool and amtool are asked, too, where they are on the path.
     """
 
     target_labels: frozenset[str] = frozenset()
@@ -52,107 +59,135 @@ class Options:
     surface: Surface = UNKNOWN_SURFACE
     is_complete: bool = False
     against: str = ""
+    policy: Policy = NOTHING_ASKED
+    is_validated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a check found, and in how many files it looked."""
+    """What a check found, in how many files it looked, and what, in a sentence each, it could not do."""
 
     findings: tuple[Finding, ...]
     files: int
+    notices: tuple[str, ...] = ()
 
 
 def check(paths: Iterable[Path], options: Options | None = None) -> Outcome:
-    """Check the files of *paths*, and of the directories among them."""
+    """Check the files of *paths*, and of the directories among them.
+
+    Files are read twice, one at a time: first for what the others need to know of them, then for what is wrong.
+    """
     options = options or Options()
     report = Report()
-    documents = read_documents(paths, report, Vocabulary().prefix)
-    _Check(documents, options, report).run()
-    found = tuple(finding for finding in report if not _is_ignored(finding, documents.sources, options))
-    return Outcome(found, len(documents.sources))
+    survey = Survey(Context(Vocabulary(), Report(), RuleBook()))
+    survey.take(paths, report)
+    with Validators() as validators:
+        _Check(survey, options, report, validators).run()
+        notices = validators.run(report) if options.is_validated else ()
+    found = tuple(_wanted(report, options))
+    return Outcome(found, len(survey.paths) + survey.broken, notices)
 
 
-def _is_ignored(finding: Finding, sources: Mapping[str, Source], options: Options) -> bool:
-    if finding.code in options.ignored:
-        return True
-    source = sources.get(finding.path)
-    if source is None:
-        return False
-    lines = [source.line(number) for number in (finding.line - 1, finding.line) if number > 0]
+def _wanted(report: Report, options: Options) -> Iterator[Finding]:
+    """Give the findings that are not ignored, by an option or where they are."""
+    source: Source | None = None
+    path = ""
+    for finding in report:
+        if finding.code in options.ignored:
+            continue
+        if finding.path != path:
+            path = finding.path
+            source = read_again(Path(path)) if path and "://" not in path else None
+        if source is None or not _is_ignored(finding, source):
+            yield finding
+
+
+def _is_ignored(finding: Finding, source: Source) -> bool:
+    lines = [source.line(number) for number in (finding.line - 1, finding.line) if 0 < number <= source.lines]
     return any(finding.code in found[1] for line in lines for found in _IGNORED.finditer(line))
 
 
-def _stream_labels(documents: Documents, prefix: str) -> frozenset[str]:
-    """Return the labels that the shippers among *documents* give to the streams of what is called *prefix*."""
-    promtail = (promtail_labels(one.node, prefix) for one in documents.of("promtail"))
-    alloy = (alloy_labels(one.piece, prefix) for one in documents.of("alloy"))
-    return frozenset[str]().union(*promtail, *alloy)
-
-
 class _Check:
-    def __init__(self, documents: Documents, options: Options, report: Report) -> None:
-        self._documents = documents
+    def __init__(self, survey: Survey, options: Options, report: Report, validators: Validators) -> None:
+        self._survey = survey
         self._options = options
-        self._book = RuleBook()
-        self._has_our_alerts = False
-        vocabulary = Vocabulary()
-        targets = vocabulary.target_labels | options.target_labels | documents.target_labels()
-        self._context = Context(
-            Vocabulary(target_labels=targets),
-            report,
-            self._book,
-            documents.pace(options.pace, vocabulary.prefix),
-            stream_labels=_stream_labels(documents, vocabulary.prefix),
+        self._validators = validators
+        vocabulary = Vocabulary(
+            target_labels=Vocabulary().target_labels | options.target_labels | survey.target_labels,
+            has_targets=survey.has_targets,
         )
+        self._context = Context(
+            vocabulary,
+            report,
+            survey.book,
+            survey.pace(options.pace),
+            stream_labels=frozenset(survey.stream_labels),
+            has_streams=survey.has_streams,
+            policy=options.policy,
+        )
+        self._targets = Targets(survey.headings, frozenset(uid for _, uid in survey.uids))
+        self._has_our_alerts = survey.book.has_ours(survey.context, is_alert=True)
+        self._know_shipped()
+        survey.book.use(self._context)
+        self._notices: list[Notice] | None = None
+
+    def _know_shipped(self) -> None:
+        """Let queries and routes ask for the bundle's rules too, unless these, or some of them, are among the files."""
+        book = self._survey.book
+        shipped = shipped_rules(self._survey.context)
+        names = {rule.name for rule in shipped}
+        here = {rule.is_alert for rule in book if rule.name in names}
+        for rule in shipped:
+            if rule.is_alert not in here:
+                book.know(rule)
 
     def run(self) -> None:
-        self._read_rules()
-        self._book.use(self._context)
-        targets = self._targets()
-        judge_records(self._book, self._context)
-        results = judge_alerts(self._book, self._context, targets)
-        dashboards = [document.node for document in self._documents.of("dashboard")]
-        judge_uids(dashboards, self._context)
-        for node in dashboards:
-            judge_dashboard(node, self._context, targets)
-        for document in self._documents.of("markdown"):
-            judge_markdown(document.piece, self._context, self._options.surface)
-        self._judge_configurations(results)
+        for document in self._survey.again():
+            self._judge(document)
         if self._options.against:
             judge_live(self._options.against, self._context)
         if self._options.is_complete:
             judge_usage(self._context)
 
-    def _judge_configurations(self, results: Mapping[str, Value]) -> None:
-        notices = [notice_of(rule, results[rule.name.text]) for rule in self._book.alerts]
-        notices += [notice_of(rule, value) for rule, value in self._book.notices()]
-        for document in self._documents.of("alertmanager"):
-            judge_alertmanager(
-                document.node,
-                self._context,
-                notices,
-                is_strict=self._has_our_alerts,
-                is_complete=self._options.is_complete,
-            )
-        for document in self._documents.of("promtail"):
-            judge_promtail(document.node, self._context)
-        for document in self._documents.of("alloy"):
-            judge_alloy(document.piece, self._context)
-        for document in self._documents.of("openslo"):
-            judge_openslo(document.node, self._context)
+    def _judge(self, document: Document) -> None:
+        node, context = document.node, self._context
+        match document.kind:
+            case "rules":
+                self._judge_rules(document)
+            case "dashboard":
+                judge_uid(node, context, self._survey.uids)
+                judge_dashboard(node, context, self._targets)
+            case "markdown":
+                judge_markdown(document.piece, context, self._options.surface)
+            case "alertmanager":
+                self._judge_alertmanager(document)
+            case "promtail":
+                judge_promtail(node, context)
+            case "alloy":
+                judge_alloy(document.piece, context)
+            case "openslo":
+                judge_openslo(node, context)
+            case "prometheus":
+                self._validators.take("prometheus", node)
 
-    def _read_rules(self) -> None:
-        for document in self._documents.of("rules", "loki rules"):
-            for rule in read_rules(document.node, self._context, is_logql=document.kind == "loki rules"):
-                self._book.add(rule)
-        own = {rule.is_alert for rule in self._book if is_about_us(rule.expr.text, self._context)}
-        self._has_our_alerts = True in own
-        for rule in () if len(own) > 1 else shipped_rules(self._context):
-            if rule.is_alert not in own:
-                self._book.know(rule)
+    def _judge_rules(self, document: Document) -> None:
+        rules = read_rules(document.node, self._context, is_for_loki=document.is_for_loki)
+        for rule in rules:
+            if rule.is_alert:
+                judge_alert(rule, self._context, self._targets)
+            else:
+                judge_record(rule, self._context)
+        if not any(rule.is_logql for rule in rules):
+            self._validators.take("rules", document.node)
 
-    def _targets(self) -> Targets:
-        pages = [document.piece for document in self._documents.of("markdown")]
-        documents = {page.source.path: headings(page) for page in pages}
-        uids = [uid_of(document.node) for document in self._documents.of("dashboard")]
-        return Targets(documents, frozenset(uid.text for uid in uids if uid is not None))
+    def _judge_alertmanager(self, document: Document) -> None:
+        if self._notices is None:
+            self._notices = [notice_of(rule, value) for rule, value in self._survey.book.alerts()]
+        judge_alertmanager(
+            document.node,
+            self._context,
+            self._notices,
+            is_strict=self._has_our_alerts,
+            is_complete=self._options.is_complete,
+        )
+        self._validators.take("alertmanager", document.node)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.alerts import judge_link
+from oneiric.monitoring.drift.dialects import looks_like_logql
 from oneiric.monitoring.drift.finding import did_you_mean, one_of
-from oneiric.monitoring.drift.logs import judge_logql, looks_like_logql
+from oneiric.monitoring.drift.logs import judge_logql
 from oneiric.monitoring.drift.nodes import NOTHING
 from oneiric.monitoring.drift.panels import notes, panels, root_of, uid_node, variables
 from oneiric.monitoring.drift.promql import judge_promql
@@ -16,13 +18,16 @@ from oneiric.monitoring.drift.promql_tokens import VARIABLE, variable_name
 from oneiric.monitoring.drift.query import is_about_us
 from oneiric.monitoring.drift.units import fits, is_no_share, right_for
 from oneiric.monitoring.drift.values import Interval
+from oneiric.monitoring.drift.vocabulary import KUBERNETES_LABELS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from oneiric.monitoring.drift.alerts import Targets
     from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.panels import Panel, Target, Variable
     from oneiric.monitoring.drift.query import Context
-    from oneiric.monitoring.drift.text import Piece
+    from oneiric.monitoring.drift.text import Piece, Place
     from oneiric.monitoring.drift.values import Value
 
 _BUILT_IN = {"timeFilter", "timezone"}
@@ -105,7 +110,7 @@ class _Dashboard:
             uid = node.string("uid") or node.string("name") or (node.text if node.kind == "string" else None)
             if uid is None or _NO_VARIABLE_NEEDED.fullmatch(uid.text):
                 continue
-            if not re.search(VARIABLE, uid.text):
+            if self.context.policy.datasource_variable and not re.search(VARIABLE, uid.text):
                 message = f"the data source {uid.text} is that of one Grafana"
                 self.context.report.at(uid, 0, "ON601", message, "use a variable of type datasource")
             self._names(uid)
@@ -151,9 +156,10 @@ class _Dashboard:
         self._names(legend)
         for found in _LEGEND.finditer(legend.text) if value.labels is not None else ():
             if not value.has(found[1]) and found[1] != "__name__":
-                hint = one_of(value.labels or (), found[1])
+                labels = (value.labels or frozenset()) - KUBERNETES_LABELS
                 message = f"the result has no label {found[1]}"
-                self.context.report.at(legend, found.start(1), "ON606", message, hint)
+                level = value.level_of(found[1], self.context.vocabulary)
+                self.context.report.at(legend, found.start(1), "ON606", message, one_of(labels, found[1]), level=level)
 
     def _unit(self, value: Value, fields: Node) -> None:
         overridden = any(node.word("id") == "unit" for node in fields.get("overrides").walk())
@@ -189,7 +195,7 @@ class _Dashboard:
         if found is None or found[1] != "label_values" or is_about_us(query.text, self.context):
             return
         label = query[query.text.rfind(",") + 1 : found.end(2)].stripped()
-        known = self.context.vocabulary.target_labels
+        known = self.context.vocabulary.target_labels - KUBERNETES_LABELS
         if label.text not in known and (hint := did_you_mean(label.text, known, alike=_LIKE_A_TARGET_LABEL)):
             self.context.report.at(label, 0, "ON603", f"targets have no label {label.text}", hint)
 
@@ -200,19 +206,18 @@ class _Dashboard:
         value = judge_promql(inner[:comma], self.context, "panel")
         label = inner[comma + 1 :].stripped()
         if value.labels is not None and label.text not in value.labels and not re.search(VARIABLE, label.text):
-            hint = did_you_mean(label.text, value.labels) or one_of(value.labels)
-            self.context.report.at(label, 0, "ON603", f"the metric has no label {label.text}", hint)
+            hint = did_you_mean(label.text, value.labels) or one_of(value.labels - KUBERNETES_LABELS)
+            level = value.level_of(label.text, self.context.vocabulary)
+            self.context.report.at(label, 0, "ON603", f"the metric has no label {label.text}", hint, level=level)
 
 
-def judge_uids(nodes: list[Node], context: Context) -> None:
-    """Report dashboards of ours that have the uid of another."""
-    first: dict[str, Piece] = {}
-    for node in nodes:
-        uid = uid_of(node)
-        if uid is None or not uid.text or not context.vocabulary.is_about_us(uid.source.text):
-            continue
-        if uid.text in first:
-            place = first[uid.text].place()
-            hint = f"first in {place.path}:{place.line}"
-            context.report.at(uid, 0, "ON607", f"there are two dashboards {uid.text}", hint)
-        first.setdefault(uid.text, uid)
+def judge_uid(node: Node, context: Context, first: Mapping[tuple[str, str], Place]) -> None:
+    """Report the dashboard *node*, of ours, if another beside it has its uid; *first* says where each is first."""
+    uid = uid_of(node)
+    if uid is None or not uid.text or not context.vocabulary.is_about_us(uid.source.text):
+        return
+    place = first.get((str(PurePath(uid.source.path).parent), uid.text))
+    if place is not None and place != uid.place():
+        context.report.at(
+            uid, 0, "ON607", f"there are two dashboards {uid.text}", f"first in {place.path}:{place.line}"
+        )

@@ -12,6 +12,7 @@ from oneiric.monitoring.drift.log_lines import LEVEL, STREAMS, Lines
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from oneiric.monitoring.drift.codes import Level
     from oneiric.monitoring.drift.query import Context
     from oneiric.monitoring.drift.text import Piece
 
@@ -80,7 +81,8 @@ class Pipeline:
             self.context.report.at(path, 0, "ON801", f"{name} asks for a field within a field", f"write '\"{name}\"'")
         elif re.fullmatch(r"[\w.]+", name) and name not in self.fields():
             hint = did_you_mean(name, self.fields())
-            self.context.report.at(path, 0, "ON801", f"no log line has a field {name}", hint)
+            level: Level | None = None if hint else "note"  # an application has fields of its own
+            self.context.report.at(path, 0, "ON801", f"no log line of ours has a field {name}", hint, level=level)
 
     def labels(self, pairs: Iterable[Pair]) -> None:
         """Take what a stage ``labels`` makes labels of streams."""

@@ -7,12 +7,12 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.drift.report import Report
 from oneiric.monitoring.drift.text import Place, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from oneiric.monitoring.drift.report import Report
 
 MAX_BYTES = 5_000_000
 """A file has at most so many bytes."""
@@ -29,20 +29,24 @@ SUFFIXES = {".yml", ".yaml", ".json", ".md", ".alloy"}
 _LEFT_OUT = {"node_modules", "__pycache__", "site-packages", "build", "dist", "venv"}
 
 
-def sources(paths: Iterable[Path], report: Report, mark: str) -> list[tuple[Source, bool]]:
-    """Return the text of every file of *paths* and of the directories among them, and whether it was named itself.
+def sources(paths: Iterable[Path], report: Report, mark: str) -> Iterator[tuple[Source, bool]]:
+    """Give the text of every file of *paths* and of the directories among them, and whether it was named itself.
 
     What cannot be read is a finding; what is too large, or no UTF-8, only where it was named, or has *mark* in it.
     Hidden directories, environments and caches are left out; links to directories are not followed.
     """
-    read, seen = [], set()
+    seen = set()
     for path, is_named in _files(paths, report):
         key = os.path.realpath(path)
         if key not in seen:
             seen.add(key)
             if (source := _read(path, report, b"" if is_named else mark.encode())) is not None:
-                read.append((source, is_named))
-    return read
+                yield source, is_named
+
+
+def read_again(path: Path) -> Source | None:
+    """Return the text of *path*, which was read before, or None where it has gone."""
+    return _read(path, Report(), b"")
 
 
 def _files(paths: Iterable[Path], report: Report) -> Iterator[tuple[Path, bool]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from oneiric.monitoring.drift.codes import CODES, Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +26,7 @@ class Finding:
         code: One of :data:`oneiric.monitoring.drift.codes.CODES`.
         message: What is wrong, in one line.
         hint: What would be right, or "".
+        own_level: How grave it is here, where that is not what its code says.
     """
 
     path: str
@@ -32,6 +35,12 @@ class Finding:
     code: str
     message: str
     hint: str = ""
+    own_level: Level | None = field(default=None, compare=False)
+
+    @property
+    def level(self) -> Level:
+        """How grave it is."""
+        return self.own_level or CODES[self.code].level
 
 
 def did_you_mean(word: str, known: Iterable[str], *, alike: float = 0.6) -> str:

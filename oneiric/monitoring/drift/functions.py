@@ -58,7 +58,9 @@ def _other(function: str, given: list[Value]) -> Value:
     interval = (
         Interval(0.0) if function in {"changes", "resets", "count_over_time", "present_over_time"} else Interval()
     )
-    plain = replace(value, nature="other", metric=None, unit="", interval=interval, quantile=False, once=False)
+    plain = replace(
+        value, nature="other", metric=None, unit="", interval=interval, quantile=False, once=False, step=None
+    )
     return _instant(function, given, plain)
 
 
@@ -92,7 +94,16 @@ def _growth(query: Query, call: Call, value: Value) -> Value:
         most = value.window / query.context.pace.sync + 1
         if call.function.lower() == "increase" and not value.unit:
             interval, paced = Interval(0.0, most), True
-    return replace(value, nature=nature, interval=interval, paced=paced)
+    return replace(value, nature=nature, interval=interval, paced=paced, step=_step(query, call, value))
+
+
+def _step(query: Query, call: Call, value: Value) -> float | None:
+    """Return what one event adds to what *call* gives: a rate is by the second."""
+    function = call.function.lower()
+    if function == "increase":
+        return 1.0
+    seconds = query.context.pace.scrape if function == "irate" else value.window
+    return 1 / seconds if seconds else None
 
 
 def _judge_growth(query: Query, call: Call, inner: Range, value: Value) -> None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "rules",
-    "loki rules",
     "alertmanager",
     "prometheus",
     "promtail",
@@ -28,6 +27,9 @@ Kind = Literal[
     "openslo",
     "other",
 ]
+
+_CARRIERS = {"ConfigMap": "data", "Secret": "stringData"}
+"""Objects of Kubernetes that files are in, and under which key."""
 
 _RULE = ("alert", "record", "expr")
 _YAML = re.compile(r"^[\s-]*[\"']?(?:groups|alert|record|receivers|scrape_configs|expr)[\"']?\s*:", re.MULTILINE)
@@ -54,8 +56,8 @@ def _carried(node: Node) -> Iterator[Node]:
     if kind.endswith("List") and node.get("items").kind == "list":
         for item in node.get("items").items:
             yield from _carried(item)
-    elif kind == "ConfigMap":
-        for name, value in node.get("data").pairs:
+    elif kind in _CARRIERS:
+        for name, value in node.get(_CARRIERS[kind]).pairs:
             if value.kind == "string" and PurePath(name.text.text).suffix in {".json", ".yml", ".yaml", ".rules"}:
                 yield from _inner(value.text, PurePath(name.text.text).suffix)
     elif kind == "GrafanaDashboard" and (text := node.string("spec", "json")) is not None:
@@ -72,10 +74,10 @@ def _inner(piece: Piece, suffix: str) -> list[Node]:
         raise DocumentError(str(error), place, error.code) from None
 
 
-def kind_of(node: Node, path: str) -> Kind:
-    """Return what *node*, a document of the file *path*, is."""
+def kind_of(node: Node) -> Kind:
+    """Return what the document *node* is."""
     if node.word("kind") == "PrometheusRule" or _has_rules(node):
-        return "loki rules" if "loki" in PurePath(path).parts else "rules"
+        return "rules"
     if node.get("route") and node.get("receivers"):
         return "alertmanager"
     if node.get("scrape_configs"):

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.alternatives import alternatives, matches_any
+from oneiric.monitoring.drift.dialects import is_open
 from oneiric.monitoring.drift.finding import did_you_mean, one_of
-from oneiric.monitoring.drift.log_lines import EVENT, STREAMS, Lines, looks_like_a_name
-from oneiric.monitoring.drift.promql_tokens import STRING, has_variable
+from oneiric.monitoring.drift.log_lines import EVENT, LEVEL, STREAMS, Lines, looks_like_a_name
+from oneiric.monitoring.drift.promql_tokens import has_variable
 from oneiric.monitoring.drift.query import is_about_us
 from oneiric.monitoring.drift.values import UNKNOWN, Value
 from oneiric.monitoring.loki import LogQLError, parse_all, walk
@@ -17,18 +18,15 @@ from oneiric.monitoring.loki import syntax as logql
 from oneiric.monitoring.loki.shipping import METADATA
 
 if TYPE_CHECKING:
+    from oneiric.monitoring.drift.codes import Level
     from oneiric.monitoring.drift.query import Context
     from oneiric.monitoring.drift.text import Piece
 
 _GIVEN = frozenset({"service_name", "detected_level", "filename", "__error__", "__error_details__", "__stream_shard__"})
 """Labels that Loki and shippers give themselves."""
+_LIKE_A_FIELD = 0.75
+"""Applications have fields, too, which are a little like ours."""
 _TEMPLATE = re.compile(r"\{\{[^}]*?\.(\w+)[^}]*\}\}")
-
-
-def looks_like_logql(text: str) -> bool:
-    """Whether *text* has a pipe outside of strings, or filters the lines of a selector: PromQL has neither."""
-    bare = re.sub(STRING, '""', text)
-    return "|" in bare or re.search(r'\}\s*(?:!=|!~)\s*""', bare) is not None
 
 
 def judge_logql(piece: Piece, context: Context, *, is_loaded: bool = False) -> Value:
@@ -39,7 +37,7 @@ def judge_logql(piece: Piece, context: Context, *, is_loaded: bool = False) -> V
     try:
         found = parse_all(piece.text)
     except LogQLError as error:
-        if is_about_us(piece.text, context) or is_loaded:
+        if (is_about_us(piece.text, context) or is_loaded) and not is_open(piece.text):
             context.report.at(piece, error.offset, "ON008", f"not LogQL: {error.reason}")
         return UNKNOWN
     except RecursionError:
@@ -100,8 +98,8 @@ class _Judge:
         self.streams = {*STREAMS, *_GIVEN, *given}
         self.labels = self.streams | {*METADATA}
 
-    def find(self, at: int, code: str, message: str, hint: str = "") -> None:
-        self.context.report.at(self.piece, at, code, message, hint)
+    def find(self, at: int, code: str, message: str, hint: str = "", *, level: Level | None = None) -> None:
+        self.context.report.at(self.piece, at, code, message, hint, level=level)
 
     def run(self) -> None:
         matchers = self.query.selector.matchers
@@ -118,14 +116,16 @@ class _Judge:
                 self._lacks_stream(matcher.name)
         for stage in self.query.stages:
             self._stage(stage)
-        if len(self.lines.names) < len(self.context.vocabulary.log_names):
+        if self._is_about_events():
             self.context.usage.log_events.update(self.lines.names)
 
     def _lacks_stream(self, name: logql.Name) -> None:
         hint = did_you_mean(name.text, STREAMS)
         if name.text in self.lines.fields:
             hint = f'it is a field: | json | {name.text}="..."'
-        self.find(name.start, "ON124", f"no stream has a label {name.text}", hint or one_of(STREAMS))
+        is_sure = bool(hint) or self.context.has_streams
+        level: Level | None = None if is_sure else "note"
+        self.find(name.start, "ON124", f"no stream has a label {name.text}", hint or one_of(STREAMS), level=level)
 
     def _stage(self, stage: logql.Stage) -> None:
         if isinstance(stage, logql.LineFilter):
@@ -172,7 +172,7 @@ class _Judge:
             name = path.strip('[]"').replace(".", "_")
             if name not in self.lines.fields | STREAMS:
                 hint = did_you_mean(name, self.lines.fields)
-                self.find(at, "ON122", f"{self._about()} has no field {path}", hint)
+                self.find(at, "ON122", f"{self._about()} has no field {path}", hint, level=self._level(name))
             self.labels.add(extraction.name.text)
 
     def _condition(self, condition: logql.Condition) -> None:
@@ -193,7 +193,16 @@ class _Judge:
             self.find(name.start, "ON122", f"{name.text} is not read from the line here", "add: | json")
             return
         hint = did_you_mean(name.text, self.lines.fields | self.labels)
-        self.find(name.start, "ON122", f"{self._about()} has no field {name.text}", hint)
+        self.find(name.start, "ON122", f"{self._about()} has no field {name.text}", hint, level=self._level(name.text))
+
+    def _level(self, name: str) -> Level | None:
+        """Return how grave it is to ask for *name*, which no line of ours has: an application has lines of its own."""
+        is_near = did_you_mean(name, self.lines.fields | self.labels | self.lines.names, alike=_LIKE_A_FIELD)
+        return None if is_near or self._is_about_events() else "note"
+
+    def _is_about_events(self) -> bool:
+        """Whether only lines of some log events of ours are asked for."""
+        return len(self.lines.names) < len(self.context.vocabulary.log_names)
 
     def _field(self, name: logql.Name) -> bool:
         if self.has(name.text):
@@ -206,14 +215,15 @@ class _Judge:
 
     def _value(self, matcher: logql.Matcher) -> None:
         name, text = matcher.name.text, matcher.value.value
-        if has_variable(text) or name in STREAMS:
+        if has_variable(text) or name in STREAMS or (name == LEVEL and not self._is_about_events()):
             return
         allowed = self.lines.values(name)
         is_pattern = matcher.operator in {"=~", "!~"}
         for at, part in alternatives(text) if is_pattern else [(0, text)]:
             if allowed and part and not (matches_any(part, allowed) if is_pattern else part in allowed):
                 code, what = ("ON121", "there is no log event") if name == EVENT else ("ON123", f"{name} is never")
-                self.find(matcher.value.start + 1 + at, code, f"{what} {part}", one_of(allowed, part))
+                level = self._level(part) if name == EVENT else None
+                self.find(matcher.value.start + 1 + at, code, f"{what} {part}", one_of(allowed, part), level=level)
             elif name == "domain" and (near := self.context.vocabulary.near_domain(part)):
                 self.find(matcher.value.start + 1 + at, "ON123", f"there is no domain {part}", f"did you mean {near}?")
         if matcher.operator == "=" and text in allowed:

@@ -13,6 +13,7 @@ from oneiric.monitoring.drift.nodes import DocumentError
 from oneiric.monitoring.drift.promql import judge_promql
 from oneiric.monitoring.drift.promql_parsing import QueryError, parse
 from oneiric.monitoring.drift.promql_tokens import without_variables
+from oneiric.monitoring.drift.rules import shown_rules
 from oneiric.monitoring.drift.shell import is_command, judge_command_line
 from oneiric.monitoring.drift.text import Piece
 from oneiric.monitoring.drift.yaml_text import read_yaml
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from oneiric.monitoring.drift.commands import Surface
-    from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.query import Context
 
 _FENCE = re.compile(
@@ -143,15 +143,11 @@ def _judge_yaml(piece: Piece, context: Context) -> None:
     except DocumentError:
         return
     for document in documents:
-        for node in document.walk():
-            _judge_rules(node, context)
-
-
-def _judge_rules(node: Node, context: Context) -> None:
-    expr = node.string("expr")
-    if expr is None or not (node.get("alert") or node.get("record")):
-        return
-    judge_promql(expr, context, "alert" if node.get("alert") else "record")
+        for rule in shown_rules(document):
+            if rule.is_logql:
+                judge_logql(rule.expr, context)
+            else:
+                judge_promql(rule.expr, context, "alert" if rule.is_alert else "record")
 
 
 def _outside(piece: Piece) -> Iterator[tuple[int, int]]:

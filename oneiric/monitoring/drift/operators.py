@@ -10,6 +10,7 @@ from oneiric.monitoring.drift.promql_tokens import VARIABLE_NAME
 from oneiric.monitoring.drift.promql_tree import String, is_new
 from oneiric.monitoring.drift.thresholds import COMPARISONS, judge_threshold, judge_units
 from oneiric.monitoring.drift.values import Interval, Value
+from oneiric.monitoring.drift.vocabulary import KUBERNETES_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,7 +33,9 @@ def judge_aggregation(query: Query, node: Aggregation, judge: Callable[[Query, N
     if made.paced != value.paced:
         made = replace(made, interval=Interval(0.0))
     if node.operator in {"count", "count_values", "group", "stddev", "stdvar"}:
-        made = replace(made, nature="other", metric=None, unit="", quantile=False, once=False)
+        made = replace(made, nature="other", metric=None, unit="", quantile=False, once=False, step=None)
+    if node.operator == "avg":
+        made = replace(made, step=None)
     if node.operator in _PICKING:
         return made
     labels = _grouped(node, value)
@@ -79,8 +82,9 @@ def _judge_labels(query: Query, words: Iterable[Word], value: Value, clause: str
     for word in words:
         if word.text not in value.labels and VARIABLE_NAME not in word.text:
             name = value.metric.name if value.metric is not None else "what it is asked of"
-            hint = did_you_mean(word.text, value.labels) or f"it has {', '.join(sorted(value.labels)) or 'none'}"
-            query.find(word.at, "ON108", f"{clause}: {name} has no label {word.text}", hint)
+            hint = did_you_mean(word.text, value.labels) or _it_has(value.labels)
+            level = value.level_of(word.text, query.vocabulary)
+            query.find(word.at, "ON108", f"{clause}: {name} has no label {word.text}", hint, level=level)
 
 
 def judge_binary(query: Query, node: Binary, judge: Callable[[Query, Node], Value]) -> Value:
@@ -133,29 +137,37 @@ def _judge_on(query: Query, word: Word, *sides: Value) -> None:
     for side in sides:
         if side.labels is not None and word.text not in side.labels and VARIABLE_NAME not in word.text:
             name = side.metric.name if side.metric is not None else "one side"
-            hint = did_you_mean(word.text, side.labels) or f"it has {', '.join(sorted(side.labels)) or 'none'}"
-            query.find(word.at, "ON109", f"on: {name} has no label {word.text}", hint)
+            hint = did_you_mean(word.text, side.labels) or _it_has(side.labels)
+            level = side.level_of(word.text, query.vocabulary)
+            query.find(word.at, "ON109", f"on: {name} has no label {word.text}", hint, level=level)
             return
+
+
+def _it_has(labels: frozenset[str]) -> str:
+    return f"it has {', '.join(sorted(labels - KUBERNETES_LABELS)) or 'none'}"
 
 
 def _judge_ignoring(query: Query, node: Binary, labels: frozenset[str]) -> None:
     for word in node.labels:
         if word.text not in labels and VARIABLE_NAME not in word.text:
-            query.find(word.at, "ON109", f"ignoring: no side has a label {word.text}", did_you_mean(word.text, labels))
+            level = query.vocabulary.level_of(word.text, labels)
+            hint = did_you_mean(word.text, labels)
+            query.find(word.at, "ON109", f"ignoring: no side has a label {word.text}", hint, level=level)
 
 
 def _judge_group(query: Query, node: Binary, labels: frozenset[str]) -> None:
     for word in node.group_labels:
         if word.text not in labels and VARIABLE_NAME not in word.text:
-            hint = did_you_mean(word.text, labels)
-            query.find(word.at, "ON109", f"group_{node.group}: the other side has no label {word.text}", hint)
+            hint, level = did_you_mean(word.text, labels), query.vocabulary.level_of(word.text, labels)
+            message = f"group_{node.group}: the other side has no label {word.text}"
+            query.find(word.at, "ON109", message, hint, level=level)
 
 
 def _judge_meeting(query: Query, node: Binary, left: Value, right: Value) -> None:
     if node.operator == "or" or left.labels is None or right.labels is None or not (left.ours or right.ours):
         return
     ignored = frozenset(word.text for word in node.labels)
-    here, there = left.labels - ignored, right.labels - ignored
+    here, there = (side - ignored - KUBERNETES_LABELS for side in (left.labels, right.labels))
     if left.exact and right.exact and here != there:
         only = ", ".join(sorted(here ^ there))
         message = f"no series of one side of {node.operator} meets one of the other: only one side has {only}"
@@ -190,6 +202,7 @@ def _calculated(query: Query, node: Binary, left: Value, right: Value) -> Value:
         quantile=vector.quantile and other.kind == "number",
         paced=vector.paced and other.kind == "number",
         once=False,
+        step=_step(node.operator, left, right),
     )
     if vector.metric is not None and other.kind == "number":
         made = replace(made, metric=vector.metric)
@@ -199,7 +212,7 @@ def _calculated(query: Query, node: Binary, left: Value, right: Value) -> Value:
 def _natured(query: Query, operator: str, left: Value, right: Value, made: Value) -> Value:
     if operator == "-" and left.unit == right.unit == "timestamp" and left.kind == "number":
         driver = query.vocabulary.age_driver(right.metric) if right.metric is not None else ""
-        return replace(made, nature="age" if driver else "gauge", metric=right.metric)
+        return replace(made, nature="age" if driver else "gauge", metric=right.metric, step=1.0)
     if right.kind == "number" or left.kind == "number":
         return made if operator in {"*", "/"} else replace(made, nature="gauge" if made.nature == "gauge" else "other")
     if operator == "-" and {left.nature, right.nature} == {"counter"}:
@@ -219,6 +232,20 @@ def _interval(query: Query, operator: str, left: Value, right: Value) -> Interva
     if operator == "-" and left.unit == right.unit == "timestamp":
         return Interval()
     return Interval() if calculate is None else calculate(right.interval)
+
+
+def _step(operator: str, left: Value, right: Value) -> float | None:
+    """Return what one event adds, or one second: as much more, or less, as the numbers are that it is counted with."""
+    if left.kind != "number" and right.kind != "number":
+        return left.step if operator in {"+", "-"} and left.step == right.step else None
+    vector, number = (right, left.interval) if left.kind == "number" else (left, right.interval)
+    if operator in {"+", "-"}:
+        return vector.step
+    if vector.step is None or number.low != number.high or number.low <= 0 or operator not in {"*", "/"}:
+        return None
+    if operator == "*":
+        return vector.step * number.low
+    return vector.step / number.low if vector is left else None
 
 
 _THOUSAND = 1000.0

@@ -27,9 +27,10 @@ def formatted(findings: Iterable[Finding], style: Format) -> str:
 
 
 def as_text(findings: list[Finding]) -> str:
-    """Return a line for each of *findings*: ``file:line:column: code message (hint)``."""
+    """Return a line for each of *findings*: ``file:line:column: level code message (hint)``."""
     return "\n".join(
-        _clean(f"{one.path}:{one.line}:{one.column}: {one.code} {_sentence(one)}".lstrip(":")) for one in findings
+        _clean(f"{one.path}:{one.line}:{one.column}: {one.level} {one.code} {_sentence(one)}".lstrip(":"))
+        for one in findings
     )
 
 
@@ -53,7 +54,7 @@ def _record(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "column": finding.column,
         "code": finding.code,
-        "level": CODES[finding.code].level,
+        "level": finding.level,
         "message": finding.message,
         "hint": finding.hint,
     }
@@ -105,7 +106,7 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
     result = {
         "ruleId": finding.code,
         "ruleIndex": rule,
-        "level": CODES[finding.code].level,
+        "level": finding.level,
         "message": {"text": _sentence(finding)},
     }
     if finding.path:
@@ -128,7 +129,8 @@ def _command(finding: Finding) -> str:
     elif finding.path:
         sentence = f"{finding.path}: {sentence}"
     data = sentence.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{CODES[finding.code].level} {place}::{_clean(data)}"
+    command = {"note": "notice"}.get(finding.level, finding.level)
+    return f"::{command} {place}::{_clean(data)}"
 
 
 def _property(text: str) -> str:

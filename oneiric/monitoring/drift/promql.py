@@ -6,10 +6,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.drift.dialects import is_open, is_read_elsewhere
 from oneiric.monitoring.drift.functions import judge_call, judge_range
 from oneiric.monitoring.drift.operators import judge_aggregation, judge_binary
-from oneiric.monitoring.drift.promql_parsing import QueryError, parse
-from oneiric.monitoring.drift.promql_tokens import VARIABLE_NUMBER, without_variables
+from oneiric.monitoring.drift.promql_parsing import MAX_LENGTH, QueryError, parse
+from oneiric.monitoring.drift.promql_tokens import VARIABLE_NAME, VARIABLE_NUMBER, without_variables
 from oneiric.monitoring.drift.promql_tree import (
     Aggregation,
     Binary,
@@ -30,36 +31,55 @@ if TYPE_CHECKING:
     from oneiric.monitoring.drift.query import Context, Role
     from oneiric.monitoring.drift.text import Piece
 
-_OPEN = re.compile(r"<\w[\w .|-]*>|\.\.\.|…")
-"""What stands for a part that the reader puts in."""
-
 
 def judge_promql(piece: Piece, context: Context, role: Role, *, is_loaded: bool = False) -> Value:
     """Report what is wrong with the query *piece*, and return what is known of its result.
 
-    Of one that is about others no more is reported than that it does not parse, where a server would refuse it: a rule,
-    or what *is_loaded* with something of ours.
+    Of one that is about others no more is reported than that it does not parse, where it *is_loaded* by a server, or
+    beside something of ours.
     """
-    text, _ = without_variables(piece)
+    if len(piece.text) > MAX_LENGTH:
+        if is_loaded or is_about_us(piece.text, context):
+            context.report.at(piece, 0, "ON007", f"not PromQL: the query is longer than {MAX_LENGTH} characters")
+        return UNKNOWN
+    text, names = without_variables(piece)
     is_ours = is_about_us(piece.text, context)
     query = Query(text, context if is_ours else unheard(context), role)
     try:
-        tree = parse(text.text)
+        query, tree = _parsed(query, has_variables=bool(names))
         return _judge(replace(query, grown=frozenset(_grown(tree))), tree)
     except QueryError as error:
-        is_rule = role in {"alert", "record"} or (is_loaded and text.text == piece.text)
-        if _is_refused(piece.text, error, role, is_ours=is_ours, is_rule=is_rule):
+        if _is_refused(piece.text, error, is_ours=is_ours, is_loaded=is_loaded, is_changed=text.text != piece.text):
             context.report.at(text, error.offset, "ON007", f"not PromQL: {error}")
     except RecursionError:
         query.find(0, "ON006", "nested too deeply")
     return UNKNOWN
 
 
-def _is_refused(text: str, error: QueryError, role: Role, *, is_ours: bool, is_rule: bool) -> bool:
-    """Whether what does not parse is wrong: a document may leave a part open, other servers know more functions."""
-    if role == "document":
-        return is_ours and _OPEN.search(text) is None
-    return is_ours or (is_rule and not error.is_unknown_function)
+def _parsed(query: Query, *, has_variables: bool) -> tuple[Query, Node]:
+    """Return *query* and its tree; where a variable cannot stand for a number, it stands for a metric."""
+    try:
+        return query, parse(query.piece.text)
+    except QueryError:
+        named = query.piece.text.replace(VARIABLE_NUMBER, VARIABLE_NAME)
+        if not has_variables or named == query.piece.text:
+            raise
+    changes = [(found.start(), found.end(), VARIABLE_NAME) for found in _NUMBER.finditer(query.piece.text)]
+    again = replace(query, piece=query.piece.replaced(changes))
+    return again, parse(again.piece.text)
+
+
+def _is_refused(text: str, error: QueryError, *, is_ours: bool, is_loaded: bool, is_changed: bool) -> bool:
+    """Whether what does not parse is wrong: parts may be left open, and other servers read more.
+
+    What a variable *is_changed* into may be anything, so that only brackets tell.
+    """
+    if is_open(text) or is_read_elsewhere(text) or (is_changed and not error.is_unclosed):
+        return False
+    return is_ours or (is_loaded and not is_changed and not error.is_of_types)
+
+
+_NUMBER = re.compile(rf"\b{VARIABLE_NUMBER}\b")
 
 
 def _judge(query: Query, node: Node) -> Value:

@@ -46,9 +46,14 @@ class QueryError(ValueError):
         self.offset = offset
 
     @property
-    def is_unknown_function(self) -> bool:
-        """Whether it calls what Prometheus does not have, and servers that are like it may have."""
-        return str(self).startswith("unknown function")
+    def is_of_types(self) -> bool:
+        """Whether it is about functions, and what they are asked of: servers like Prometheus have more, for more."""
+        return str(self).startswith(("unknown function", "expected type"))
+
+    @property
+    def is_unclosed(self) -> bool:
+        """Whether a bracket is missing."""
+        return "unclosed" in str(self)
 
 
 def parse(text: str) -> Node:

@@ -21,7 +21,8 @@ _TOKEN = re.compile(
 )
 _FINDING_VARIABLES = re.compile(rf"(?P<string>{STRING})|(?P<variable>{VARIABLE})")
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*$", re.IGNORECASE)
-_TIME = re.compile(r"(?:\[[^\]]*|\boffset\s*-?\s*)$", re.IGNORECASE)
+_TIME = re.compile(r"(?:\[[^\]]*?|\boffset\s*-?\s*)(?P<digits>\d*)\Z", re.IGNORECASE)
+_UNIT = re.compile(r"(?:ms|[smhdwy])\b")
 _DURATION = re.compile(r"(\d+)(ms|[smhdwy])")
 _SIZES = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_536_000.0}
 
@@ -57,7 +58,7 @@ def without_variables(piece: Piece) -> tuple[Piece, frozenset[str]]:
     for start, end, name, in_string in _variables(piece.text):
         names.add(name)
         if not in_string:
-            changes.append((start, end, _stand_in(piece.text, start, end)))
+            changes.append(_change(piece.text, start, end))
     return (piece.replaced(changes) if changes else piece), frozenset(names)
 
 
@@ -82,10 +83,20 @@ def has_variable(text: str) -> bool:
     return re.search(VARIABLE, text) is not None
 
 
+def _change(text: str, start: int, end: int) -> tuple[int, int, str]:
+    """Return what is to stand for the variable between *start* and *end*, and for what, if it is a part of a time."""
+    if (time := _TIME.search(text, 0, start)) is not None:
+        begin = start - len(time["digits"])
+        unit = _UNIT.match(text, end)
+        return begin, end if unit is None else unit.end(), VARIABLE_WINDOW
+    return start, end, _stand_in(text, start, end)
+
+
 def _stand_in(text: str, start: int, end: int) -> str:
     before, after = text[:start], text[end:].lstrip()
-    if _TIME.search(before):
-        return VARIABLE_WINDOW
+    bare = re.sub(STRING, "", before)
+    if bare.count("{") > bare.count("}"):
+        return _stand_in_selector(before.rstrip(), after)
     if (
         _GROUPING.search(before)
         or after[:1] in {"{", "["}
@@ -94,6 +105,14 @@ def _stand_in(text: str, start: int, end: int) -> str:
     ):
         return VARIABLE_NAME
     return VARIABLE_NUMBER
+
+
+def _stand_in_selector(before: str, after: str) -> str:
+    if before[-1:] in {"=", "~"}:
+        return f'"${VARIABLE_NAME}"'
+    if re.match(r"\w|[=!]", after) or re.search(r"[\w]$", before):
+        return VARIABLE_NAME
+    return ("" if before[-1:] in {"{", ","} else ",") + f'{VARIABLE_NAME}!=""'
 
 
 def seconds(text: str) -> float | None:

@@ -6,11 +6,14 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from oneiric.monitoring.drift.policy import NOTHING_ASKED, Policy
 from oneiric.monitoring.drift.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from oneiric.monitoring.drift.codes import Level
+    from oneiric.monitoring.drift.rulebook import KnownRule
     from oneiric.monitoring.drift.text import Piece, Place
     from oneiric.monitoring.drift.values import Value
     from oneiric.monitoring.drift.vocabulary import Vocabulary
@@ -31,6 +34,9 @@ class Records(Protocol):
 
     def alert_names(self) -> Iterable[str]:
         """Return the names of the alerts."""
+
+    def first(self, rule: KnownRule) -> Place:
+        """Return where the first rule beside *rule* is that has its name and labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ class Context:
     pace: Pace = USUAL
     usage: Usage = field(default_factory=Usage)
     stream_labels: frozenset[str] = frozenset()
+    has_streams: bool = True
+    policy: Policy = NOTHING_ASKED
 
 
 def unheard(context: Context) -> Context:
@@ -105,6 +113,6 @@ class Query:
         """What exists."""
         return self.context.vocabulary
 
-    def find(self, at: int, code: str, message: str, hint: str = "") -> None:
+    def find(self, at: int, code: str, message: str, hint: str = "", *, level: Level | None = None) -> None:
         """Report a finding at the character *at*."""
-        self.context.report.at(self.piece, at, code, message, hint)
+        self.context.report.at(self.piece, at, code, message, hint, level=level)

@@ -10,6 +10,7 @@ from oneiric.monitoring.drift.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from oneiric.monitoring.drift.codes import Level
     from oneiric.monitoring.drift.text import Piece, Place
 
 MAX_FINDINGS = 1000
@@ -23,9 +24,9 @@ class Report:
     found: set[Finding] = field(default_factory=set)
     left_out: int = 0
 
-    def add(self, place: Place, code: str, message: str, hint: str = "") -> None:
-        """Keep a finding at *place*."""
-        finding = Finding(place.path, place.line, place.column, code, message, hint)
+    def add(self, place: Place, code: str, message: str, hint: str = "", *, level: Level | None = None) -> None:
+        """Keep a finding at *place*; *level* says where it is less grave than its code."""
+        finding = Finding(place.path, place.line, place.column, code, message, hint, level)
         if finding in self.found:
             return
         if len(self.found) < MAX_FINDINGS:
@@ -33,9 +34,11 @@ class Report:
         else:
             self.left_out += 1
 
-    def at(self, piece: Piece, offset: int, code: str, message: str, hint: str = "") -> None:
+    def at(  # noqa: PLR0913 - a place, and what is wrong there
+        self, piece: Piece, offset: int, code: str, message: str, hint: str = "", *, level: Level | None = None
+    ) -> None:
         """Keep a finding at the character *offset* of *piece*."""
-        self.add(piece.place(offset), code, message, hint)
+        self.add(piece.place(offset), code, message, hint, level=level)
 
     def __iter__(self) -> Iterator[Finding]:
         yield from sorted(self.found)

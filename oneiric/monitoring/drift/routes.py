@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.alternatives import alternatives, matches_any
 from oneiric.monitoring.drift.finding import LIKE_AN_ALERT, did_you_mean, one_of
+from oneiric.monitoring.drift.vocabulary import KUBERNETES_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.query import Context
-    from oneiric.monitoring.drift.rules import Rule
+    from oneiric.monitoring.drift.rulebook import KnownRule
     from oneiric.monitoring.drift.text import Piece
     from oneiric.monitoring.drift.values import Value
 
@@ -81,11 +82,11 @@ def _matcher(piece: Piece, match: re.Match[str]) -> Matcher:
     return Matcher(piece, match[name], match.start(name), match["operator"], text, match.start(value))
 
 
-def notice_of(rule: Rule, value: Value) -> Notice:
+def notice_of(rule: KnownRule, value: Value) -> Notice:
     """Return what the alert *rule*, whose expression gives *value*, tells."""
     fixed = {name: text for name, text in rule.labels.items() if "{{" not in text}
     labels = None if value.labels is None else value.labels | {*rule.labels, ALERT_NAME}
-    return Notice({**fixed, ALERT_NAME: rule.name.text}, labels)
+    return Notice({**fixed, ALERT_NAME: rule.name}, labels)
 
 
 def judge_alertmanager(
@@ -165,7 +166,8 @@ class _Alertmanager:
     def _is_foreign(self, matcher: Matcher) -> bool:
         """Whether *matcher* asks for what only alerts of others have."""
         if matcher.name != ALERT_NAME:
-            return not self._is_known(matcher.name) and not self._meant(matcher.name)
+            is_ours = self._is_known(matcher.name) and matcher.name not in KUBERNETES_LABELS
+            return not is_ours and not self._meant(matcher.name)
         known = {notice.fixed[ALERT_NAME] for notice in self._notices}
         return not any(self._is_our_alert(text, known) for _, text in _asked(matcher)) and not any(
             matcher.can_match(notice) for notice in self._notices
@@ -183,7 +185,8 @@ class _Alertmanager:
                 yield from self._matchers(node, *keys, is_told=False)
 
     def _labels(self) -> frozenset[str]:
-        return frozenset(label for notice in self._notices for label in notice.labels or ())
+        found = frozenset(label for notice in self._notices for label in notice.labels or ())
+        return found - KUBERNETES_LABELS
 
     def _matchers(self, node: Node, *keys: str, is_told: bool = True) -> list[Matcher]:
         found = []

@@ -8,7 +8,7 @@ from oneiric.monitoring.drift.alternatives import alternatives, matches_any
 from oneiric.monitoring.drift.finding import LIKE_AN_ALERT, did_you_mean, one_of
 from oneiric.monitoring.drift.promql_tokens import VARIABLE_NAME, has_variable
 from oneiric.monitoring.drift.values import UNKNOWN, Interval, Nature, Value
-from oneiric.monitoring.drift.vocabulary import INFINITE, SUFFIXES, Series
+from oneiric.monitoring.drift.vocabulary import INFINITE, KUBERNETES_LABELS, SUFFIXES, Series
 
 if TYPE_CHECKING:
     from oneiric.monitoring.drift.promql_tree import Matcher, Selector
@@ -85,7 +85,7 @@ def _judge_series(query: Query, selector: Selector, series: Series) -> Value:
     _judge_job(query, selector)
     for matcher in selector.matchers:
         label = matcher.label
-        if label.text == "__name__":
+        if label.text == "__name__" or VARIABLE_NAME in label.text:
             continue
         if label.text not in labels:
             _lacks(query, matcher, f"{metric.name}{series.suffix}", labels)
@@ -111,8 +111,10 @@ def _lacks(query: Query, matcher: Matcher, name: str, labels: frozenset[str]) ->
     label = matcher.label
     code, hint = "ON104", did_you_mean(label.text, labels)
     if not hint:
-        hint = f"it has {', '.join(sorted(labels))}; a label of the targets is named with --target-label"
-    query.find(label.at, code, f"{name} has no label {label.text}", hint)
+        known = sorted(labels - KUBERNETES_LABELS)
+        hint = f"it has {', '.join(known)}; a label of the targets is named with --target-label"
+    level = query.vocabulary.level_of(label.text, labels)
+    query.find(label.at, code, f"{name} has no label {label.text}", hint, level=level)
 
 
 def _judge_labels(query: Query, selector: Selector, recorded: Value) -> None:
@@ -121,7 +123,7 @@ def _judge_labels(query: Query, selector: Selector, recorded: Value) -> None:
     if recorded.labels is None:
         return
     for matcher in selector.matchers:
-        if not recorded.has(matcher.label.text):
+        if not recorded.has(matcher.label.text) and VARIABLE_NAME not in matcher.label.text:
             _lacks(query, matcher, selector.name.text, recorded.labels)
 
 
@@ -131,7 +133,8 @@ def _judge_job(query: Query, selector: Selector) -> None:
         for at, text in _asked(matcher) if matcher.label.text == _JOB else ():
             if query.vocabulary.is_nearly_us(text):
                 hint = f"did you mean {query.vocabulary.prefix}?"
-                query.find(matcher.value.at + at, "ON105", f"{_JOB} of our targets is hardly {text}", hint)
+                message = f"{_JOB} of our targets is hardly {text}"
+                query.find(matcher.value.at + at, "ON105", message, hint, level="warning")
 
 
 def _judge_value(query: Query, matcher: Matcher, series: Series) -> None:
@@ -155,7 +158,8 @@ def _judge_domain(query: Query, matcher: Matcher, series: Series) -> None:
         return
     for at, text in _asked(matcher):
         if near := query.vocabulary.near_domain(text):
-            query.find(matcher.value.at + at, "ON105", f"there is no domain {text}", f"did you mean {near}?")
+            message = f"there is no domain {text} unless you register it"
+            query.find(matcher.value.at + at, "ON105", message, f"did you mean {near}?", level="warning")
 
 
 def _asked(matcher: Matcher) -> list[tuple[int, str]]:

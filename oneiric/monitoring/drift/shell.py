@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.config import ConfigError, configured
+from oneiric.monitoring.drift.dialects import looks_like_logql
 from oneiric.monitoring.drift.finding import did_you_mean, one_of
-from oneiric.monitoring.drift.logs import judge_logql, looks_like_logql
+from oneiric.monitoring.drift.logs import judge_logql
 from oneiric.monitoring.drift.promql import judge_promql
 from oneiric.monitoring.drift.query import is_about_us
 

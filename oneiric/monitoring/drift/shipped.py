@@ -15,12 +15,12 @@ from oneiric.monitoring.drift.yaml_text import read_yaml
 if TYPE_CHECKING:
     from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.query import Context
-    from oneiric.monitoring.drift.rules import Rule
+    from oneiric.monitoring.drift.rulebook import KnownRule
 
 
-def shipped_rules(context: Context) -> list[Rule]:
+def shipped_rules(context: Context) -> list[KnownRule]:
     """Return the rules of the bundle with its default settings."""
-    return [rule for node in _documents() for rule in read_rules(node, unheard(context), is_logql=False)]
+    return [rule.known() for node in _documents() for rule in read_rules(node, unheard(context), is_for_loki=False)]
 
 
 @cache

@@ -38,6 +38,11 @@ class Source:
         line = bisect_right(self._starts, index)
         return Place(self.path, line, index - self._starts[line - 1] + 1)
 
+    @property
+    def lines(self) -> int:
+        """How many lines there are."""
+        return len(self._starts)
+
     def line(self, number: int) -> str:
         """Return line *number*, from 1, without its end."""
         start = self._starts[number - 1]

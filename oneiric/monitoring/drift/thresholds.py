@@ -119,16 +119,16 @@ def _judge_age(query: Query, at: int, operator: str, limit: float, value: Value)
     if value.nature != "age" or value.metric is None or operator not in {">", ">="}:
         return
     every = query.context.pace.of(query.vocabulary.age_driver(value.metric))
-    if limit < every:
-        message = f"{value.metric.name} is renewed every {every:g} s: an age of {number(limit)} s is usual"
-        query.find(at, "ON308", message, f"take {2 * every:g} or more")
+    if value.step is not None and limit < every * value.step:
+        message = f"{value.metric.name} is renewed every {every:g} s: an age of {limit / value.step:g} s is usual"
+        query.find(at, "ON308", message, f"take {2 * every * value.step:g} or more")
 
 
 def _is_once(operator: str, limit: float, value: Value) -> bool:
     """Whether one event is enough: so little growth is asked for."""
-    if value.nature != "rate" or value.unit:
+    if value.nature != "rate" or value.unit or value.step is None:
         return False
-    return (operator == ">" and 0 <= limit < 1) or (operator == ">=" and 0 < limit <= 1)
+    return (operator == ">" and 0 <= limit < value.step) or (operator == ">=" and 0 < limit <= value.step)
 
 
 def _never(operator: str, limit: float, interval: Interval) -> bool:

@@ -7,6 +7,8 @@ from math import inf
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from oneiric.monitoring.drift.codes import Level
+    from oneiric.monitoring.drift.vocabulary import Vocabulary
     from oneiric.observability._model import Metric
 
 Nature = Literal["counter", "bucket", "rate", "bucket rate", "gauge", "age", "other"]
@@ -72,6 +74,7 @@ class Value:
         quantile: Whether it is a quantile of a histogram, which lies within the buckets.
         paced: Whether its interval is what the pace of synchronisations allows.
         once: Whether one event alone makes it true, for the window's length.
+        step: What one event adds to it, or, of an age, one second; None where that is not known.
     """
 
     kind: Literal["vector", "number", "string"] = "vector"
@@ -87,10 +90,16 @@ class Value:
     quantile: bool = False
     paced: bool = False
     once: bool = False
+    step: float | None = None
 
     def has(self, label: str) -> bool:
         """Whether its series can have *label*."""
         return self.labels is None or label in self.labels
+
+    def level_of(self, label: str, vocabulary: Vocabulary) -> Level | None:
+        """Return how grave it is to ask it for *label*, which it lacks: what was aggregated has no further labels."""
+        labels = self.labels or frozenset()
+        return vocabulary.level_of(label, labels) if vocabulary.target_labels <= labels else None
 
     def with_labels(self, labels: frozenset[str] | None, *, exact: bool | None = None) -> Value:
         """Return this with other *labels*."""

@@ -14,12 +14,24 @@ from oneiric.observability import catalogue as names
 from oneiric.observability.catalogue import CATALOGUE, DOMAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from oneiric.monitoring.drift.codes import Level
     from oneiric.observability._model import Catalogue, Metric, Read
 
 DOMAINS = ("adapter", "service", "task", "event", "workflow", "action")
 """The domains that exist without registration; others may be registered."""
+
+KUBERNETES_LABELS = frozenset(
+    {
+        *("namespace", "pod", "container", "service", "endpoint", "node", "app", "prometheus", "prometheus_replica"),
+        *("kubernetes_namespace", "kubernetes_pod_name", "kubernetes_name", "kubernetes_node", "pod_name"),
+        *("container_name", "node_name", "k8s_namespace_name", "k8s_pod_name", "k8s_container_name", "k8s_node_name"),
+        *("app_kubernetes_io_name", "app_kubernetes_io_instance", "app_kubernetes_io_component"),
+        *("app_kubernetes_io_part_of", "app_kubernetes_io_version"),
+    }
+)
+"""Labels that configurations for Kubernetes usually give to targets."""
 
 SUFFIXES = ("_bucket", "_sum", "_count")
 INFINITE = "+Inf"
@@ -47,11 +59,13 @@ class Vocabulary:
 
     Attributes:
         catalogue: The signals.
-        target_labels: Labels that every series of a scraped target has, beside the metric's own.
+        target_labels: Labels that series of a scraped target can have, beside the metric's own.
+        has_targets: Whether it is known which labels targets have; otherwise they may have further ones.
     """
 
     catalogue: Catalogue = CATALOGUE
-    target_labels: frozenset[str] = field(default=TARGET_LABELS)
+    target_labels: frozenset[str] = field(default=TARGET_LABELS | KUBERNETES_LABELS)
+    has_targets: bool = False
 
     @cached_property
     def prefix(self) -> str:
@@ -71,6 +85,20 @@ class Vocabulary:
     def metrics(self) -> Mapping[str, Metric]:
         """Every metric by its name."""
         return {metric.name: metric for metric in self.catalogue.metrics}
+
+    @cached_property
+    def own_labels(self) -> frozenset[str]:
+        """Every label of a metric."""
+        return frozenset(label for metric in self.catalogue.metrics for label in metric.label_names)
+
+    def level_of(self, label: str, labels: Iterable[str]) -> Level | None:
+        """Return how grave it is to ask for *label* where only *labels* are known: targets may have it, too.
+
+        None stands for what the finding's code says.
+        """
+        if self.has_targets or label in self.own_labels or difflib.get_close_matches(label, labels, n=1):
+            return None
+        return "note"
 
     @cached_property
     def log_names(self) -> frozenset[str]:

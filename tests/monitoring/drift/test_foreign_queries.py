@@ -148,7 +148,7 @@ SHARED = """route:
   group_by: [alertname, namespace, «]
   routes:
   - receiver: other
-    matchers: [namespace="kube-system", severity=page]
+    matchers: [tenant="kube-system", severity=page]
   - receiver: ours
     matchers: ['{alertname=~"Oneiric.*", "severity"="critical"}']
 receivers: [name: default, name: other, name: ours]

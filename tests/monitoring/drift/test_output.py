@@ -22,8 +22,8 @@ FINDINGS = [
 def test_text_is_a_compilers() -> None:
     """A line a finding, with place, code, sentence and hint; what would move the cursor is escaped."""
     assert formatted(FINDINGS, "text").splitlines() == [
-        f"deploy/my rules.yml:3:14: ON101 {SENTENCE}",
-        "a,b:c%.json:1:1: ON304 100% \\x1b[31mred\\nnext",
+        f"deploy/my rules.yml:3:14: error ON101 {SENTENCE}",
+        "a,b:c%.json:1:1: warning ON304 100% \\x1b[31mred\\nnext",
     ]
 
 

@@ -1,0 +1,66 @@
+"""What is worth one line a process: variables that set nothing, and settings that nothing reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from oneiric.core.names import DOMAINS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_SHARED_CACHE = "the sources of one runtime share one cache, which `cache_dir` and `remote` describe"
+_NO_SUPERVISOR = "no supervisor is part of this release"
+
+NOT_READ: dict[str, str] = {
+    "config_dir": "settings files are found as described above",
+    "app.debug": "set `logging.level` instead",
+    **{f"{domain}s.options": "set `provider_settings` of the provider instead" for domain in DOMAINS},
+    "secrets.refresh_interval": "`cache_ttl_seconds` bounds the age of a secret",
+    **{
+        f"remotes.*.{field}": _SHARED_CACHE
+        for field in ("cache_dir", "cache_max_age", "cache_scan_interval", "cache_high_ratio")
+    },
+    "plugins.auto_load": "register candidates of plugins in the application",
+    "plugins.entry_points": "register candidates of plugins in the application",
+    "profile.watchers_enabled": "no watchers are part of this release",
+    "profile.inline_manifest_only": "switch remote sources off with `remote_enabled`",
+    "profile.supervisor_enabled": _NO_SUPERVISOR,
+    "runtime_paths.workflow_checkpoints_enabled": "workflows keep no checkpoints in this release",
+    "runtime_paths.workflow_checkpoints_path": "workflows keep no checkpoints in this release",
+    "runtime_supervisor.enabled": _NO_SUPERVISOR,
+    "runtime_supervisor.poll_interval": _NO_SUPERVISOR,
+}
+"""Settings that are accepted and nothing in the package reads, ``*`` standing for any name; and what to do instead."""
+
+_reported: set[str] = set()
+
+
+def unread_settings(settings: BaseModel) -> Iterator[str]:
+    """Yield each setting that was set in *settings* although nothing reads it."""
+    for key in NOT_READ:
+        yield from _set_keys(settings, key.split("."), ())
+
+
+def report_once(kind: str, subjects: Iterable[str], *, text: str) -> None:
+    """Log a warning of *text*, ``{}`` in it standing for those of *subjects* that this process has not reported."""
+    fresh = [subject for subject in subjects if f"{kind} {subject}" not in _reported]
+    if not fresh:
+        return
+    _reported.update(f"{kind} {subject}" for subject in fresh)
+    from oneiric.core.logging import get_logger  # noqa: PLC0415 - it needs the settings
+
+    get_logger("oneiric.settings").warning(text.format(", ".join(fresh)))
+
+
+def _set_keys(value: Any, path: Sequence[str], at: tuple[str, ...]) -> Iterator[str]:
+    if not path:
+        yield ".".join(at)
+    elif isinstance(value, BaseModel):
+        if path[0] in value.model_fields_set:
+            yield from _set_keys(getattr(value, path[0]), path[1:], (*at, path[0]))
+    elif isinstance(value, dict) and path[0] == "*":
+        for name, inner in value.items():
+            yield from _set_keys(inner, path[1:], (*at, name))
