@@ -141,7 +141,7 @@ class Telemetry:
 
     Attributes:
         collector: What collects every metric of the catalogue, for a registry of one's own.
-        registry: The registry it is registered in.
+        registry: The registry it is registered in. An application's own metrics belong there, too.
         tracer_provider: Whose spans are exported with OTLP, for the application to use too; None where none are.
     """
 
