@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 RUN_ELSEWHERE = {
     "pip install uv": ".ci/run",
+    "pip install '/path/to/oneiric[monitoring,otlp]'": "tests/test_installation.py",
+    "pip install 'oneiric[otlp] @ git+https://git.example.org/oneiric.git'": "tests/test_installation.py",
     "uv run oneiric demo": "tests/e2e/test_demo.py",
     "uv run oneiric monitoring check": "tests/monitoring/drift/test_command.py",
     "uv run oneiric monitoring check --complete": ".ci/run",
