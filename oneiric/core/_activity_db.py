@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneiric.core._activity_state import Row
+from oneiric.core._descriptors import identity_of, open_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from oneiric.core._activity_state import Rows
 
@@ -23,6 +27,7 @@ READ_WAIT = 0.05
 
 _LOCK_RETRY = 0.005
 _MIN_BYTES = 512  # of a database; what is smaller was cut, though SQLite takes a single byte for an empty one
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
 _DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _COLUMNS = "domain, key, paused, draining, note, paused_at"
 _CREATE = """CREATE TABLE activity (
@@ -60,19 +65,28 @@ class ActivityFile:
         self._writer: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._version: int | None = None
+        self._descriptors: dict[int, tuple[int, int]] = {}  # those of the connections, as far as they can be known
+        self._is_lost = False
         self.generation = 0
 
     def renew(self, known: Rows) -> str:
         """Open the file; move it aside if it is damaged, and write what is *known* to a new one.
 
-        Return what was damaged and where it went; "" if nothing.
+        A file whose descriptors were lost is replaced by a new one with all that it holds: what SQLite believes about
+        locks on the old one is no longer true. Return what was damaged and where it went; "" if nothing.
         """
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._directory_locked():
+            if self._is_lost:
+                known = self._copied(known)
             damaged = self._identity is not None and self._identity == _identity(self._path)
             aside = self._move_aside() if damaged or not self._is_intact() else None
             self.close()
             self._open(known)
+            if self._is_lost and aside is not None:
+                _remove(aside)
+                aside = None
+            self._is_lost = False
         self.generation += 1
         return f"{self._path}: damaged; moved to {aside.name} and written anew" if aside else ""
 
@@ -110,22 +124,38 @@ class ActivityFile:
                 return before, after
 
     def close(self) -> None:
-        """Close both connections; idempotent."""
+        """Close both connections; idempotent.
+
+        Where other code closed their descriptors they stay as they are for good: SQLite would write to, and close,
+        whatever file has the numbers now.
+        """
+        holds = self._holds_descriptors()
         for connection in (self._reader, self._writer):
-            if connection is not None:
-                with suppress(sqlite3.Error):
-                    connection.close()
+            if connection is None:
+                continue
+            if not holds:
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+                continue
+            with suppress(sqlite3.Error):
+                connection.close()
         self._reader = self._writer = self._identity = self._version = None
+        self._descriptors = {}
 
     def _open(self, known: Rows) -> None:
+        before = open_files()
         writer = _connect(self._path, self._busy_timeout)
         try:
             _prepare(writer, known, now=self._clock())
-            self._reader = _connect(self._path, min(READ_WAIT, self._busy_timeout))
+            reader = _connect(self._path, min(READ_WAIT, self._busy_timeout))
         except BaseException:
             writer.close()
             raise
-        self._writer, self._identity = writer, _identity(self._path)
+        with suppress(sqlite3.Error):
+            reader.execute("PRAGMA schema_version").fetchone()  # opens the rest of its files
+        ours = {_identity(self._path.with_name(self._path.name + suffix)) for suffix in _SUFFIXES}
+        found = open_files().items()
+        self._descriptors = {at: file for at, file in found if file in ours and before.get(at) != file}
+        self._writer, self._reader, self._identity = writer, reader, _identity(self._path)
 
     def _is_intact(self) -> bool:
         try:
@@ -145,7 +175,7 @@ class ActivityFile:
 
     def _move_aside(self) -> Path:
         aside = self._path.with_name(f"{self._path.name}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
-        for suffix in ("", "-wal", "-shm", "-journal"):  # an open connection sees the move and leaves the rest alone
+        for suffix in _SUFFIXES:  # an open connection sees the move and leaves the rest alone
             with suppress(FileNotFoundError):
                 self._path.with_name(self._path.name + suffix).rename(aside.with_name(aside.name + suffix))
         return aside
@@ -155,7 +185,27 @@ class ActivityFile:
             raise self._damaged("could not be opened anew before")
         if (identity := _identity(self._path)) != self._identity:
             raise self._damaged(f"was {'replaced' if identity else 'removed'} while in use")
+        if not self._holds_descriptors():
+            self._is_lost = True
+            raise self._damaged("other code of this process closed its descriptors; written anew")
         return connection
+
+    def _holds_descriptors(self) -> bool:
+        return all(identity_of(number) == identity for number, identity in self._descriptors.items())
+
+    def _copied(self, known: Rows) -> Rows:
+        """Return what the file holds, read from a copy; *known* where that cannot be had."""
+        try:
+            with tempfile.TemporaryDirectory(prefix=f".{self._path.name}.", dir=self._path.parent) as directory:
+                copy = Path(directory) / self._path.name
+                shutil.copyfile(self._path, copy)
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(f"{self._path}-wal", f"{copy}-wal")
+                with closing(_connect(copy, self._busy_timeout)) as connection:
+                    rows = connection.execute(f"SELECT {_COLUMNS} FROM activity").fetchall()  # noqa: S608 - constants
+        except (OSError, sqlite3.Error):
+            return known
+        return {(str(domain), str(key)): make_row(*columns) for domain, key, *columns in rows}
 
     def _damaged(self, what: str) -> FileDamagedError:
         return FileDamagedError(f"{self._path}: {what}", generation=self.generation)
@@ -190,6 +240,11 @@ class ActivityFile:
             yield
         finally:
             os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    for suffix in _SUFFIXES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def make_row(paused: object, draining: object, note: object, paused_at: object) -> Row:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from oneiric.core._log_render import MAX_EXCEPTION_CHARS, printed
-from oneiric.core.redaction import redact
+from oneiric.core._log_render import MAX_EVENT_CHARS, MAX_EXCEPTION_CHARS, printed, text_of
+from oneiric.core._sizes import is_large
+from oneiric.core.redaction import describe, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -27,7 +28,9 @@ COPIES = {
 }
 """Fields that a line carries a second time, under a name that no application uses."""
 
+TAKEN = frozenset({"self", "event", "method_name", "_record", "_from_structlog"})
 _MAX_FRAMES = 30
+_MAX_ERRORS = 64  # that hang together
 
 
 class Stamp:
@@ -50,7 +53,10 @@ class Stamp:
 
 
 class Completion:
-    """Adds what every line carries to what its caller said; fields that are there already stay.
+    """Adds what every line carries to what its caller said.
+
+    The time, the level and the logger are those of the line: what the caller has under these names gets another one.
+    Other fields that are there already stay.
 
     Args:
         service: Fields with fixed values.
@@ -67,10 +73,9 @@ class Completion:
         """Complete *event*, a line that *logger* writes at *level* and the time *seconds*, and return it."""
         flatten_exception(event)
         interpolate(event, event.pop("positional_args", ()))
-        event.setdefault("level", level)
-        event.setdefault("logger", logger)
-        if "timestamp" not in event:
-            event["timestamp"] = self.stamp(seconds)
+        _claim(event, "level", level)
+        _claim(event, "logger", logger)
+        _claim(event, "timestamp", self.stamp(seconds))
         for key, value in self.service.items():
             event.setdefault(key, value)
         if self.traced and "trace_id" not in event:
@@ -79,6 +84,25 @@ class Completion:
             if key in event:
                 event.setdefault(copy, event[key])
         return event
+
+
+def free_names(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return *fields* without names that structlog itself uses in a call: those get a ``_``."""
+    if not fields.keys() & TAKEN:
+        return fields
+    return {_free(name, fields) if name in TAKEN else name: value for name, value in fields.items()}
+
+
+def _claim(event: MutableMapping[str, Any], name: str, value: str) -> None:
+    if name in event and not (type(given := event[name]) is str and given == value):
+        event[_free(name, event)] = given
+    event[name] = value
+
+
+def _free(name: str, fields: MutableMapping[str, Any]) -> str:
+    while name in fields or name in TAKEN:
+        name += "_"
+    return name
 
 
 def trace_ids() -> dict[str, str]:
@@ -101,9 +125,8 @@ def flatten_exception(event: MutableMapping[str, object]) -> None:
         event.setdefault("error_type", type(error).__name__)
         event.setdefault("exception", format_exception(error))
     if stack := event.pop("stack_info", None):
-        event.setdefault(
-            "stack", _fitted(stack.splitlines(keepends=True) if isinstance(stack, str) else traceback.format_stack())
-        )
+        lines = stack[-2 * MAX_EXCEPTION_CHARS :].splitlines(keepends=True) if isinstance(stack, str) else None
+        event.setdefault("stack", _fitted(lines or traceback.format_stack()))
     if isinstance(told := event.get("error"), BaseException):
         event.setdefault("error_type", type(told).__name__)
 
@@ -111,7 +134,11 @@ def flatten_exception(event: MutableMapping[str, object]) -> None:
 def format_exception(error: BaseException) -> str:
     """Return the traceback of *error*, redacted and bounded; what was raised, at its end, is kept."""
     try:
-        lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-_MAX_FRAMES)
+        if _is_large(error):
+            told = ": ".join(part for part in describe(error) if part)
+            lines = [*traceback.format_tb(error.__traceback__, limit=-_MAX_FRAMES), told]
+        else:
+            lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-_MAX_FRAMES)
     except Exception:  # noqa: BLE001 - an error's attributes are foreign code
         return printed(error)
     return _fitted(lines)
@@ -122,9 +149,45 @@ def interpolate(event: MutableMapping[str, object], args: object) -> None:
     if not args:
         return
     try:
-        event["event"] = str(event.get("event")) % args
+        event["event"] = text_of(event.get("event"))[: 4 * MAX_EVENT_CHARS] % _bounded(args)
     except Exception:  # noqa: BLE001 - a wrong format is the caller's, and no reason to lose the line
         event.setdefault("positional_args", args)
+
+
+class _Shown:
+    """An argument of which little is shown."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return printed(self._value)
+
+    __repr__ = __str__
+
+    def __getitem__(self, key: str) -> object:
+        return _small(self._value[key])
+
+
+def _bounded(args: object) -> object:
+    return tuple(map(_small, args)) if isinstance(args, tuple) else _small(args)
+
+
+def _small(value: object) -> object:
+    return _Shown(value) if is_large(value) else value
+
+
+def _is_large(error: BaseException) -> bool:
+    """Whether *error*, with all that it was raised from and the notes of these, has a long text."""
+    left: list[BaseException | None] = [error]
+    for _ in range(_MAX_ERRORS):
+        if not left:
+            return False
+        if (one := left.pop()) is not None:
+            if is_large([one, getattr(one, "__notes__", ())]):
+                return True
+            left += [one.__cause__, one.__context__]
+    return True
 
 
 def _raised(exc_info: object) -> BaseException | None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import math
-import os
-import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
+from oneiric.core._log_files import LogFile, open_log
 from oneiric.core._log_queue import LineQueue
 from oneiric.core._log_render import printed, render_json
 from oneiric.core._log_stream import LineStream, LogFailures, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+    from io import TextIOWrapper
     from pathlib import Path
     from typing import TextIO
 
@@ -44,17 +44,25 @@ class SinkHandler(logging.Handler):
         self.tally = tally
         self.queue = LineQueue(target, name=name, limits=limits, on_error=self.tell)
         self._told = threading.local()
-        self.telling = 0  # a hint that saves most lines the look at who is telling
+        self.telling = 0  # a hint that saves most lines the look at who is telling, and at what is written at once
+        self._at_once, self._timeout = math.inf, FLUSH_TIMEOUT
 
     def failures(self) -> LogFailures:
         """Return what was lost so far, which what waits is too once closing has given it up."""
         queue, tally = self.queue, self.tally
         return LogFailures(queue.dropped + queue.abandoned + tally.dropped, tally.failed, tally.last_error)
 
-    def send(self, line: Line) -> None:
-        """Put *line*, which has no newline, into the queue; never waits for where it goes."""
+    def write_at_once(self, level: int, timeout: float) -> None:
+        """Let lines of *level* and above be written before :meth:`send` returns, for at most *timeout* seconds."""
+        self._at_once, self._timeout = level, timeout
+        self.telling += 1
+
+    def send(self, line: Line, level: int = logging.NOTSET) -> None:
+        """Put *line*, which has no newline, into the queue; never waits for where it goes, unless it has to."""
         if self.telling and getattr(self._told, "active", False):
             self.tally.lose(1)
+        elif level >= self._at_once:
+            self.queue.put_through(line, self._timeout)
         else:
             self.queue.put(line)
 
@@ -91,7 +99,7 @@ class SinkHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record* as one line."""
-        self.send(self._line(record).encode("utf-8", "backslashreplace"))
+        self.send(self._line(record).encode("utf-8", "backslashreplace"), record.levelno)
 
     def tell(self, error: Exception) -> None:
         """Call ``on_error`` with *error*."""
@@ -134,94 +142,26 @@ class LineHandler(SinkHandler):
 class RotatingLineHandler(SinkHandler, logging.handlers.RotatingFileHandler):
     """Writes to a file that is renamed once it would exceed *max_bytes*; its directory is made.
 
-    With *max_bytes* or *backup_count* 0 the file grows. If renaming fails, lines go on into the same file.
+    With *max_bytes* or *backup_count* 0 the file grows. If renaming fails, lines go on into the same file. Several
+    processes may write to one file: see :class:`~oneiric.core._log_files.LogFile`.
     """
 
     def __init__(self, path: Path, *, max_bytes: int, backup_count: int, limits: QueueLimits | None = None) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         logging.handlers.RotatingFileHandler.__init__(
             self, path, maxBytes=max_bytes, backupCount=backup_count, encoding="utf-8"
         )
-        files = _Files(self)
-        self.prepare(files, files.tally, limits)
+        self._file = LogFile(self)
+        self.prepare(self._file, self._file.tally, limits)
+
+    def doRollover(self) -> None:  # noqa: N802 - the published signature
+        """Begin a new file now."""
+        self.queue.exclusively(self._file.rotate)
 
     def finish(self, timeout: float) -> bool:
         """Write what waits and close the file."""
         done = self.queue.close(timeout)
-        self.queue.exclusively(self._close_file)
+        self.queue.exclusively(self._file.close)
         return done
 
-    def _close_file(self) -> None:
-        if self.stream is not None:
-            self.stream.close()
-            self.stream = None
-
-
-class _Files:
-    """The file of a handler, replaced by a new one whenever it is full."""
-
-    prompt = in_memory = False
-
-    def __init__(self, handler: RotatingLineHandler) -> None:
-        self._handler = handler
-        self._lines = LineStream(handler.stream)
-        self.tally = self._lines.tally
-        self.batch = self._lines.batch
-        self.waiting = 0
-
-    @property
-    def unwritten(self) -> int:
-        """Lines that wait."""
-        return self._lines.unwritten
-
-    def forget(self) -> None:
-        """Forget what waits."""
-        self._lines.forget()
-        self.waiting = 0
-
-    def send(self, lines: Sequence[Line], wait: float) -> Exception | None:
-        """Write *lines*, to a new file where the present one is full."""
-        failed: Exception | None = None
-        for part in self._parts(lines):
-            try:
-                self._make_room(_size(part))
-            except OSError as error:
-                self.tally.failure(error)
-                failed = error
-            failed = self._lines.send(part, wait) or failed
-        self.waiting = self._lines.waiting
-        return failed
-
-    def _parts(self, lines: Sequence[Line]) -> Sequence[Sequence[Line]]:
-        """Return *lines* in parts that each go into one file: all of them if they fit."""
-        if not lines or self._room() >= _size(lines):
-            return [lines]
-        return [[line] for line in lines]
-
-    def _make_room(self, size: int) -> None:
-        if self._handler.stream is None:
-            self._reopen()
-        room = self._room()
-        if size <= room or room == self._handler.maxBytes:  # an empty file is not replaced
-            return
-        try:
-            self._handler.doRollover()
-        finally:
-            self._reopen()
-
-    def _room(self) -> float:
-        """Return how many bytes the file may grow by."""
-        handler = self._handler
-        if handler.stream is None or not handler.maxBytes or not handler.backupCount or self._lines.waiting:
-            return math.inf
-        status = os.fstat(handler.stream.fileno())
-        return handler.maxBytes - status.st_size if stat.S_ISREG(status.st_mode) else math.inf
-
-    def _reopen(self) -> None:
-        if self._handler.stream is None:
-            self._handler.stream = self._handler._open()  # noqa: SLF001 - the standard library's own way
-        self._lines.redirect(self._handler.stream)
-
-
-def _size(lines: Sequence[Line]) -> int:
-    return sum(map(len, lines)) + len(lines)
+    def _open(self) -> TextIOWrapper:
+        return open_log(self.baseFilename)

@@ -100,6 +100,7 @@ class LineQueue:
         self._thread: threading.Thread | None = None
         self._threaded = not target.in_memory
         self._gap = _GAP if self._threaded else 0.0
+        self._is_late = False
         self._renew()
         renew_after_fork(self.renew)
 
@@ -177,6 +178,26 @@ class LineQueue:
             time.sleep(_GAP)
         return True
 
+    def put_through(self, line: Line, timeout: float) -> bool:
+        """Take *line*, and write it and what came before in this thread; return whether that is done after *timeout*.
+
+        A target that did not take a line in time is not waited for again until it takes one.
+        """
+        self._incoming.append(line)
+        if self.entered:  # the interrupted call writes it
+            return False
+        self._backlog.account()
+        mark = self._backlog.added
+        deadline = monotonic() + (0.0 if self._is_late else timeout)
+        while not self._has_settled(mark):
+            left = deadline - monotonic()
+            if not self._write_some(min(max(0.0, left), _SLICE)) or (left <= 0.0 and not self._has_settled(mark)):
+                self._is_late = True
+                self._rouse()
+                return False
+        self._is_late = False
+        return True
+
     def end(self) -> None:
         """Do without the thread from now on: what is logged later is written as far as it is taken at once."""
         self._threaded = False
@@ -225,6 +246,7 @@ class LineQueue:
         self._wake = threading.Lock()
         self._wake.acquire()
         self._closing = self._refused = False
+        self._is_late = False
         self._progress = 0.0
 
     def _end_thread(self, deadline: float) -> None:
@@ -296,6 +318,20 @@ class LineQueue:
             if error is not None or self._is_empty() or self.target.waiting:
                 return error
         return None
+
+    def _write_some(self, wait: float) -> bool:
+        """Write a batch for at most *wait* seconds, unless somebody else writes; return False if that failed."""
+        if not self._claim():
+            time.sleep(min(wait, _GAP))
+            return True
+        try:
+            error = self._pass(wait)
+        finally:
+            self._sender = _NOBODY
+            self._free[_TURN] = True
+        if error is not None:
+            self._tell(error)
+        return not self._refused
 
     def _rouse(self) -> bool:
         """Have the thread look for work; return False if there can be no thread."""

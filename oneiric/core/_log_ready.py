@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from oneiric.core._log_fields import COPIES, trace_ids
-from oneiric.core._log_render import MAX_EVENT_CHARS, is_plain_name, render_json
+from oneiric.core._log_fields import COPIES, TAKEN, free_names, trace_ids
+from oneiric.core._log_render import MAX_EVENT_CHARS, MAX_KEY_CHARS, is_plain_name, render_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,12 +34,10 @@ _INT_LIMIT = 1 << 63
 _USUAL_BYTES = 448  # saves growing while it is filled
 _DELETE, _SLASH = 0x7F, 0x2F
 
-_TAKEN = frozenset({"self", "event", "method_name", "_record", "_from_structlog"})
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
-_SCALARS = frozenset({str, bool, float, type(None)})
 _SPECIAL = frozenset(
     {
-        *_TAKEN,
+        *TAKEN,
         *_FIRST,
         "exc_info",
         "stack_info",
@@ -148,7 +146,15 @@ class ReadyLines:
         if make is not None:
             for value in values:
                 kind = type(value)
-                if kind is not str and kind not in _SCALARS and not (kind is int and -_INT_LIMIT < value < _INT_LIMIT):
+                if kind is str:
+                    if len(value) > MAX_EVENT_CHARS:
+                        break
+                elif (
+                    kind is not float
+                    and kind is not bool
+                    and value is not None
+                    and not (kind is int and -_INT_LIMIT < value < _INT_LIMIT)
+                ):
                     break
             else:
                 try:
@@ -171,7 +177,7 @@ class ReadyLines:
         for handler, put in self._sinks:
             if handler.level <= number:
                 if handler.telling:
-                    handler.send(line)
+                    handler.send(line, number)
                 else:
                     put(line)
         return True
@@ -190,7 +196,7 @@ class ReadyLines:
         return render_json(self.completion(fields, logger, level, time.time())).encode("ascii")
 
     def _learn(self, names: tuple[str, ...]) -> _Shape:
-        if len(self._shapes) >= MAX_SHAPES:
+        if len(self._shapes) >= MAX_SHAPES or max(map(len, names), default=0) > MAX_KEY_CHARS:
             return _ORDINARY
         self._shapes[names] = _shape(names, self.completion.service) if _are_plain(names) else _ORDINARY
         return self._shapes[names]
@@ -256,13 +262,6 @@ class EventLine:
         pairs = enumerate(zip((*self._names, *self._fields.errors), (*values, *errors), strict=True))
         always = range(self._optional, len(self._names))
         return {name: value for at, (name, value) in pairs if at in always or value != ""}
-
-
-def free_names(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return *fields* without names that structlog itself uses in a call: those get a ``_``."""
-    if not fields.keys() & _TAKEN:
-        return fields
-    return {f"{name}_" if name in _TAKEN else name: value for name, value in fields.items()}
 
 
 def _shape(names: Sequence[str], service: Mapping[str, str]) -> _Shape:

@@ -6,14 +6,16 @@ import functools
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
+from oneiric.core._sizes import MAX_CHARS, is_large, shown_fields
 from oneiric.core.redaction import MAX_ERROR_CHARS, SECRET_NAME, describe, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -40,6 +42,12 @@ _DEPTH = 4
 _NODES = 128
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+class RenderedLine(str):
+    """The text of a log record that is a whole line already."""
+
+    __slots__ = ()
 
 
 def render_json(fields: Mapping[Any, object]) -> str:
@@ -105,6 +113,11 @@ def printed(value: object, limit: int = MAX_VALUE_CHARS) -> str:
     return str(_scalar(value, limit))
 
 
+def text_of(value: object) -> str:
+    """Return *value* as text; of one that is large, what a line shows of it. Raises what its own methods raise."""
+    return printed(value) if is_large(value) else str(value)
+
+
 def _shrink(flat: dict[str, Scalar]) -> dict[str, Scalar]:
     flat[_TRUNCATED] = True
     sizes = {key: len(_encode(key)) + len(_encode(value)) + 2 for key, value in flat.items()}
@@ -134,7 +147,7 @@ def _is_secret(name: str) -> bool:
 
 def _event(value: object) -> Scalar:
     """Return a name as it is, and a sentence, which may hold anything, without credentials."""
-    if issubclass(type(value), str) and _SENTENCE.search(text := str.__str__(value)):
+    if issubclass(type(value), str) and _SENTENCE.search(text := _beginning(value), 0, 2 * MAX_EVENT_CHARS):
         value = redact(text, limit=MAX_EVENT_CHARS)
     return _scalar(value, MAX_EVENT_CHARS)
 
@@ -163,7 +176,7 @@ def _converted(value: object, limit: int) -> Scalar:
         number = float.__float__(value)
         return number if math.isfinite(number) else None
     if isinstance(value, str):
-        return _text(str.__str__(value), limit)
+        return _text(_beginning(value), limit)
     return redact(_text(_described(value), MAX_VALUE_CHARS), limit=limit)
 
 
@@ -176,7 +189,21 @@ def _described(value: object) -> str:
         return describe(value)[1] or type(value).__name__
     if isinstance(value, dict | list | tuple | set | frozenset):
         return _encode(_plain(value, _DEPTH, iter(range(_NODES))))
-    return str(value)
+    if not is_large(value):
+        return str(value)
+    return f"{type(value).__name__} {_encode(_plain(_parts(value), _DEPTH, iter(range(_NODES))))}"
+
+
+def _parts(value: Any) -> object:
+    """Return the first of what is in *value*, which is large and neither a text nor an error."""
+    if isinstance(value, Mapping):
+        return dict(islice(value.items(), _NODES))
+    return shown_fields(value) or list(islice(value, _NODES))
+
+
+def _beginning(value: Any) -> str:
+    """Return the first characters of a text of any class; without it the whole would be copied."""
+    return str.__getitem__(value, slice(2 * MAX_CHARS))
 
 
 def _integer(number: int) -> int | str:

@@ -60,13 +60,18 @@ def sink_handlers(
     """Return a handler for each sink of *config*; ValueError or OSError if one cannot be had."""
     queue = config.queue
     limits = QueueLimits(lines=queue.max_lines, size=queue.max_bytes, drop=queue.drop)
-    handlers = []
-    for sink in config.sinks or [LoggingSinkConfig()]:
-        handler = _handler(sink, limits)
-        handler.setLevel(level_number(sink.level if "level" in sink.model_fields_set else config.level))
-        handler.setFormatter(formatter)
-        handler.on_error = on_error
-        handlers.append(handler)
+    handlers: list[SinkHandler] = []
+    try:
+        for sink in config.sinks or [LoggingSinkConfig()]:
+            handlers.append(handler := _handler(sink, limits))
+            handler.setLevel(level_number(sink.level if "level" in sink.model_fields_set else config.level))
+            handler.setFormatter(formatter)
+            handler.on_error = on_error
+            if queue.write_at_once != "none":
+                handler.write_at_once(logging.ERROR if queue.write_at_once == "errors" else 0, queue.flush_seconds)
+    except (ValueError, OSError):
+        close_all(handlers, timeout=0.0)
+        raise
     return handlers
 
 

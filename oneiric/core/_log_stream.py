@@ -111,6 +111,7 @@ class LineStream:
         self.tally = tally or Tally()
         self.waiting = 0
         self._pending = bytearray()
+        self._torn = False
         self.redirect(stream)
 
     @property
@@ -137,6 +138,20 @@ class LineStream:
         if stat.S_ISREG(mode):
             self.batch, self._chunk = _FILE_BATCH, 0
 
+    def hold(self, lines: Sequence[Line]) -> None:
+        """Let *lines* wait too."""
+        if lines:
+            self._pending += b"\n".join(lines) + b"\n"
+        self.waiting = len(self._pending)
+
+    def drop_torn(self) -> None:
+        """Lose the rest of a line of which a part is written, as its beginning is elsewhere."""
+        if self._torn:
+            self._torn = False
+            del self._pending[: self._pending.find(b"\n") + 1]
+            self.waiting = len(self._pending)
+            self.tally.lose(1)
+
     def send(self, lines: Sequence[Line], wait: float) -> Exception | None:
         """Write *lines*, for at most about *wait* seconds; return what went wrong, never raise."""
         if self._descriptor is None:
@@ -160,6 +175,7 @@ class LineStream:
     def forget(self) -> None:
         """Forget what waits, and what another thread may have been in the middle of."""
         self._pending = bytearray()
+        self._torn = False
         self.waiting = 0
         self.redirect(self._stream)  # an object for polling refuses while a thread of the parent polls
 
@@ -180,7 +196,10 @@ class LineStream:
             try:
                 if not self._nowait and not self._poll.poll(wait * 1000):
                     return
-                del self._pending[: self._write(self._descriptor, self._next())]
+                data = self._next()
+                if written := self._write(self._descriptor, data):
+                    self._torn = not data.endswith(b"\n", 0, written)
+                    del self._pending[:written]
             except BlockingIOError:
                 if not self._poll.poll(wait * 1000) or wait == 0.0:
                     return

@@ -59,6 +59,9 @@ class LogQueueConfig(_Section):
         drop: Which line is lost when one more comes: the oldest that waits, or the newest, which comes.
         flush_seconds: Longest that closing, the end of the process and SIGTERM wait for the sinks.
         flush_on_sigterm: Whether SIGTERM, where nobody handles it, ends the process only after its lines are written.
+        write_at_once: Which lines are written, with all before them, before the call that logs them returns: none,
+            those of level error and above, or all. Such a line survives ``os._exit``, ``abort`` and SIGKILL; the call
+            waits for the sink, for at most *flush_seconds*.
     """
 
     max_lines: int = Field(default=20_000, ge=1, le=10_000_000)
@@ -66,6 +69,7 @@ class LogQueueConfig(_Section):
     drop: Literal["oldest", "newest"] = "oldest"
     flush_seconds: float = Field(default=2.0, ge=0, le=_MAX_FLUSH_SECONDS)
     flush_on_sigterm: bool = True
+    write_at_once: Literal["none", "errors", "all"] = "none"
 
 
 class LoggingConfig(_Section):
@@ -83,6 +87,8 @@ class LoggingConfig(_Section):
         include_trace_context: Whether lines carry ``trace_id`` and ``span_id`` of the current span.
         sinks: Where lines go, each a section of its own.
         queue: What waits for a sink that is slow.
+        capture_warnings: Whether warnings become lines, where nobody shows them in a way of its own.
+        capture_uncaught: Whether errors that nobody caught, in any thread or a finaliser, become lines.
     """
 
     level: str = "INFO"
@@ -95,6 +101,8 @@ class LoggingConfig(_Section):
     include_trace_context: bool = True
     sinks: list[LoggingSinkConfig] = [LoggingSinkConfig()]
     queue: LogQueueConfig = LogQueueConfig()
+    capture_warnings: bool = True
+    capture_uncaught: bool = True
 
 
 class LogRateConfig(_Section):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from oneiric.core._forks import renew_after_fork
 from oneiric.core._status_file import StatusFile, keep_damaged, read_entries
 from oneiric.core.events import ComponentState, LifecycleCount
 from oneiric.core.lifecycle_status import LifecycleStatus, after_restart, parse_status
@@ -27,6 +28,7 @@ Component: TypeAlias = tuple[str, str]
 SINK = "lifecycle_status"
 """Names the status file where its failures are reported."""
 
+_RETRY_SECONDS = 1.0
 _MILLISECONDS = 1000.0
 _DECIMALS = 3
 
@@ -43,7 +45,8 @@ class Health:
 class StatusBook:
     """The statuses of one manager, thread-safe; a change replaces a status, so that what was handed out stays.
 
-    A file that cannot be read or written is reported, and the statuses live on in memory.
+    A file that cannot be read or written is reported, and the statuses live on in memory. So they do, without a report,
+    while another owner has the file: it is looked after at later changes whether that one has let go.
 
     Args:
         path: Status file, or None to keep none.
@@ -70,6 +73,10 @@ class StatusBook:
         self._swaps: Counter[str] = Counter()
         self._path = None if path is None else Path(path)
         self._file: StatusFile | None = None
+        self._others: set[Component] = set()  # known from the file of another owner only
+        self._held_back = False
+        self._next_try = float("-inf")
+        renew_after_fork(self._renew)
         with self._reporting(), self._file_lock:
             self._open()
 
@@ -148,7 +155,8 @@ class StatusBook:
     def states(self, serving: Mapping[Component, str]) -> Iterator[State]:
         """Yield what is so now of every domain and component, given the provider that serves each."""
         with self._lock:
-            statuses, health, swaps = self._statuses.copy(), self._health.copy(), self._swaps.copy()
+            statuses = {key: status for key, status in self._statuses.items() if key not in self._others}
+            health, swaps = self._health.copy(), self._swaps.copy()
         by_state = Counter((component[0], status.state) for component, status in statuses.items())
         instances = Counter(domain for domain, _ in serving)
         for domain in dict.fromkeys([*swaps, *(domain for domain, _ in statuses)]):
@@ -169,6 +177,23 @@ class StatusBook:
                 healthy=check.healthy if check else None,
                 checked_at=check.checked_at if check else None,
             )
+
+    def keep(self, *, wanted: bool) -> None:
+        """Write the file from now on if nobody else does, or leave it to others until it is wanted again."""
+        with self._reporting(), self._file_lock:
+            self._held_back = not wanted
+            self._next_try = float("-inf")
+            if wanted:
+                self._open()
+        if not wanted:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Let others have the file, which is written again at the next change if nobody has it then."""
+        with self._file_lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
     def close(self) -> None:
         """Let go of the file; idempotent."""
@@ -197,6 +222,7 @@ class StatusBook:
     def _change(self, component: Component, **changes: Any) -> None:
         with self._lock:
             old = self._statuses.get(component) or LifecycleStatus(*component)
+            self._others.discard(component)
             if changes.get("state", old.state) != old.state:
                 changes["last_state_change_at"] = self._now()
             self._statuses[component] = replace(old, **changes)
@@ -210,7 +236,11 @@ class StatusBook:
                 return
             with self._lock:  # the latest, whoever changed it since
                 status = self._statuses[component]
-            file.save(component, status.as_dict(), self._entries)
+            try:
+                file.save(component, status.as_dict(), self._entries)
+            except BlockingIOError:  # its lock was lost, and another owner has it
+                file.close()
+                self._file = None
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -219,20 +249,26 @@ class StatusBook:
         except (OSError, ValueError) as error:
             self._observers.hook_failed(SINK, error)
 
+    def _renew(self) -> None:
+        self._lock, self._file_lock = threading.Lock(), threading.Lock()
+        if self._file is not None:  # the parent's
+            self._file.close()
+            self._file = None
+
     def _open(self) -> StatusFile | None:
-        """Return the file, opened and read at the first time that it can be."""
-        if self._file is not None or self._path is None:
+        """Return the file, opened and read at the first time that it can be; None while another owner has it."""
+        if self._file is not None or self._path is None or self._held_back:
             return self._file
+        if self._observers.clock() < self._next_try:
+            return None
         path = self._path
         try:
             file = StatusFile(path)
-        except BlockingIOError as error:
-            self._path = None
-            self._load(path, seen_as=lambda status: status)
-            raise BlockingIOError(
-                error.errno, "another owner keeps this file; statuses stay in memory", path.name
-            ) from error
-        data, damage = self._load(path, seen_as=after_restart)
+        except BlockingIOError:
+            self._next_try = self._observers.clock() + _RETRY_SECONDS
+            self._load(path, of_another=True)
+            return None
+        data, damage = self._load(path, of_another=False)
         if damage:
             keep_damaged(path, data)
         file.rewrite(self._entries())
@@ -241,15 +277,25 @@ class StatusBook:
             raise ValueError(f"{path.name} was damaged, the original is kept beside it: {damage}")
         return file
 
-    def _load(self, path: Path, *, seen_as: Callable[[LifecycleStatus], LifecycleStatus]) -> tuple[bytes, str]:
+    def _load(self, path: Path, *, of_another: bool) -> tuple[bytes, str]:
+        """Take in what the file holds of components that are not our own: as it is if *of_another* owner, who lives."""
         content = read_entries(path)
         damage = [content.damage] if content.damage else []
         for number, entry in enumerate(content.entries):
             status, bad = parse_status(entry)
             damage.extend(f"entry {number}: {field}" for field in bad)
-            if status is not None:
-                with self._lock:
-                    self._statuses.setdefault((status.domain, status.key), seen_as(status))
+            if status is None:
+                continue
+            component = (status.domain, status.key)
+            with self._lock:
+                if component in self._statuses and component not in self._others:
+                    continue
+                self._statuses[component] = status if of_another else after_restart(status)
+                if of_another:
+                    self._others.add(component)
+        if not of_another:
+            with self._lock:
+                self._others.clear()
         return content.data, "; ".join(damage)
 
     def _entries(self) -> dict[Hashable, dict[str, Any]]:

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from oneiric.core._descriptors import Descriptor
 from oneiric.core.files import write_atomic
 
 if TYPE_CHECKING:
@@ -72,19 +73,22 @@ class StatusFile:
         self._path = path
         self._slots: dict[Hashable, int] = {}
         self._capacity = 0
-        self._descriptor = self._lock = -1
+        self._file: Descriptor | None = None
+        self._lock: Descriptor | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = _take_lock(path.with_name(path.name + _LOCK_SUFFIX))
+        self._take_lock()
         for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
             leftover.unlink(missing_ok=True)
 
     def save(self, identity: Hashable, entry: Entry, everything: Snapshot) -> None:
         """Write the changed *entry*: one page, or *everything* where there is no slot for it yet.
 
-        Raises OSError if the file cannot be written, in which case the next change writes everything, and ValueError
-        for an entry that cannot be made to fit.
+        Raises OSError if the file cannot be written, in which case the next change writes everything, BlockingIOError
+        if the lock was lost and another owner has it, and ValueError for an entry that cannot be made to fit.
         """
         page = encode(entry)
+        if self._lock is not None and not self._lock.is_ours():
+            self._take_lock()
         slot = self._slots.setdefault(identity, len(self._slots))
         if slot >= self._capacity or self._is_gone():
             self.rewrite(everything())
@@ -111,38 +115,42 @@ class StatusFile:
         while capacity <= len(pages):
             capacity *= 2
         write_atomic(self._path, b"".join(_slots(list(pages.values()), capacity)))
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        self._file = Descriptor(os.open(self._path, os.O_RDWR | os.O_CLOEXEC))
         self._slots = {identity: slot for slot, identity in enumerate(pages)}
         self._capacity = capacity
 
     def close(self) -> None:
         """Let go of the file and its lock; idempotent."""
         self._forget()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def __del__(self) -> None:
         self.close()
 
     def _write(self, slot: int, page: bytes) -> None:
         data = _slot(slot, page, self._capacity)
-        if os.pwrite(self._descriptor, data, slot * PAGE_BYTES) != PAGE_BYTES:
+        if self._file is None or self._file.write(data, slot * PAGE_BYTES) != PAGE_BYTES:
             raise OSError(errno.EIO, "status written only in part", str(self._path))
 
     def _is_gone(self) -> bool:
-        if self._descriptor < 0:
+        if self._file is None or not self._file.is_ours():
             return True
         try:
             found = self._path.stat()
         except FileNotFoundError:
             return True
-        return found.st_size != self._capacity * PAGE_BYTES or not os.path.samestat(found, os.fstat(self._descriptor))
+        size = self._capacity * PAGE_BYTES
+        return found.st_size != size or not os.path.samestat(found, os.fstat(self._file.number))
 
     def _forget(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _take_lock(self) -> None:
+        self._lock = Descriptor(_locked(self._path.with_name(self._path.name + _LOCK_SUFFIX)))
 
 
 _PROVIDERS = ("current_provider", "pending_provider")
@@ -198,7 +206,7 @@ def keep_damaged(path: Path, data: bytes) -> None:
     write_atomic(path.with_name(path.name + _DAMAGED_SUFFIX), data)
 
 
-def _take_lock(path: Path) -> int:
+def _locked(path: Path) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

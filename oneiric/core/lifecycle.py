@@ -62,7 +62,7 @@ class LifecycleManager:
         hooks: What to do around a swap.
         status_snapshot_path: Where the statuses are kept as a JSON list, valid and current at every instant, also if
             the process is killed; beside it lie a lock file and, if need be, a damaged predecessor. One manager owns
-            the file, until it is closed; a second one keeps its statuses in memory and reports that.
+            the file, until it is closed or its process ends; a second one keeps its statuses in memory meanwhile.
         safety: Limits of what is called.
         observers: Whom to tell; by default whom *resolver* tells.
         clock: Seconds since the epoch.
@@ -174,6 +174,14 @@ class LifecycleManager:
         """Return what is so now: the counts of every domain, and who serves each component."""
         serving = {component: served.provider for component, served in self._served.copy().items()}
         return self._book.states(serving)
+
+    def keep_statuses(self, *, wanted: bool) -> None:
+        """Write the status file from now on where no other process does, or leave it to others."""
+        self._book.keep(wanted=wanted)
+
+    def let_go_of_statuses(self) -> None:
+        """Let other processes have the status file until the next change of a status."""
+        self._book.let_go()
 
     async def aclose(self) -> None:
         """Close every instance, refuse further activations and let go of the status file; idempotent.

@@ -18,16 +18,18 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 
 from oneiric.core import _log_ready
+from oneiric.core._log_captures import Captures
 from oneiric.core._log_exit import Ending
-from oneiric.core._log_fields import Completion, Stamp, interpolate
+from oneiric.core._log_fields import Completion, Stamp, free_names, interpolate
 from oneiric.core._log_handlers import FLUSH_TIMEOUT
 from oneiric.core._log_logger import LateLogger
 from oneiric.core._log_ready import EventFields, EventLine, ReadyLines
-from oneiric.core._log_render import MAX_EVENT_CHARS, render_console, render_json
+from oneiric.core._log_render import MAX_EVENT_CHARS, RenderedLine, render_console, render_json, text_of
 from oneiric.core._log_setup import LoggingHandle, install, installed, level_number, sink_handlers, total
 from oneiric.core._log_stream import LogFailures
 from oneiric.core._log_stream import trouble as log_trouble
 from oneiric.core._service import logged_identity
+from oneiric.core._sizes import is_large
 from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig, OneiricSettings
 from oneiric.core.redaction import redact
 
@@ -65,6 +67,8 @@ __all__ = [
 
 DEFAULT_LOGGER_NAME = "oneiric"
 _ending = Ending()
+_captures = Captures()
+_RECORD_NAMES = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 _LEVEL_NAMES = {"warn": "warning", "exception": "error", "fatal": "critical"}
 
 
@@ -78,7 +82,8 @@ def configure_logging(
 
     Whatever handlers the root logger had are replaced; those installed here before are closed, a host's own are not. A
     sink whose level is not set takes the level of *config*; an unknown level is INFO. Nothing that happens to a stream,
-    file or receiver later is raised into whoever logs, nor makes it wait: see :func:`log_failures`.
+    file or receiver later is raised into whoever logs, nor makes it wait unless *config* says so: see
+    :func:`log_failures`. Warnings and uncaught exceptions become lines too.
 
     Args:
         config: What to do, such as ``settings.logging``. What a config of its own leaves open is taken from the
@@ -95,27 +100,30 @@ def configure_logging(
     if suppress_events:
         _log_ready.latest.ready = None
         _ending.take((), timeout=0.0, on_sigterm=False)
+        _captures.take(shown_warnings=False, uncaught=False)
         install([logging.NullHandler()], level=logging.CRITICAL + 1)
         _configure_structlog([_drop])
         return LoggingHandle()
     config = OneiricSettings(**({} if config is None else {"logging": config})).logging
     line = _Line(config)
     extra = [_isolated(_imported(name)) for name in config.extra_processors]
-    formatter = _formatter(line, extra, render=render_json if config.emit_json else render_console)
+    render = render_json if config.emit_json else render_console
+    formatter = _formatter(line, extra, render=render)
     handlers = sink_handlers(config, formatter, on_error)
     install(handlers, level=level_number(config.level))
     _configure_structlog(
         [
             structlog.stdlib.filter_by_level,
-            structlog.contextvars.merge_contextvars,
+            _with_context,
             *extra,
             line,
-            ProcessorFormatter.wrap_for_formatter,
+            _as_message(render),
         ]
     )
     _log_ready.latest.ready = _ready(line, handlers) if config.emit_json and not extra else None
     queue = config.queue
     _ending.take(handlers, timeout=queue.flush_seconds, on_sigterm=queue.flush_on_sigterm)
+    _captures.take(shown_warnings=config.capture_warnings, uncaught=config.capture_uncaught)
     return LoggingHandle(tuple(handlers), timeout=queue.flush_seconds)
 
 
@@ -187,7 +195,7 @@ def scoped_log_context(**values: object) -> Iterator[None]:
 
 
 class _Line:
-    """A processor that adds what every line carries; fields that the line already has stay."""
+    """A processor that adds what every line carries."""
 
     def __init__(self, config: LoggingConfig) -> None:
         identity = logged_identity(config)
@@ -213,10 +221,40 @@ class _Line:
 def _unconfigured_processors() -> tuple[Processor, ...]:
     return (
         structlog.stdlib.filter_by_level,
-        structlog.contextvars.merge_contextvars,
+        _with_context,
         _Line(_unconfigured()),
-        _as_message,
+        _as_message(render_json),
     )
+
+
+def _as_message(render: Callable[[EventDict], str]) -> Processor:
+    """Return what makes a line the message of a record, which any handler writes as it is."""
+
+    def rendered(_logger: Any, _method: str, event: EventDict) -> ProcessorReturnValue:
+        return (RenderedLine(render(event)),), {"exc_info": False}  # the line already holds the traceback
+
+    return rendered
+
+
+def _with_context(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    return {**free_names(structlog.contextvars.get_contextvars()), **event}
+
+
+def _with_extra(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Add what is given to :mod:`logging` as ``extra``."""
+    extra = {name: value for name, value in vars(event["_record"]).items() if name not in _RECORD_NAMES}
+    return {**free_names(extra), **event}
+
+
+class _LineFormatter(ProcessorFormatter):
+    """Renders the records of libraries; others hold a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if type(record.msg) is RenderedLine:
+            return record.msg
+        if is_large(record.msg):
+            record = logging.makeLogRecord({**vars(record), "msg": text_of(record.msg)})
+        return super().format(record)
 
 
 def _unconfigured() -> LoggingConfig:
@@ -224,10 +262,6 @@ def _unconfigured() -> LoggingConfig:
         return OneiricSettings().logging
     except (OSError, ValueError):  # whoever reads the settings to use them is told
         return LoggingConfig()
-
-
-def _as_message(_logger: Any, _method: str, event: EventDict) -> ProcessorReturnValue:
-    return (render_json(event),), {"exc_info": False}  # the line already holds the traceback
 
 
 def _drop(_logger: Any, _method: str, _event: EventDict) -> EventDict:
@@ -238,11 +272,11 @@ def _formatter(line: Processor, extra: Iterable[Processor], *, render: Callable[
     def rendered(_logger: Any, _method: str, event: EventDict) -> str:
         return render(event)
 
-    return ProcessorFormatter(
+    return _LineFormatter(
         processors=[ProcessorFormatter.remove_processors_meta, rendered],
         foreign_pre_chain=[
-            structlog.stdlib.ExtraAdder(),
-            structlog.contextvars.merge_contextvars,
+            _with_extra,
+            _with_context,
             _redacted_message,
             *extra,
             line,
@@ -255,7 +289,7 @@ def _formatter(line: Processor, extra: Iterable[Processor], *, render: Callable[
 def _redacted_message(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Redact what a library says in its own words: the URL of each request, for instance."""
     interpolate(event, event.pop("positional_args", ()))
-    event["event"] = redact(str(event["event"])[:MAX_EVENT_CHARS], limit=MAX_EVENT_CHARS)
+    event["event"] = redact(text_of(event["event"])[:MAX_EVENT_CHARS], limit=MAX_EVENT_CHARS)
     return event
 
 

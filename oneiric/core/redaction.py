@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from oneiric.core._sizes import is_large
+
 MAX_ERROR_CHARS = 512
 """Longest text of an error in a record, in characters."""
 
@@ -37,6 +39,7 @@ _SECRET = re.compile(rf"(?i)({_NAMES}[\w-]{{0,64}})({_SEPARATOR}){_VALUE}")
 _SIGNATURE = re.compile(r"(?i)\b((?:[\w-]{0,32}-)?sig(?:nature)?=)[^\s&]+")
 _FLAG = re.compile(rf"(?i)(?<![\w-])(--?[\w-]{{0,32}}{_NAMES}[\w-]{{0,32}})\s{{1,8}}\S+")
 
+_STANDARD_TEXTS = frozenset({BaseException.__str__, KeyError.__str__, OSError.__str__})
 _LAST_WORD = re.compile(r"\s\S*\Z")
 
 
@@ -64,7 +67,7 @@ def redact(text: str, *, limit: int = MAX_ERROR_CHARS) -> str:
 def describe(error: BaseException) -> tuple[str, str]:
     """Return the class name and the redacted text of *error*; never raises, whatever its ``__str__`` does."""
     try:
-        text = str(error)
+        text = _beginning(error) if is_large(error) and type(error).__str__ in _STANDARD_TEXTS else str(error)
     except Exception as broken:  # noqa: BLE001 - an error's own __str__ is foreign code
         text = f"<unprintable: {type(broken).__name__}>"
     return type(error).__name__, redact(text)
@@ -85,6 +88,19 @@ def _shorten(match: re.Match[str]) -> str:
         return f"{scheme}://…"
     host = authority.rpartition("@")[2]
     return f"{scheme}://{host}/…" if beyond or host != authority else f"{scheme}://{host}"
+
+
+def _beginning(error: BaseException) -> str:
+    """Return the text of an error that holds much, without making all of it."""
+    if len(error.args) == 1 and type(error.args[0]) is str:
+        return error.args[0][: 2 * _MAX_SCANNED_CHARS]
+    return ", ".join(map(_short, error.args[:8]))
+
+
+def _short(value: object) -> str:
+    if isinstance(value, str | bytes | bytearray):
+        return repr(value[:MAX_ERROR_CHARS])
+    return f"<large {type(value).__name__}>" if is_large(value) else repr(value)
 
 
 def _without_torn_end(text: str) -> str:

@@ -20,6 +20,7 @@ METRICS: Mapping[Metric, str] = {}
 
 LOGS: Mapping[tuple[type[Event], Phase | None], str] = {
     (events.ArtifactCacheHit, None): f"of level debug: {catalogue.DOWNLOADS.name} counts them",
+    (own.MetricsServerJoined, None): "where to look, for who starts several processes",
     (own.MetricsServerExposed, None): "a warning about the settings, for who starts a process",
 }
 """Why nothing asks for the log event of an event, or of a phase of an operation."""

@@ -6,7 +6,6 @@ The same as the cells of a process on its own, but that each change is in the fi
 from __future__ import annotations
 
 from bisect import bisect_left
-from os import pwrite
 from typing import TYPE_CHECKING, Final, Protocol
 from zlib import crc32
 
@@ -25,13 +24,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class File(Protocol):
-    """Where cells are kept.
+    """Where cells are kept."""
 
-    Attributes:
-        descriptor: Of the open file, or -1 where there is none.
-    """
-
-    descriptor: int
+    def write(self, data: bytes | bytearray, place: int) -> int:
+        """Write *data* at *place*; OSError where that fails or there is no file."""
 
     def failed(self, error: OSError) -> None:
         """Take note that a cell could not be written; never raises."""
@@ -90,7 +86,7 @@ class SharedCell:
         words[0] = number = words[0] + 1
         words[-1] = crc32(self._body)
         try:
-            pwrite(self._file.descriptor, self._image, self.places[number & 1])
+            self._file.write(self._image, self.places[number & 1])
         except OSError as error:
             self._file.failed(error)
 

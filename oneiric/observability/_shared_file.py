@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from oneiric.core._descriptors import lost_descriptor
 from oneiric.core.files import make_private_directory
 from oneiric.observability._shared_format import (
     HEADER_BYTES,
@@ -104,6 +105,16 @@ class SharedFile:
             if self._waste > max(_MIN_WASTE, self._used // 2):
                 self._make()
 
+    def write(self, data: bytes | bytearray, place: int) -> int:
+        """Write *data* at *place*; OSError where that fails, or the descriptor is another file's by now.
+
+        Somebody who closes all descriptors and opens a file of his own would find our counts in it.
+        """
+        found, made = os.fstat(self.descriptor), self._status
+        if made is None or found.st_ino != made.st_ino or found.st_dev != made.st_dev:
+            raise lost_descriptor()
+        return os.pwrite(self.descriptor, data, place)
+
     def is_in_place(self) -> bool:
         """Whether the file is where readers look for it, if there is one."""
         if self._status is None or self.descriptor < 0:
@@ -192,11 +203,11 @@ class SharedFile:
 
     def _append(self, data: bytes) -> None:
         used = self._used + len(data)
-        if os.pwrite(self.descriptor, data, self._used) != len(data):
+        if self.write(data, self._used) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._times_used += 1
         place, said = used_slot(used, self._times_used)
-        os.pwrite(self.descriptor, said, place)
+        self.write(said, place)
         self._used = used
         if used > MAX_OWN_BYTES:
             self._full()

@@ -761,6 +761,11 @@ CATALOGUE = Catalogue(
             logs=(Log("metrics-server-failed", "error", ("address", "port")),),
         ),
         Signal(
+            own.MetricsServerJoined,
+            area="observability",
+            logs=(Log("metrics-server-joined", "info", ("address", "port", "hint")),),
+        ),
+        Signal(
             own.MetricsServerExposed,
             area="observability",
             logs=(Log("metrics-server-exposed", "warning", ("address", "port", "missing")),),

@@ -27,6 +27,14 @@ class MetricsServerFailed(Event, frozen=True, kw_only=True, gc=False):
     error: str
 
 
+class MetricsServerJoined(Event, frozen=True, kw_only=True, gc=False):
+    """Another process of the service serves the metrics at ``address`` and ``port``; ``hint`` says what it shows."""
+
+    address: str
+    port: int
+    hint: str
+
+
 class MetricsServerExposed(Event, frozen=True, kw_only=True, gc=False):
     """Others may reach the metrics server without what is ``missing``: tls, authentication or both."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oneiric.core._descriptors import Descriptor, lost_descriptor
 from oneiric.core.files import sync_directory
 from oneiric.remote._threads import to_its_end
 from oneiric.remote.eviction import PART_PREFIX
@@ -34,16 +36,18 @@ class Draft:
         self.path = Path(name)
         self._claim = claim
         self._claimed = 0
-        self._file = os.fdopen(descriptor, "wb")
+        self._descriptor = Descriptor(descriptor)
+        self._file = os.fdopen(descriptor, "wb", buffering=0, closefd=False)
 
     async def write(self, data: bytes) -> None:
         """Append *data*, off the event loop; ValueError once sealed."""
         self._claim(len(data))
         self._claimed += len(data)
-        await to_its_end(self._file.write, data)
+        await to_its_end(self._append, data)
 
     def restart(self) -> None:
         """Forget what was written, to begin again."""
+        self._require_ours()
         self._file.seek(0)
         self._file.truncate()
         self._claim(-self._claimed)
@@ -59,13 +63,27 @@ class Draft:
 
     def close(self) -> None:
         """Remove what was not published; idempotent."""
-        self._file.close()
+        self._close()
         self.path.unlink(missing_ok=True)
 
-    def _seal(self) -> tuple[str, int]:
-        self._file.flush()
-        os.fsync(self._file.fileno())
+    def _append(self, data: bytes) -> None:
+        self._require_ours()
+        if self._file.write(data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _require_ours(self) -> None:
+        """Refuse to write to whatever other code of the process has opened under our number."""
+        if not (self._file.closed or self._descriptor.is_ours()):
+            raise lost_descriptor()
+
+    def _close(self) -> None:
         self._file.close()
+        self._descriptor.close()
+
+    def _seal(self) -> tuple[str, int]:
+        self._require_ours()
+        os.fsync(self._file.fileno())
+        self._close()
         return hash_file(self.path)
 
     def _publish(self, target: Path, now: float) -> None:

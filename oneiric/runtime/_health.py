@@ -28,6 +28,9 @@ class HealthLoop:
         observers: Who is told of failures.
         path: The health file.
         interval: Seconds; None: the file is written when asked for only, and nothing is probed.
+
+    Attributes:
+        writes: Whether this process is the one that writes the file.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class HealthLoop:
         self._interval = interval
         self._task: asyncio.Task[None] | None = None
         self._remote_enabled = False
+        self.writes = True
 
     def start(self, *, remote_enabled: bool) -> None:
         """Begin; idempotent. The file is to say whether remote sources are synchronised."""
@@ -66,7 +70,9 @@ class HealthLoop:
             await self._lifecycle.probe_instance_health(status.domain, status.key)
 
     async def write(self, *, running: bool) -> None:
-        """Write the health file; a failure is reported, not raised."""
+        """Write the health file, if it is this process' to write; a failure is reported, not raised."""
+        if not self.writes:
+            return
         snapshot = RuntimeHealthSnapshot(
             remote_enabled=running and self._remote_enabled,
             orchestrator_pid=os.getpid() if running else None,

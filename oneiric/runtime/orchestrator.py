@@ -25,8 +25,10 @@ from oneiric.domains.services import ServiceBridge
 from oneiric.domains.tasks import TaskBridge
 from oneiric.domains.workflows import WorkflowBridge
 from oneiric.observability import MetricsServer, ServerLimits, ServerSecurity, Telemetry, attach
+from oneiric.observability.events import MetricsServerJoined
 from oneiric.runtime._health import HealthLoop
 from oneiric.runtime._sources import RemoteSources
+from oneiric.runtime._workers import Leadership, Succession
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
     from oneiric.core.observers import Observers
     from oneiric.domains.base import DomainBridge
     from oneiric.remote.models import RemoteSyncResult
+
+_SHARED = "its page shows the counts of this process too"
+_ALONE = (
+    "the counts of this process are on no page; set observability.shared.directory (ONEIRIC_METRICS_DIR) to one "
+    "directory for all processes"
+)
 
 
 class RuntimeOrchestrator:
@@ -77,6 +85,8 @@ class RuntimeOrchestrator:
         self.observers = self.resolver.observers
         self.secrets = secrets
         self.metrics_server: MetricsServer | None = None
+        self._server: MetricsServer | None = None  # also while it does not listen
+        self._has_joined = self._has_tried_to_serve = False
         self._exporting: Telemetry | None = None
         self._turn = asyncio.Lock()
         self._started: AsyncExitStack | None = None
@@ -138,7 +148,11 @@ class RuntimeOrchestrator:
             if self._exporting is not None:
                 self._exporting.start_exporting()  # in a forked child anew
             async with AsyncExitStack() as stack:
-                await self._serve_metrics(stack)
+                self._server = self._make_server()
+                stack.push_async_callback(self._stop_metrics)
+                succession = Succession(self._leadership, self._take_part, observers=self.observers)
+                stack.push_async_callback(succession.stop)
+                await succession.start()
                 with_remotes = enable_remote and self.settings.profile.remote_enabled
                 if with_remotes:
                     await self._start_remotes(stack, manifest_url, refresh_interval_override)
@@ -189,6 +203,10 @@ class RuntimeOrchestrator:
         for config in (settings.remote, *settings.remotes.values()):
             if config.enabled:
                 self.remotes.add(config)
+        options = settings.observability
+        address = options.metrics_address if options.enabled and options.metrics_server else ""
+        self._leadership = Leadership(runtime_health_path(settings).parent, address=address)
+        made.callback(self._leadership.forget)
         self._owns_lifecycle = lifecycle is None
         self.lifecycle = lifecycle or _lifecycle(settings, self.resolver)
         if self.telemetry is not None:
@@ -225,27 +243,48 @@ class RuntimeOrchestrator:
             "action": self.action_bridge,
         }
 
-    async def _serve_metrics(self, stack: AsyncExitStack) -> None:
+    async def _take_part(self, leads: bool) -> None:  # noqa: FBT001 - as Succession calls it
+        """Serve and keep the files if this process leads, else leave that to the one that does."""
+        begins = leads and not self._health.writes
+        self._health.writes = leads
+        self.lifecycle.keep_statuses(wanted=leads)
+        await self._serve_metrics(leads=leads)
+        if begins:
+            await self._health.write(running=True)
+
+    async def _serve_metrics(self, *, leads: bool) -> None:
+        server = self._server
+        if server is None or self._has_tried_to_serve:
+            return
+        if not leads and server.port and not self._leadership.is_served_elsewhere():
+            if not self._has_joined:
+                self._has_joined = True
+                hint = _ALONE if self.settings.observability.shared.directory is None else _SHARED
+                self.observers.notify(MetricsServerJoined(address=server.address, port=server.port, hint=hint))
+            return
+        self._has_tried_to_serve = True
+        if await asyncio.to_thread(server.start):  # a host name may have to be looked up
+            self.metrics_server = server
+
+    def _make_server(self) -> MetricsServer | None:
         options = self.settings.observability
         if self.telemetry is None or not options.metrics_server:
-            return
+            return None
         exposition = self.telemetry.exposition(
             ready=lambda: self.ready, timeout=options.server.render_timeout, reuse=options.server.page_reuse
         )
-        server = MetricsServer(
+        return MetricsServer(
             exposition,
             address=options.metrics_address,
             observers=self.observers,
             limits=ServerLimits(**options.server.model_dump(include=set(ServerLimits.__slots__))),
             security=ServerSecurity(**options.server.model_dump(include=set(ServerSecurity.__slots__))),
         )
-        stack.push_async_callback(self._stop_metrics, server)
-        if await asyncio.to_thread(server.start):  # a host name may have to be looked up
-            self.metrics_server = server
 
-    async def _stop_metrics(self, server: MetricsServer) -> None:
-        self.metrics_server = None
-        await asyncio.to_thread(server.stop)  # a request under way is waited for
+    async def _stop_metrics(self) -> None:
+        server, self._server, self.metrics_server = self._server, None, None
+        if server is not None:
+            await asyncio.to_thread(server.stop)  # a request under way is waited for
 
     async def _start_remotes(self, stack: AsyncExitStack, manifest_url: str | None, interval: float | None) -> None:
         stack.push_async_callback(self.remotes.stop)
@@ -257,7 +296,9 @@ class RuntimeOrchestrator:
 
 def _lifecycle(settings: OneiricSettings, resolver: Resolver) -> LifecycleManager:
     safety = LifecycleSafetyOptions(**settings.lifecycle.model_dump())
-    return LifecycleManager(resolver, status_snapshot_path=str(lifecycle_snapshot_path(settings)), safety=safety)
+    manager = LifecycleManager(resolver, status_snapshot_path=str(lifecycle_snapshot_path(settings)), safety=safety)
+    manager.let_go_of_statuses()  # whoever is started first has the file, not whoever is made first
+    return manager
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from oneiric.core.logging import LoggingConfig, LogQueueConfig, configure_loggin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PREAMBLE = """
 import asyncio, atexit, builtins, multiprocessing, os, signal, sys, threading, time
@@ -251,3 +252,53 @@ def test_a_stream_that_takes_nothing_stops_nobody(stream: str, moment: str) -> N
     replaced = moment == "after" and stream.startswith("sys.stderr =")  # the handler has the one from before
     assert (done.returncode, done.stdout) == (0, f"{not replaced}\n")
     assert [line for line in done.stderr.splitlines() if not line.startswith("{")] == []
+
+
+@pytest.mark.parametrize(
+    ("end", "which", "expected", "target"),
+    [
+        ("os._exit(1)", "errors", 151, "file"),
+        ("os._exit(1)", "all", 200, "stderr"),
+        ("os.abort()", "errors", 151, "stderr"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "all", 200, "file"),
+    ],
+)
+def test_what_is_written_at_once_survives_a_sudden_end(
+    end: str, which: str, expected: int, target: str, tmp_path: Path
+) -> None:
+    """Each error, and what was logged before it, or each line, is written although nothing is done at the end."""
+    path = tmp_path / "log"
+    script = f"""{PREAMBLE}
+sinks = [l.LoggingSinkConfig(target={target!r}, path={str(path)!r})]
+l.configure_logging(l.LoggingConfig(sinks=sinks, queue=l.LogQueueConfig(write_at_once={which!r})))
+for n in range(200):
+    (log.error if n == 150 else log.info)("x", n=n)
+{end}
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)
+    text = path.read_text() if target == "file" else done.stderr
+    numbers = [json.loads(line)["n"] for line in text.splitlines() if line.startswith("{")]
+    assert numbers[:expected] == list(range(expected))
+
+
+def test_writing_at_once_waits_for_nobody_for_long() -> None:
+    """A reader that never reads costs the deadline once, not for each line."""
+    script = f"""{PREAMBLE}
+queue = l.LogQueueConfig(write_at_once="all", flush_seconds=0.2)
+handle = l.configure_logging(l.LoggingConfig(queue=queue))
+waited = []
+put = handle.handlers[0].queue._write_some
+handle.handlers[0].queue._write_some = lambda wait: waited.append(wait) or put(wait)
+log_some(200)
+late = waited.index(0.0)
+print({{*waited[late:]}}, flush=True)
+time.sleep(60)
+"""
+    unread = Unread(script.replace("print(", "print('ready', flush=True); print("))
+    try:
+        assert unread.process.stdout is not None
+        assert unread.process.stdout.readline() == "{0.0}\n"
+    finally:
+        unread.process.kill()
+        unread.process.communicate(timeout=DEADLINE)

@@ -33,7 +33,7 @@ from oneiric.core.logging import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -101,6 +101,52 @@ class Tag:
     def __call__(self, _logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
         """Add a field."""
         return {**event, "tag": 1}
+
+
+# Names that are the line's own
+
+
+@pytest.mark.parametrize("name", ["level", "timestamp", "logger"])
+@pytest.mark.parametrize("way", ["field", "bound", "context", "extra", "structlog", "console"])
+def test_the_application_replaces_no_name_of_the_line(output: Output, name: str, way: str) -> None:
+    """What an application gives under such a name is shown under another one, wherever it gives it."""
+    theirs: dict[str, Any] = {name: "gold", f"{name}_": "silver"}
+    configure_logging(LoggingConfig(emit_json=way != "console"))
+    if way == "context":
+        structlog.contextvars.bind_contextvars(**theirs)
+    log: dict[str, Callable[[], object]] = {
+        "field": lambda: get_logger("shop").error("x", **theirs),
+        "bound": lambda: get_logger("shop", **theirs).error("x"),
+        "context": lambda: get_logger("shop").error("x"),
+        "extra": lambda: logging.getLogger("shop").error("x", extra=theirs),
+        "structlog": lambda: structlog.get_logger("shop").error("x", **theirs),
+        "console": lambda: get_logger("shop").error("x", **theirs),
+    }
+    log[way]()
+    if way == "console":
+        assert f"error    x  logger=shop  {name}_=silver  {name}__=gold" in " ".join(output.err.split(" "))
+        return
+    (line,) = output.lines()
+    assert (line["level"], line["logger"], line["timestamp"][:2]) == ("error", "shop", "20")
+    assert (line[f"{name}_"], line[f"{name}__"]) == ("silver", "gold")
+
+
+@pytest.mark.parametrize("way", ["context", "extra"])
+def test_the_application_replaces_no_event(output: Output, way: str) -> None:
+    """A field called event is shown beside the event, for the lines of libraries too."""
+    configure_logging()
+    with scoped_log_context(**({"event": "theirs"} if way == "context" else {})):
+        logging.getLogger("a").error("x", extra={"event": "theirs"} if way == "extra" else {})
+        get_logger("a").error("x", **({"event": "theirs"} if way == "extra" else {}))
+    assert [(line["event"], line["event_"]) for line in output.lines()] == [("x", "theirs")] * 2
+
+
+def test_a_level_that_a_processor_of_the_application_adds_stands_once(output: Output) -> None:
+    """What says the same as the line itself is not shown a second time."""
+    configure_logging(LoggingConfig(extra_processors=["structlog.stdlib.add_log_level"]))
+    get_logger().info("x")
+    (line,) = output.lines()
+    assert {name for name in line if name.startswith("level")} == {"level"}
 
 
 # Before anybody configures
@@ -300,9 +346,9 @@ def test_fields_that_the_caller_gave_stay(output: Output) -> None:
     """Nothing that is added replaces what was said."""
     configure_logging()
     with TracerProvider().get_tracer("t").start_as_current_span("s"):
-        get_logger().info("x", trace_id="mine", timestamp="then", **{"service.name": "theirs"})
+        get_logger().info("x", trace_id="mine", **{"service.name": "theirs"})
     (line,) = output.lines()
-    assert (line["trace_id"], line["timestamp"], line["service.name"]) == ("mine", "then", "theirs")
+    assert (line["trace_id"], line["service.name"]) == ("mine", "theirs")
 
 
 def test_a_line_in_a_span_carries_its_ids(output: Output) -> None:
@@ -662,3 +708,39 @@ def test_threads_do_not_tear_each_others_lines(tmp_path: Path) -> None:
     assert {(line["logger"], line["number"]) for line in parsed(path.read_text())} == {
         (f"t{thread}", number) for thread in range(4) for number in range(200)
     }
+
+
+# Handlers of the application
+
+
+def records(message: str = "%(message)s") -> tuple[io.StringIO, logging.Handler]:
+    """Return a stream, and a handler of an application that writes to it."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter(message))
+    return stream, handler
+
+
+@pytest.mark.parametrize("make", [get_logger, structlog.get_logger])
+def test_a_handler_of_the_application_gets_the_line(output: Output, make: Any) -> None:
+    """A handler that is added to the root logger writes what the sink writes, with a traceback on the same line."""
+    configure_logging()
+    stream, handler = records()
+    logging.getLogger().addHandler(handler)
+    try:
+        int("why")
+    except ValueError:
+        make("a").exception("100% failed", n=1)
+    assert stream.getvalue() == output.err
+    (line,) = output.lines()
+    assert (line["event"], line["n"], line["error_type"]) == ("100% failed", 1, "ValueError")
+
+
+def test_a_handler_of_the_application_gets_what_a_console_shows(output: Output) -> None:
+    """Where lines are for a human to read, the application's handler gets such lines."""
+    configure_logging(LoggingConfig(emit_json=False))
+    stream, handler = records()
+    logging.getLogger().addHandler(handler)
+    get_logger("a").info("x", n=1)
+    assert stream.getvalue() == output.err
+    assert " x  logger=a  n=1" in output.err

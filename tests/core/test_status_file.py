@@ -143,15 +143,64 @@ def test_the_file_survives_being_killed_at_any_moment(path: Path) -> None:
 
 
 def test_the_second_owner_keeps_its_statuses_in_memory(path: Path) -> None:
-    """Who comes second reads what there is, reports once, and writes nothing."""
+    """Who comes second reads what there is and writes nothing, without an error: workers of a service are several."""
     first = Book(path)
     first.book.ready(("adapter", "a"), "p", seconds=1)
     second = Book(path)
     second.book.ready(("adapter", "b"), "p", seconds=1)
     second.book.ready(("adapter", "b"), "p", seconds=1)
     assert second.counts() == [("adapter", "a", 1), ("adapter", "b", 2)]
-    assert [entry["key"] for entry in content(path)] == ["a"]
-    assert [(told.sink, told.error_type) for told in second.failures] == [("lifecycle_status", "BlockingIOError")]
+    assert ([entry["key"] for entry in content(path)], second.failures) == (["a"], [])
+
+
+def test_the_second_owner_takes_over_from_the_first(path: Path) -> None:
+    """Once the first has gone the second writes all it knows; what only the first one served is served no more."""
+    first = Book(path)
+    first.book.ready(("adapter", "a"), "p", seconds=1)
+    second = Book(path)
+    first.book.ready(("adapter", "late"), "p", seconds=1)
+    second.book.ready(("adapter", "b"), "q", seconds=1)
+    first.book.close()
+    second.book.keep(wanted=True)
+    entries = {entry["key"]: (entry["state"], entry["current_provider"]) for entry in content(path)}
+    assert entries == {"a": ("unknown", None), "late": ("unknown", None), "b": ("ready", "q")}
+    second.book.failed(("adapter", "b"), "q", "wrong", seconds=1)
+    assert ({entry["key"]: entry["state"] for entry in content(path)}["b"], second.failures) == ("failed", [])
+
+
+def test_an_owner_that_is_not_wanted_lets_the_other_in(path: Path) -> None:
+    """Who leaves the file to others writes nothing until it is wanted again; both know what they did themselves."""
+    first, second = Book(path), Book(path)
+    first.book.keep(wanted=False)
+    first.book.activating(("adapter", "a"), "p")
+    second.book.keep(wanted=True)
+    second.book.activating(("adapter", "b"), "p")
+    assert [entry["key"] for entry in content(path)] == ["b"]
+    second.book.keep(wanted=False)
+    first.book.keep(wanted=True)
+    assert [entry["key"] for entry in content(path)] == ["a", "b"]
+
+
+def test_the_statuses_of_another_owner_are_not_counted(path: Path) -> None:
+    """Each process counts what it has itself, so that the sum over all is right."""
+    first = Book(path)
+    first.book.ready(("adapter", "a"), "p", seconds=1)
+    second = Book(path)
+    assert (len(list(first.book.states({("adapter", "a"): "p"}))), list(second.book.states({}))) == (2, [])
+
+
+def test_a_forked_child_leaves_the_file_to_its_parent(path: Path) -> None:
+    """What a child changes stays in its memory, and the parent's file and lock stay as they are."""
+    book = Book(path)
+    child = os.fork()
+    if child == 0:
+        book.book.activating(("adapter", "child"), "p")
+        os._exit(len(book.failures))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    book.book.activating(("adapter", "parent"), "p")
+    other = Book(path)
+    other.book.activating(("adapter", "other"), "p")
+    assert ([entry["key"] for entry in content(path)], book.failures) == (["parent"], [])
 
 
 def test_the_second_owner_sees_the_statuses_as_they_are(path: Path) -> None:

@@ -250,6 +250,19 @@ def test_a_directory_that_was_removed_is_made_anew(shared: Shared, tmp_path: Pat
     assert (shared.values(), shared.file.is_in_place()) == ([2.0], True)
 
 
+def test_a_descriptor_that_is_another_file_now_is_not_written(shared: Shared, tmp_path: Path) -> None:
+    """What the application opened under the number of our closed descriptor stays as it is, and no count is lost."""
+    cell = shared.counter("a", "b", "c")
+    cell.add(1.0)
+    os.close(shared.file.descriptor)
+    theirs = os.open(tmp_path / "theirs", os.O_RDWR | os.O_CREAT)
+    assert theirs == shared.file.descriptor
+    cell.add(1.0)
+    shared.counter("a", "b", "d").add(1.0)
+    assert (os.fstat(theirs).st_size, shared.values(), len(shared.reports)) == (0, [2.0, 1.0], 1)
+    os.close(theirs)
+
+
 def test_a_descriptor_that_somebody_closed_is_not_closed_again(shared: Shared) -> None:
     """When all descriptors were closed, as by who becomes a daemon, ours may be another file's: that stays open."""
     cell = shared.counter("a", "b", "c")
