@@ -3,10 +3,6 @@
 What stands here is imported when it is first used, so that a command pays for what it needs only.
 """
 
-from __future__ import annotations
-
-from importlib import import_module
-
 TYPE_CHECKING = False  # type checkers take it for that of typing, which would take longer to import than all else here
 if TYPE_CHECKING:
     from typing import Any
@@ -57,7 +53,9 @@ _MODULES = {
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    from importlib import import_module  # noqa: PLC0415 - until it is imported Ctrl-C ends a command with a traceback
+
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

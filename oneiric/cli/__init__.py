@@ -1,5 +1,5 @@
 """The `oneiric` command."""
 
-from oneiric.cli.app import app, main
+from oneiric.cli.entry import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

@@ -62,11 +62,15 @@ def candidates() -> Iterator[Candidate]:
 
 
 class Workload:
-    """Steps to take with *runtime*, in an order drawn from *random*; every kind of step comes up in every round."""
+    """Steps to take with *runtime*, in an order drawn from *random*; every kind of step comes up in every round.
 
-    def __init__(self, runtime: RuntimeOrchestrator, random: Random) -> None:
+    With *faults* some steps are such as must fail.
+    """
+
+    def __init__(self, runtime: RuntimeOrchestrator, random: Random, *, faults: bool = True) -> None:
         self._runtime = runtime
         self._random = random
+        self._faults = faults
         self._sources = itertools.cycle(runtime.remotes)
         self._round: list[Step] = []
 
@@ -82,14 +86,13 @@ class Workload:
             self._resolve: 16,
             self._use: 6,
             self._swap: 4,
-            self._resolve_unknown: 1,
-            self._resolve_absent_provider: 1,
-            self._resolve_incapable: 1,
-            self._swap_to_flaky: 1,
             self._pause_and_resume: 1,
             self._drain_and_clear: 1,
             self._sync: len(self._runtime.remotes),
         }
+        if self._faults:
+            bad = (self._resolve_unknown, self._resolve_absent_provider, self._resolve_incapable, self._swap_to_flaky)
+            times |= dict.fromkeys(bad, 1)
         steps = [step for step, count in times.items() for _ in range(count)]
         self._random.shuffle(steps)
         return steps
@@ -118,13 +121,15 @@ class Workload:
     async def _pause_and_resume(self, domain: str, key: str) -> None:
         bridge = self._runtime.bridges[domain]
         bridge.set_paused(key, paused=True, note="maintenance")
-        await _refused(bridge.use(key))
+        if self._faults:
+            await _refused(bridge.use(key))
         bridge.set_paused(key, paused=False)
 
     async def _drain_and_clear(self, domain: str, key: str) -> None:
         bridge = self._runtime.bridges[domain]
         bridge.set_draining(key, draining=True, note="moving away")
-        await _refused(bridge.use(key))
+        if self._faults:
+            await _refused(bridge.use(key))
         bridge.set_draining(key, draining=False)
 
     async def _sync(self, _domain: str, _key: str) -> None:

@@ -36,12 +36,12 @@ class DemoWorld:
 
     Attributes:
         public_key: What verifies the manifests, base64.
-        sources: The remote sources, by name, one of them good and each other bad in its own way.
+        sources: The remote sources, by name, one of them good and, with *faults*, each other bad in its own way.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, faults: bool = True) -> None:
         private, self.public_key = generate_signing_key()
-        self._server = ThreadingHTTPServer((HOST, 0), partial(QuietHandler, directory=str(directory)))
+        self._server = QuietServer((HOST, 0), partial(QuietHandler, directory=str(directory)))
         self._thread = threading.Thread(target=self._server.serve_forever, name="demo-manifests", daemon=True)
         address = f"http://{HOST}:{self._server.server_port}"
         good = manifest_of(directory, address)
@@ -57,7 +57,7 @@ class DemoWorld:
             (directory / f"{name}.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         urls = {name: f"{address}/{name}.json" for name in manifests}
         urls["unreachable"] = f"http://{HOST}:{_closed_port()}/main.json"
-        self.sources = {name: _source(name, url) for name, url in urls.items()}
+        self.sources = {name: _source(name, url) for name, url in urls.items() if faults or name == "main"}
 
     def __enter__(self) -> Self:
         """Serve."""
@@ -71,6 +71,13 @@ class DemoWorld:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Keeps silent about clients that hang up, as the runtime does when it stops."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep silent."""
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

@@ -11,7 +11,7 @@ from functools import partial
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
-from oneiric.cli._demo_world import HOST, VALIDITY, QuietHandler, manifest_of, signed
+from oneiric.cli._demo_world import HOST, VALIDITY, QuietHandler, QuietServer, manifest_of, signed
 from oneiric.core.resolution import Candidate, CandidateSource
 from oneiric.remote.security import generate_signing_key
 
@@ -67,7 +67,7 @@ class ManifestServer:
         """Listen again at the same address; idempotent."""
         if self._server is None:
             handler = partial(QuietHandler, directory=str(self._directory))
-            self._server = ThreadingHTTPServer((HOST, self._port), handler)
+            self._server = QuietServer((HOST, self._port), handler)
             self._port = self._server.server_port
             serve = partial(self._server.serve_forever, poll_interval=0.05)
             threading.Thread(target=serve, name="drill-manifests", daemon=True).start()

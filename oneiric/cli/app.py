@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer evaluates the annotations
+from traceback import walk_tb
 from typing import Annotated, Any
 
 import typer
 
 from oneiric.cli import monitoring
 
-INTERRUPTED = 130
-"""Exit code of a command that Ctrl-C ended before it could handle that itself."""
-UNWRITABLE = 2
-"""Exit code of a command whose answer could not be written."""
+UNUSABLE = 2
+"""Exit code of a command that could not read or write what it had to, its answer say."""
+PRINTERS = frozenset({"click", "rich", "typer"})
+"""Packages that write to standard output."""
+COMPLETION = ("--install-completion", "--show-completion")
+SHELL_IS_NAMED = "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"
+"""Environment variable that makes Typer take the name of a shell after an option of completion."""
 
 
 class LogLevel(StrEnum):
@@ -30,8 +35,7 @@ class LogLevel(StrEnum):
 app = typer.Typer(
     name="oneiric",
     help="Resolve, hot-swap and observe the providers of a running process.",
-    no_args_is_help=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -39,19 +43,15 @@ app = typer.Typer(
 app.add_typer(monitoring.app)
 
 
-def main() -> None:
-    """Run the command line."""
+def run() -> None:
+    """Run the command line as a program."""
+    if _names_shell(sys.argv[1:]):
+        os.environ[SHELL_IS_NAMED] = "1"
     try:
-        app()
-    except SystemExit as end:
-        if end.code == INTERRUPTED and "demo" in sys.argv[1:]:  # to be interrupted is how a demonstration ends
-            raise SystemExit(0) from None
-        raise
-    except KeyboardInterrupt:  # before a command began
-        raise SystemExit(INTERRUPTED) from None
+        app(prog_name="oneiric")
     except OSError as error:
-        _tell_of_output(error)
-        raise SystemExit(UNWRITABLE) from None
+        _report(error)
+        raise SystemExit(UNUSABLE) from None
 
 
 @app.callback(invoke_without_command=True)
@@ -73,6 +73,9 @@ def demo(  # noqa: PLR0913 - one parameter an option
     seconds: Annotated[float, typer.Option(min=0, help="How long to run; 0 runs until interrupted.")] = 60.0,
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Operations a second.")] = 20.0,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of /metrics; 0 picks a free one.")] = None,
+    faults: Annotated[
+        bool, typer.Option("--faults/--no-faults", help="Let some of the operations fail on purpose.")
+    ] = True,
     logs: Annotated[bool, typer.Option("--logs", help="Write the log lines to standard error.")] = False,
     log_file: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the log lines to this file.")] = None,
     log_level: Annotated[LogLevel, typer.Option(help="Write log lines of this level and above.")] = LogLevel.INFO,
@@ -84,30 +87,45 @@ def demo(  # noqa: PLR0913 - one parameter an option
     """Run the real runtime on a signed manifest that it serves to itself, and serve /metrics."""
     if logs and log_file is not None:
         raise typer.BadParameter("the log lines go to standard error or to a file, not to both", param_hint="--logs")
-    try:
-        _demo(
-            seconds=seconds,
-            rate=rate,
-            port=port,
-            logs=logs,
-            log_file=log_file,
-            log_level=log_level.value.upper(),
-            push_gateway=push_gateway,
-            textfile=textfile,
-        )
-    except KeyboardInterrupt:  # before or after the demonstration handles it itself
-        raise typer.Exit(0) from None
+    _demo(
+        seconds=seconds,
+        rate=rate,
+        port=port,
+        faults=faults,
+        logs=logs,
+        log_file=log_file,
+        log_level=log_level.value.upper(),
+        push_gateway=push_gateway,
+        textfile=textfile,
+    )
 
 
-def _tell_of_output(error: OSError) -> None:
-    """Say on standard error that standard output cannot be written; an *error* about a file is raised again."""
+def _names_shell(arguments: list[str]) -> bool:
+    """Return whether *arguments* ask for the completion of a shell by name, where Typer takes the one that called."""
+    option, equals, _ = arguments[0].partition("=") if arguments else ("", "", "")
+    return option in COMPLETION and (bool(equals) or len(arguments) > 1)
+
+
+def _report(error: OSError) -> None:
+    """Say on standard error what could not be read or written: standard output, or else what *error* is about."""
     from oneiric.cli._screen import let_go_of_unwritable_output  # noqa: PLC0415 - hardly ever needed
 
-    if error.filename is not None:
-        raise error
+    why = error.strerror or str(error)
     let_go_of_unwritable_output()
+    if _printing(error):
+        why = f"the answer cannot be written: {why}"
+    elif error.filename is not None:
+        why = f"{error.filename}: {why}"
+    else:
+        why = f"the command failed: {why}"
     with suppress(OSError):
-        typer.echo(f"oneiric: the answer cannot be written: {error.strerror}", err=True)
+        typer.echo(f"oneiric: {why}", err=True)
+
+
+def _printing(error: OSError) -> bool:
+    """Return whether *error* was raised by what prints to standard output."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_globals["__name__"].partition(".")[0] in PRINTERS
 
 
 def _print_version() -> None:

@@ -18,6 +18,7 @@ from oneiric.cli._demo_view import line, measured, table
 from oneiric.cli._demo_workload import Workload, candidates
 from oneiric.cli._demo_world import DemoWorld
 from oneiric.cli._interruption import Interruption
+from oneiric.cli._listening import ANY_PORT, ListeningWatch
 from oneiric.cli._screen import Screen, signals_handled
 from oneiric.core.config import (
     LoggingConfig,
@@ -53,6 +54,7 @@ class DemoOptions:
         seconds: How long to run; 0 runs until interrupted.
         rate: Steps of the workload a second.
         port: Port of the metrics; 0 picks a free one, None leaves the address to the settings.
+        faults: Let some of the operations fail.
         logs: Write the log lines to standard error instead of a file.
         log_file: The file they are written to; None: one in a temporary directory.
         log_level: The level from which on they are written.
@@ -64,6 +66,7 @@ class DemoOptions:
     seconds: float = 60.0
     rate: float = 20.0
     port: int | None = None
+    faults: bool = True
     logs: bool = False
     log_file: Path | None = None
     log_level: str = "INFO"
@@ -72,20 +75,27 @@ class DemoOptions:
     textfile: Path | None = None
 
 
+_DELIBERATE = "[bold]faults[/]     deliberate: some resolutions, swaps and syncs are meant to fail (--no-faults: none)"
+_NEXT = "next: oneiric monitoring drill swap-failures rehearses an incident and its alert (drill --list: all of them)"
 _NOT_PUSHED = "[bold red]the metrics could not be pushed or written: the log lines say why[/]"
 
 
 def run_demo(options: DemoOptions) -> None:
-    """Run the demonstration until its time is over or it is interrupted; SettingsError for what cannot be used.
+    """Run the demonstration until its time is over or it is interrupted.
 
+    SettingsError for what cannot be used, an address for the metrics that cannot be listened on for example.
     Where nobody takes what it prints it goes on without, and ends the process itself: the interpreter would wait.
     """
     console = Console(highlight=False, soft_wrap=True)
     screen = Screen(console)
     interruption = Interruption()
     with signals_handled(interruption.happen):
-        pushed = _run(options, console, screen, interruption)
-        screen.print("stopped cleanly" if pushed else _NOT_PUSHED)
+        try:
+            pushed = _run(options, console, screen, interruption)
+        except SettingsError:
+            screen.drain()
+            raise
+        screen.print(f"stopped cleanly\n{_NEXT}" if pushed else _NOT_PUSHED)
         if not screen.drain():
             os._exit(0 if pushed else 1)
     if not pushed:
@@ -97,7 +107,7 @@ def _run(options: DemoOptions, console: Console, screen: Screen, interruption: I
         manifests = Path(name) / "manifests"
         manifests.mkdir()
         settings = _settings(options, Path(name) / "cache")
-        with _logging(options) as log_target, DemoWorld(manifests) as world, _trusting(world.public_key):
+        with _logging(options) as log_target, _world(manifests, options) as world:
             screen.print(f"[bold]log lines[/]  {log_target}")
             view = _View(console, screen)
             return asyncio.run(_demonstrate(options, settings, world, view, interruption))
@@ -115,15 +125,20 @@ async def _demonstrate(
     options: DemoOptions, settings: OneiricSettings, world: DemoWorld, view: _View, interruption: Interruption
 ) -> bool:
     """Return whether the metrics were left where the settings say, if they do."""
-    runtime = RuntimeOrchestrator(settings)
+    runtime, listening = RuntimeOrchestrator(settings), ListeningWatch()
+    runtime.observers.add(listening)
     for candidate in candidates():
         runtime.resolver.register(candidate)
     for source in world.sources.values():
         runtime.remotes.add(source)
     try:
         if await _start(runtime, interruption):
+            if listening.problem:
+                raise SettingsError(f"{listening.problem}; {ANY_PORT}")
             view.screen.print(f"[bold]metrics[/]    {_metrics_url(runtime)}")
             view.screen.print(_duration(options))
+            if options.faults:
+                view.screen.print(_DELIBERATE)
             await _drive(runtime, options, view, interruption)
     finally:
         await runtime.stop()
@@ -146,7 +161,8 @@ async def _start(runtime: RuntimeOrchestrator, interruption: Interruption) -> bo
 
 async def _drive(runtime: RuntimeOrchestrator, options: DemoOptions, view: _View, interruption: Interruption) -> None:
     """Work and show until time is up, somebody interrupts, or either of the two fails, which is then raised."""
-    work = asyncio.create_task(_work(Workload(runtime, Random(options.seed)), options.rate))  # noqa: S311 - no secret
+    workload = Workload(runtime, Random(options.seed), faults=options.faults)  # noqa: S311 - no secret
+    work = asyncio.create_task(_work(workload, options.rate))
     show = asyncio.create_task(_show(runtime, view))
     stop = asyncio.create_task(interruption.wait())
     tasks: tuple[asyncio.Task[Any], ...] = (work, show, stop)
@@ -195,7 +211,7 @@ async def _show_lines(telemetry: Telemetry, screen: Screen) -> None:
 def _metrics_url(runtime: RuntimeOrchestrator) -> str:
     server = runtime.metrics_server
     if server is None:
-        return f"not served: {runtime.settings.observability.metrics_address} could not be listened on, see the log"
+        return "not served: the settings say so"
     host = f"[{server.address}]" if ":" in server.address else server.address
     return f"http://{host}:{server.port}/metrics"
 
@@ -248,6 +264,13 @@ def _new_log_file() -> Path:
     descriptor, name = tempfile.mkstemp(prefix="oneiric-demo-", suffix=".jsonl")
     os.close(descriptor)
     return Path(name)
+
+
+@contextmanager
+def _world(manifests: Path, options: DemoOptions) -> Iterator[DemoWorld]:
+    """Serve the manifests from below *manifests*, and trust them."""
+    with DemoWorld(manifests, faults=options.faults) as world, _trusting(world.public_key):
+        yield world
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import errno
 import os
 import tempfile
 import time
@@ -25,6 +26,7 @@ from oneiric.cli._drill_scenario import DrillError
 from oneiric.cli._drill_scenarios import SCENARIOS
 from oneiric.cli._drill_view import Teller, listed
 from oneiric.cli._interruption import Interruption
+from oneiric.cli._listening import ANY_PORT, ListeningWatch
 from oneiric.cli._screen import Screen, signals_handled
 from oneiric.core.activity import ActivityStoreError
 from oneiric.core.config import LoggingConfig, LoggingSinkConfig, LogQueueConfig, OneiricSettings
@@ -43,6 +45,8 @@ REHEARSED, NOT_REHEARSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 ANSWER_SECONDS = 5.0
 """How long anybody who is asked over HTTP may take to answer."""
 FLUSH_SECONDS = 0.5
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
+"""Errors of a place where nothing can be written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +138,12 @@ async def _drill(place: _Place) -> str:
     known = {alert.name: alert for alert in alerts(config)}
     found = tuple(known[name] for name in scenario.alerts)
     sandbox = Sandbox(place.directory, config=config, port=place.port, settings=scenario.settings)
+    listening = ListeningWatch()
+    sandbox.runtime.observers.add(listening)
     async with sandbox, httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
-        if sandbox.runtime.metrics_server is None:
-            raise DrillError(f"port {place.port} cannot be listened on; choose another one with --port")
+        if listening.problem:
+            other = ANY_PORT if place.prometheus is None else "name a port that the Prometheus scrapes with --port"
+            raise DrillError(f"{listening.problem}; {other}")
         place.teller.tell("drill", f"{scenario.name}, in a sandbox with its metrics at {sandbox.metrics_url}")
         rehearsal = Rehearsal(scenario, sandbox)
         drill = Drill(
@@ -173,12 +180,18 @@ async def _both(drill: Drill, rehearsal: Rehearsal) -> str:
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    """Make a directory for the sandbox and remove it at the end; DrillError where it, or something in it, cannot be."""
+    """Make a directory for the sandbox and remove it at the end; DrillError where it cannot be, or the drill fails."""
     try:
-        with tempfile.TemporaryDirectory(prefix="oneiric-drill-") as name:
+        directory = tempfile.TemporaryDirectory(prefix="oneiric-drill-")
+    except OSError as error:
+        raise DrillError(f"the sandbox cannot be made: {error}; TMPDIR sets another place for it") from None
+    with directory as name:
+        try:
             yield Path(name)
-    except (OSError, ActivityStoreError) as error:
-        raise DrillError(f"the sandbox cannot be written: {error}; TMPDIR sets another place for it") from None
+        except (OSError, ActivityStoreError) as error:
+            if isinstance(error, ActivityStoreError) or error.errno in UNWRITABLE:
+                raise DrillError(f"the sandbox cannot be written: {error}; TMPDIR sets another place for it") from None
+            raise DrillError(f"the drill failed: {error}") from None
 
 
 def _scenario(name: str) -> Scenario:

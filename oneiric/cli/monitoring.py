@@ -8,6 +8,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from oneiric.cli.entry import interrupt_raises
+
 USAGE = 2
 """Exit code where what was asked for cannot be done."""
 
@@ -16,6 +18,13 @@ FINDINGS = 1
 
 MAX_SECONDS = 86_400.0
 """Longest time that a drill's options may name."""
+
+
+def named_path(text: str | Path) -> Path:
+    """Return *text* as a path; an empty one, of a variable that is not set say, would be the current directory."""
+    if text == "":
+        raise typer.BadParameter("must be a path, and is empty; . is the current directory")
+    return Path(text)
 
 
 class ReportFormat(StrEnum):
@@ -38,15 +47,24 @@ class FailOn(StrEnum):
 app = typer.Typer(
     name="monitoring",
     help="Make, check and rehearse what watches Oneiric: rules, alerts, dashboards and the log pipeline.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Make, check and rehearse what watches Oneiric: rules, alerts, dashboards and the log pipeline."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
 def export(
     *,
-    out: Annotated[Path | None, typer.Option(file_okay=False, help="Write the bundle below this directory.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=named_path, metavar="DIRECTORY", help="Write the bundle below this directory."),
+    ] = None,
     merge: Annotated[
         bool, typer.Option("--merge", help="Print what goes into configurations that you have already.")
     ] = False,
@@ -62,6 +80,7 @@ def export(
 
     if out is None and not merge:
         _refuse("nothing to do: --out DIR writes the bundle, --merge prints what goes into configurations you have")
+    interrupt_raises()
     try:
         config = configured(assignments or ())
         files = bundle(config) if out else {}
@@ -83,12 +102,13 @@ def export(
 def check(  # noqa: PLR0913 - one parameter an option
     context: typer.Context,
     paths: Annotated[
-        list[Path] | None, typer.Argument(show_default="the current directory", help="Files and directories.")
+        list[Path] | None,
+        typer.Argument(parser=named_path, show_default="the current directory", help="Files and directories."),
     ] = None,
     *,
     against: Annotated[
-        str, typer.Option(metavar="URL", help="Hold the files against this /metrics, or this Prometheus.")
-    ] = "",
+        str | None, typer.Option(metavar="URL", help="Hold the files against this /metrics, or this Prometheus.")
+    ] = None,
     complete: Annotated[
         bool, typer.Option("--complete", help="The files are all there are: a signal that none uses is a finding.")
     ] = False,
@@ -127,17 +147,23 @@ def check(  # noqa: PLR0913 - one parameter an option
         )
         from oneiric.monitoring.drift import check as run_check  # noqa: PLC0415 - likewise
     except ModuleNotFoundError:
-        _refuse("the check needs a parser of PromQL: pip install 'oneiric[monitoring]'")
+        _refuse(
+            "the check needs a parser of PromQL, which the extra monitoring brings: "
+            "pip install '.[monitoring]' in a clone of Oneiric's repository"
+        )
 
+    interrupt_raises()
     if unknown := sorted({*(ignore or ())} - CODES.keys()):
         _refuse(f"--ignore {unknown[0]}: there is no such code; docs/monitoring/DRIFT_CHECK.md lists them")
+    if against == "":
+        _refuse("--against: must be http://HOST or https://HOST, and is empty")
     try:
         file = policy or find_policy(paths or [Path()])
         asked = read_policy(file) if file is not None else NOTHING_ASKED
     except PolicyError as error:
         _refuse(f"--policy {error}")
     options = Options(
-        against=against,
+        against=against or "",
         is_complete=complete,
         surface=surface(context.find_root().command, "oneiric"),
         target_labels=frozenset(target_label or ()),

@@ -44,6 +44,10 @@ class FileDamagedError(Exception):
         self.generation = generation
 
 
+class NotAFileError(OSError):
+    """What is at the path is a directory, a device or the like."""
+
+
 class _DirectoryBusyError(sqlite3.OperationalError):
     sqlite_errorcode = sqlite3.SQLITE_BUSY
 
@@ -76,6 +80,8 @@ class ActivityFile:
         locks on the old one is no longer true. Return what was damaged and where it went; "" if nothing.
         """
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._path.exists() and not self._path.is_file():
+            raise NotAFileError("is a directory or a device")
         with self._directory_locked():
             if self._is_lost:
                 known = self._copied(known)

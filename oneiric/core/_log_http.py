@@ -58,7 +58,7 @@ class QueuedHTTPHandler(SinkHandler, logging.handlers.HTTPHandler):
         try:
             connection.request(self.method, url, body=None if get else line, headers=headers)
             if (status := connection.getresponse().status) >= _HTTP_ERRORS:
-                raise OSError(f"the log receiver answered with status {status}")
+                raise OSError(f"the log receiver at {self.host} answered with status {status}")
         finally:
             connection.close()
 

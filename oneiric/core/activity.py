@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.core._activity_db import ActivityFile, FileDamagedError, make_row, sqlite_code
+from oneiric.core._activity_db import ActivityFile, FileDamagedError, NotAFileError, make_row, sqlite_code
 from oneiric.core._activity_state import MAX_NOTE_CHARS, DomainActivity, MemoryActivityStore, Row, Rows
 from oneiric.core.names import is_valid_name
 
@@ -170,6 +170,8 @@ class DomainActivityStore(MemoryActivityStore):
         return ActivityStoreError(f"{self.path}: {self._advice(error)}")
 
     def _advice(self, error: Exception) -> str:
+        if isinstance(error, NotAFileError):
+            return f"{error}, not a file; set runtime_paths.domain_activity_path to the path of a file"
         match sqlite_code(error):
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
                 return (

@@ -273,9 +273,9 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
 
 def _unknown(key: str) -> str:
     known = [*(name for name in BundleConfig.model_fields if name != "matchers"), "matchers.LABEL"]
-    close = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-    return f"--set {key}: there is no such setting; {hint}"
+    close = difflib.get_close_matches(key.strip().lower(), known, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"--set {key}: there is no such setting; {hint}docs/monitoring/ALERTING_SETUP.md lists all"
 
 
 def _sentence(values: dict[str, Any], problem: Any) -> str:

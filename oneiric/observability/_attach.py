@@ -77,7 +77,7 @@ def attach(  # noqa: PLR0913 - published
         tracer_provider: Where spans go; None: to the collector that *otlp* names, or else to the global provider.
         otlp: Export with the OpenTelemetry protocol until detached: the registry's metrics, and spans unless they go to
             *tracer_provider*. None: nowhere. Wrong options raise ValueError or OSError; without the extra
-            ``oneiric[otlp]`` there is an ImportError.
+            ``otlp`` there is an ImportError.
         push: Leave the metrics on a Pushgateway or in a file, at the latest when detached; None: nowhere. Wrong options
             raise ValueError.
         shared_dir: Where all processes of a service keep their counts, so that a scrape of any shows the totals of all,
@@ -141,7 +141,7 @@ class Telemetry:
 
     Attributes:
         collector: What collects every metric of the catalogue, for a registry of one's own.
-        registry: The registry it is registered in.
+        registry: The registry it is registered in. An application's own metrics belong there, too.
         tracer_provider: Whose spans are exported with OTLP, for the application to use too; None where none are.
     """
 

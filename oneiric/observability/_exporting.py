@@ -82,5 +82,7 @@ def _otlp_exporter(options: OtlpOptions, registry: CollectorRegistry, observers:
     try:
         from oneiric.observability._otlp import OtlpExporter  # noqa: PLC0415 - only who asks for it pays for it
     except ImportError as error:
-        raise ImportError("export with OTLP needs the extra oneiric[otlp]") from error
+        raise ImportError(
+            "export with OTLP needs the extra otlp: pip install '.[otlp]' in a clone of Oneiric's repository"
+        ) from error
     return OtlpExporter(options, registry.collect, observers)

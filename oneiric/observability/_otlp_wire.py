@@ -7,11 +7,12 @@ import gzip
 import os
 import ssl
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from oneiric.observability._otlp_options import GRPC, Target
-from oneiric.observability._post import MAX_REPLY_BYTES, request
+from oneiric.observability._post import MAX_REPLY_BYTES, redirected, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,9 +65,9 @@ class _HttpSender:
         deadline = deadline.within(self._target.timeout)
         reply = request("POST", self._target.url, payload, headers=headers, deadline=deadline, tls=self._tls)
         if reply.status in _RETRYABLE_STATUSES:
-            raise Unavailable(f"the collector answered {reply.status}", reply.retry_after)
+            raise Unavailable(_answered(self._target, reply.status), reply.retry_after)
         if reply.status != _OK:
-            raise Refused(f"the collector answered {reply.status}")
+            raise Refused(_answered(self._target, reply.status) + _remedy(self._target.signal, reply.status))
         return reply.body
 
     def close(self) -> None:
@@ -108,9 +109,9 @@ class _GrpcSender:
                     body: bytes = call.result(timeout=deadline.step())
                     return body
             except self._grpc.FutureCancelledError:
-                raise Unavailable("the call was cancelled") from None
+                raise Unavailable(f"the call to the collector at {self._target.url.origin} was cancelled") from None
             except self._grpc.RpcError as error:
-                raise _failure(error.code().name) from None
+                raise _failure(self._target, error.code().name) from None
 
     def _open(self) -> Any:
         """Return the channel; a forked child never uses its parent's."""
@@ -133,9 +134,24 @@ class _GrpcSender:
         return self._grpc.secure_channel(authority, self._credentials, options=options, compression=compression)
 
 
-def _failure(code: str) -> Exception:
-    text = f"the collector answered {code}"
-    return Unavailable(text) if code in _RETRYABLE_CODES else Refused(text)
+def _failure(target: Target, code: str) -> Exception:
+    text = _answered(target, code)
+    if code in _RETRYABLE_CODES:
+        return Unavailable(text)
+    return Refused(text + (_not_taken(target.signal) if code == "UNIMPLEMENTED" else ""))
+
+
+def _answered(target: Target, status: int | str) -> str:
+    return f"the collector at {target.url.origin} answered {status} to {target.signal}"
+
+
+def _remedy(signal: str, status: int) -> str:
+    """Return what to do about *status*, where there is something to say."""
+    return _not_taken(signal) if status == HTTPStatus.NOT_FOUND else redirected(status)
+
+
+def _not_taken(signal: str) -> str:
+    return f"; if it takes no {signal}, set OTEL_{signal.upper()}_EXPORTER=none"
 
 
 def _context(target: Target) -> ssl.SSLContext:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import selectors
 import socket
@@ -27,6 +28,7 @@ CONNECT_SECONDS = 3.0
 """Longest that one address of a host is tried."""
 
 T = TypeVar("T")
+_REDIRECTS = range(300, 400)
 _PORTS = {"http": 80, "https": 443}
 _TARGET = re.compile(r"[!-~]*")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)\0([\t -~\x80-\xff]*)")
@@ -53,6 +55,11 @@ class Url:
     def authority(self) -> str:
         """Host and port, as in a Host header; without credentials."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, for messages; without credentials and path."""
+        return f"{'https' if self.secure else 'http'}://{self.authority}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +108,32 @@ def request(  # noqa: PLR0913 - what a request has
     The deadline holds for all of it, but for the look-up of the host's name, which the system bounds.
 
     Raises:
-        OSError: There was no connection, no answer before the deadline, or one that is no HTTP.
+        OSError: There was no connection, no answer before the deadline, or one that is no HTTP; it names the host.
     """
-    with closing(_connect(url, deadline)) as plain, closing(_secured(plain, url, tls, deadline)) as connection:
-        wire = _Wire(connection, deadline)
-        with suppress(BrokenPipeError, ConnectionResetError):  # who refuses a request may answer before it was read
-            wire.sendall(_head(method, url, headers, len(body)))
-            wire.sendall(body)
-        return _answer(wire, method)
+    try:
+        with closing(_connect(url, deadline)) as plain, closing(_secured(plain, url, tls, deadline)) as connection:
+            wire = _Wire(connection, deadline)
+            with suppress(BrokenPipeError, ConnectionResetError):  # who refuses a request may answer before it was read
+                wire.sendall(_head(method, url, headers, len(body)))
+                wire.sendall(body)
+            return _answer(wire, method)
+    except OSError as error:
+        _name_host(error, url)
+        raise
+
+
+def redirected(status: int) -> str:
+    """Return what to do about *status* where it is a redirect, which :func:`request` does not follow; else ""."""
+    return "; redirects are not followed, set the address that it redirects to" if status in _REDIRECTS else ""
+
+
+def _name_host(error: OSError, url: Url) -> None:
+    """Let the text of *error*, whose type stays, begin with the host that it is about."""
+    text = f"{url.origin}: {error.strerror or error}"
+    if error.errno is None:
+        error.args = (text,)
+    else:
+        error.strerror = text
 
 
 class _Wire(io.RawIOBase):
@@ -169,7 +194,7 @@ def _connect_to(connection: socket.socket, address: Any, deadline: Deadline) -> 
         while not selector.select(deadline.step()):
             pass
     if number := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-        raise OSError(number, "cannot connect")
+        raise OSError(number, f"cannot connect: {os.strerror(number)}")
 
 
 def _secured(plain: socket.socket, url: Url, tls: ssl.SSLContext | None, deadline: Deadline) -> socket.socket:

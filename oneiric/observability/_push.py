@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from oneiric.observability._deadline import Deadline
-from oneiric.observability._post import Url, parse_url, request
+from oneiric.observability._post import Url, parse_url, redirected, request
 from oneiric.observability._text import text_of
 from oneiric.observability._worker import Worker
 
@@ -94,7 +95,7 @@ def write_textfile(source: Collecting, path: str | os.PathLike[str]) -> None:
 
     The textfile collector of the node exporter reads files whose names end in ``.prom``. The metrics of the process are
     left out, which would be taken for the exporter's own. OSError if they cannot be collected or written; the old ones
-    stay.
+    stay. ValueError if *path* is empty.
     """
     _write(source.collector, path)
 
@@ -153,8 +154,13 @@ class Pusher(Worker):
 
 
 def _write(collector: Collector, path: str | os.PathLike[str]) -> None:
-    target, body = Path(path), _exposed(collector)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    target = _file(path)
+    body = _exposed(collector)
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    except OSError as error:
+        error.filename = str(target)  # instead of the temporary one
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(body)
@@ -165,10 +171,20 @@ def _write(collector: Collector, path: str | os.PathLike[str]) -> None:
         raise
 
 
+def _file(path: str | os.PathLike[str]) -> Path:
+    """Return *path*; ValueError where it is empty, IsADirectoryError where it is a directory."""
+    if not os.fspath(path):
+        raise ValueError("the path of a file for the metrics is empty; name one such as /var/lib/oneiric/metrics.prom")
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a directory; name a file in it, such as oneiric.prom", str(path))
+    return target
+
+
 def _put(collector: Collector, url: Url, deadline: Deadline) -> None:
     reply = request("PUT", url, _exposed(collector), headers=TEXT_HEADERS, deadline=deadline)
     if reply.status not in _SUCCESSES:
-        raise ConnectionError(f"the Pushgateway at {url.authority} answered {reply.status}")
+        raise ConnectionError(f"the Pushgateway at {url.authority} answered {reply.status}{redirected(reply.status)}")
 
 
 def _exposed(collector: Collector) -> bytes:
@@ -179,7 +195,7 @@ def _exposed(collector: Collector) -> bytes:
     try:
         body = text_of(collector.collect(), openmetrics=False)
     except Exception as error:
-        raise OSError("the metrics could not be collected") from error
+        raise OSError(f"the metrics could not be collected: {type(error).__name__}") from error
     if not body:
         raise OSError("the metrics could not be collected: there are none")
     return body

@@ -71,7 +71,7 @@ class Fetcher:
                 with quiet_client():
                     await self._request(location, sink, max_bytes)
         except TimeoutError:
-            raise httpx.ReadTimeout(f"no complete answer within {deadline:g} s") from None
+            raise httpx.ReadTimeout(f"{server_of(_url(location))}: no complete answer within {deadline:g} s") from None
 
     async def _request(self, url: str, sink: Sink, max_bytes: int) -> None:
         target = _url(url)
@@ -79,13 +79,23 @@ class Fetcher:
         for _hop in range(MAX_REDIRECTS + 1):
             if target.host != home and not self._allow_private_hosts:
                 await refuse_internal(target.host, timeout=self._client.timeout.connect or DNS_TIMEOUT)
-            async with self._client.stream("GET", target, headers=self._headers_for(target)) as response:
-                if response.next_request is None:
-                    response.raise_for_status()
-                    await _receive(response, sink, max_bytes)
-                    return
-                target = _checked_hop(target, response.next_request.url)
-        raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects")
+            try:
+                following = await self._hop(target, sink, max_bytes)
+            except httpx.TransportError as error:
+                raise type(error)(f"{server_of(target)}: {str(error) or type(error).__name__}") from error
+            if following is None:
+                return
+            target = _checked_hop(target, following)
+        raise httpx.TooManyRedirects(f"{server_of(_url(url))}: more than {MAX_REDIRECTS} redirects")
+
+    async def _hop(self, target: httpx.URL, sink: Sink, max_bytes: int) -> httpx.URL | None:
+        """Hand the content of *target* to *sink*, or return where it redirects to."""
+        async with self._client.stream("GET", target, headers=self._headers_for(target)) as response:
+            if response.next_request is not None:
+                return response.next_request.url
+            response.raise_for_status()
+            await _receive(response, sink, max_bytes)
+            return None
 
     def _headers_for(self, url: httpx.URL) -> dict[str, str]:
         # Without a coding, a size is what it says: no small answer can grow on the way to the disk.
@@ -97,9 +107,14 @@ def origin_of(url: httpx.URL) -> Origin:
     return url.scheme, url.host, url.port
 
 
+def server_of(url: httpx.URL) -> str:
+    """Return scheme, host and port of *url* for messages, without credentials and path."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
 async def _receive(response: httpx.Response, sink: Sink, max_bytes: int) -> None:
     if response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise RemoteSyncError("The server sent a content coding that was not asked for.")
+        raise RemoteSyncError(f"{server_of(response.url)} sent a content coding that was not asked for.")
     announced = response.headers.get("Content-Length", "")
     if announced.isdecimal() and int(announced[:20]) > max_bytes:
         raise _too_large(max_bytes)
@@ -129,9 +144,12 @@ def _bounded(sink: Sink, max_bytes: int) -> Sink:
 
 def _checked_hop(here: httpx.URL, target: httpx.URL) -> httpx.URL:
     if target.scheme not in {"http", "https"}:
-        raise RemoteSyncError(f"The server redirects to an unsupported scheme, {target.scheme[:16]!r}.", reason="path")
+        raise RemoteSyncError(
+            f"{server_of(here)} redirects to the scheme {target.scheme[:16]!r}; only http and https are supported.",
+            reason="path",
+        )
     if here.scheme == "https" and target.scheme == "http":
-        raise RemoteSyncError("The server redirects from https to http, which is refused.", reason="path")
+        raise RemoteSyncError(f"{server_of(here)} redirects from https to http, which is refused.", reason="path")
     return target
 
 
@@ -139,7 +157,9 @@ def _url(text: str) -> httpx.URL:
     try:
         return httpx.URL(text)
     except httpx.InvalidURL:  # whose text quotes parts of it
-        raise RemoteSyncError("The URL is invalid.", reason="path") from None
+        raise RemoteSyncError(
+            "The URL is invalid; http://HOST/PATH or https://HOST/PATH expected.", reason="path"
+        ) from None
 
 
 def _too_large(max_bytes: int) -> RemoteSyncError:

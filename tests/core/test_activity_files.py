@@ -387,6 +387,16 @@ def test_rows_that_make_no_sense_are_passed_over(store: DomainActivityStore) -> 
     assert store.snapshot() == {"task": {"x": PAUSED, "odd": DomainActivity(paused=True)}}
 
 
+@pytest.mark.parametrize("there", ["/dev/null", "/dev"])
+def test_what_is_no_file_is_refused(there: str) -> None:
+    """A device or a directory at the path is called that, and the error says what to set."""
+    text = (
+        rf"^{there}: is a directory or a device, not a file; set runtime_paths\.domain_activity_path to the path of a"
+    )
+    with pytest.raises(ActivityStoreError, match=text):
+        DomainActivityStore(there, busy_timeout=0.01)
+
+
 def test_another_programs_table_is_left_alone(path: Path) -> None:
     """A database whose table is of another kind is neither changed nor moved, and the error says what to do."""
     other = sqlite3.connect(path)
@@ -401,9 +411,9 @@ def test_another_programs_table_is_left_alone(path: Path) -> None:
     assert (aside(path), before[100:] == path.read_bytes()[100:]) == ([], True)
 
 
-@pytest.mark.parametrize("where", ["file/activity.sqlite", ""])
+@pytest.mark.parametrize("where", ["file/activity.sqlite", "file/below/activity.sqlite"])
 def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path: Path, where: str) -> None:
-    """A file in the way, or a directory, is told with the path and what is needed."""
+    """A file in the way is reported with the path and what is needed."""
     (tmp_path / "file").touch()
     with pytest.raises(ActivityStoreError, match=r"cannot be used \(.*must be writable by this user"):
         DomainActivityStore(tmp_path / where)

@@ -391,7 +391,7 @@ def test_a_refusing_receiver_is_counted(receiver: Receiver) -> None:
     assert (handle.dropped, handle.failed, [str(error) for error in told]) == (
         1,
         1,
-        ["the log receiver answered with status 400"],
+        [f"the log receiver at {receiver.address} answered with status 400"],
     )
 
 

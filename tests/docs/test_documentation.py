@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from documents import DOCUMENTS, FOLLOWED, ROOT, fences
+from documents import APPLICATIONS, DOCUMENTS, FOLLOWED, ROOT, fences
 from pydantic import BaseModel
 
 from oneiric.core.config import OneiricSettings
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 RUN_ELSEWHERE = {
     "pip install uv": ".ci/run",
+    "pip install '/path/to/oneiric[monitoring,otlp]'": "tests/test_installation.py",
+    "pip install 'oneiric[otlp] @ git+https://git.example.org/oneiric.git'": "tests/test_installation.py",
     "uv run oneiric demo": "tests/e2e/test_demo.py",
     "uv run oneiric monitoring check": "tests/monitoring/drift/test_command.py",
     "uv run oneiric monitoring check --complete": ".ci/run",
@@ -69,7 +71,7 @@ def test_every_command_is_run_somewhere() -> None:
     shown = {
         command.strip()
         for document, text in fences("sh")
-        if document not in FOLLOWED
+        if document not in {*FOLLOWED, APPLICATIONS}
         for line in text.splitlines()
         for command in line.partition("#")[0].split("&&")
     }

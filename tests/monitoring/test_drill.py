@@ -129,8 +129,9 @@ def test_a_taken_port_is_explained() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = drill("swap-failures", "--port", str(port))
-    message = f"oneiric: port {port} cannot be listened on; choose another one with --port\n"
-    assert (done.returncode, done.stderr) == (2, message)
+    what = f"127.0.0.1:{port} cannot be listened on: [Errno 98] Address already in use"
+    hint = "take another port with --port, or any free one with --port 0"
+    assert (done.returncode, done.stderr) == (2, f"oneiric: {what}; {hint}\n")
 
 
 def test_a_full_disk_is_explained(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from certificates import write_certificate
 from collectors import black_hole, http_collector, huge, raw_server, slow
+from processes import free_port
 
 from oneiric.observability._deadline import Deadline
 from oneiric.observability._post import MAX_REPLY_BYTES, Reply, check_headers, parse_url, request
@@ -144,3 +145,23 @@ def test_a_url_does_not_show_its_credentials() -> None:
     """The representation of a URL has neither its user name nor its password nor what is sent instead."""
     url = parse_url("https://user:hunter2@host/x", what="where")
     assert repr(url) == "Url(host='host', port=443, secure=True, path='/x')"
+
+
+def test_every_error_names_the_host(tmp_path: Path) -> None:
+    """A refusal, a silence, an untrusted certificate and a strange answer name scheme, host and port, and no more."""
+    port = free_port()
+    with pytest.raises(ConnectionRefusedError) as refused:
+        post(f"http://user:hunter2@127.0.0.1:{port}/secret?token=x")
+    text = f"[Errno 111] http://127.0.0.1:{port}: cannot connect: Connection refused"
+    assert str(refused.value) == text
+    with raw_server(black_hole) as url, pytest.raises(TimeoutError) as late:
+        post(f"{url}/secret", seconds=0.1)
+    assert str(late.value) == f"{url}: the deadline has passed"
+    with raw_server(answering(b"huh?\r\n")) as url, pytest.raises(ConnectionError) as strange:
+        post(f"{url}/secret")
+    assert str(strange.value) == f"{url}: the answer is not HTTP: BadStatusLine"
+    certificate = write_certificate(tmp_path / "certificate.pem")
+    with http_collector(certificate=certificate) as received, pytest.raises(ssl.SSLError) as untrusted:
+        post(f"{received.url}/secret")
+    assert f"{received.url}: " in str(untrusted.value)
+    assert "secret" not in str(untrusted.value)

@@ -189,6 +189,25 @@ def test_what_cannot_be_collected_replaces_nothing(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_that_cannot_be_written_is_named(telemetry: Telemetry, tmp_path: Path) -> None:
+    """An empty path, a directory and a file in a directory that is not there are errors that say so."""
+    with pytest.raises(ValueError, match="the path of a file for the metrics is empty; name one such as"):
+        write_textfile(telemetry, "")
+    with pytest.raises(IsADirectoryError, match=rf"name a file in it, such as oneiric\.prom: '{tmp_path}'"):
+        write_textfile(telemetry, tmp_path)
+    path = tmp_path / "missing" / "oneiric.prom"
+    with pytest.raises(FileNotFoundError, match=f"No such file or directory: '{path}'"):
+        write_textfile(telemetry, path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_redirect_of_the_pushgateway_is_explained(telemetry: Telemetry) -> None:
+    """The error says who redirects, that nobody follows, and what to do."""
+    text = r"the Pushgateway at 127\.0\.0\.1:\d+ answered 307; redirects are not followed, set the address"
+    with http_collector((307, {"Location": "/elsewhere"}, b"")) as received, pytest.raises(OSError, match=text):
+        push(telemetry, received.url)
+
+
 ENDING = """
 import atexit, sys, threading
 from oneiric.core import events

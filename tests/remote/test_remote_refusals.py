@@ -445,7 +445,8 @@ async def test_fails_when_nobody_listens(source_for: Make, failing: Failing) -> 
     """A dead server is a network failure."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    await failing.sync(source_for(f"http://127.0.0.1:{port}/m"), "network", httpx.ConnectError)
+    text = await failing.sync(source_for(f"http://127.0.0.1:{port}/m"), "network", httpx.ConnectError)
+    assert text == f"http://127.0.0.1:{port}: All connection attempts failed"
 
 
 async def test_fails_when_the_server_hangs_up(site: Site, source_for: Make, failing: Failing) -> None:
@@ -473,8 +474,9 @@ async def test_fails_when_the_server_is_slow_in_all(site: Site, source_for: Make
     """A server that always says a little more does not keep the source for ever."""
     answer = page(manifest())
     answer.drip = 0.05
-    text = await failing.sync(source_for(site.put("/m", answer), timeout=0.3), "timeout", httpx.ReadTimeout)
-    assert text == "no complete answer within 0.3 s"
+    url = site.put("/m", answer)
+    text = await failing.sync(source_for(url, timeout=0.3), "timeout", httpx.ReadTimeout)
+    assert text == f"{url.removesuffix('/m')}: no complete answer within 0.3 s"
 
 
 def test_tries_again_only_what_may_pass() -> None:

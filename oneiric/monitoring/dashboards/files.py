@@ -29,6 +29,9 @@ def files(config: BundleConfig) -> dict[str, str]:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != BUILDER:
             raise
-        raise MissingExtraError("dashboards need Grafana's builder: pip install 'oneiric[monitoring]'") from None
+        raise MissingExtraError(
+            "dashboards need Grafana's builder, which the extra monitoring brings: "
+            "pip install '.[monitoring]' in a clone of Oneiric's repository"
+        ) from None
     made = {f"{DIRECTORY}/{board.uid}.json": dashboard_json(board, config) for board in boards(config)}
     return {**made, **provisioning(config)}

@@ -218,7 +218,7 @@ class _Walk:
 
     def _option(self, word: Word) -> bool:
         name, equals, value = word.text.partition("=")
-        if name == "--help":
+        if name in {"-h", "--help"}:
             return True
         option = self._command.options.get(name)
         if option is None:

@@ -33,7 +33,7 @@ MAX_OUTPUT_BYTES = 1_000_000
 MAX_MESSAGE = 500
 _AT_ONCE = 50
 _COMMANDS: dict[Asked, tuple[str, ...]] = {
-    "rules": ("promtool", "check", "rules"),
+    "rules": ("promtool", "check", "rules", "--lint=none"),
     "prometheus": ("promtool", "check", "config", "--syntax-only"),
     "alertmanager": ("amtool", "check-config"),
 }
@@ -64,7 +64,9 @@ _FOREIGN_JOB = frozenset({"stream_parse", "no_stale_markers", "series_limit", "s
 _OWN_CODES = frozenset({"ON003", "ON007", "ON011", "ON012", "ON409", "ON501", "ON508"})
 """Findings that say already, at the same line, what the programs say."""
 _LATER = re.compile(
-    r"unknown function with name|experimental function|field (?:query_offset|labels|keep_firing_for|limit) not found"
+    r"unknown function with name|experimental function|field (?:query_offset|labels|keep_firing_for|limit|runtime|otlp"
+    r"|keep_dropped_targets|scrape_\w+|body_size_limit|\w+_limit|enable_compression|metric_name_\w+|always_scrape_\w+"
+    r"|convert_classic_\w+|fallback_\w+) not found"
 )
 """What another version of the server may read."""
 _DISCOVERIES = (

@@ -193,5 +193,7 @@ def test_a_missing_extra_is_said_in_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, "monitoring", "export", "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "oneiric: dashboards need Grafana's builder: pip install 'oneiric[monitoring]'\n"
+    needed = "dashboards need Grafana's builder, which the extra monitoring brings"
+    how = "pip install '.[monitoring]' in a clone of Oneiric's repository"
+    assert done.stderr == f"oneiric: {needed}: {how}\n"
     assert not (tmp_path / "out").exists()

@@ -121,6 +121,7 @@ FOREIGN = {
     "vmagent": "scrape_configs:\n- job_name: a\n  stream_parse: true\n",
     "a template": "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: '<your url>'}]}]\n",
     "variables": "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: '${URL}'}]}]\n",
+    "a rule twice": "groups:\n" + rule() + rule(group="b"),
     "notices": "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x/', max_alerts: 3}]}]\n",
 }
 
@@ -163,7 +164,7 @@ def test_a_program_that_hangs_or_talks_is_bounded(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("oneiric.monitoring.drift.validators.TIMEOUT_SECONDS", 60)
     monkeypatch.setattr("oneiric.monitoring.drift.validators.MAX_OUTPUT_BYTES", 5_000)
     program.write_text(
-        '#!/bin/sh\necho "Checking $3"\necho "  FAILED:"\nyes "$3: $(printf %09000d 0)" | head -n 9\n', "utf-8"
+        '#!/bin/sh\necho "Checking $4"\necho "  FAILED:"\nyes "$4: $(printf %09000d 0)" | head -n 9\n', "utf-8"
     )
     (finding,) = check([tmp_path], VALIDATED).findings
     assert len(finding.message) < 600
