@@ -192,12 +192,12 @@ def test_the_statuses_of_another_owner_are_not_counted(path: Path) -> None:
 def test_a_forked_child_leaves_the_file_to_its_parent(path: Path) -> None:
     """What a child changes stays in its memory, and the parent's file and lock stay as they are."""
     book = Book(path)
+    book.book.activating(("adapter", "parent"), "p")
     child = os.fork()
     if child == 0:
         book.book.activating(("adapter", "child"), "p")
         os._exit(len(book.failures))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    book.book.activating(("adapter", "parent"), "p")
     other = Book(path)
     other.book.activating(("adapter", "other"), "p")
     assert ([entry["key"] for entry in content(path)], book.failures) == (["parent"], [])

@@ -65,6 +65,7 @@ def test_fastapi_with_four_workers(start: Start) -> None:
     assert {shown.value("oneiric_resolution_total", key="prices") for shown in pages} == {40 + len(orders)}
     assert {shown.value("oneiric_lifecycle_swap_total", outcome="success") for shown in pages} == {len(orders)}
     assert {own_orders(shown) for shown in pages} <= {0.0, *orders.values()}
+    assert {hook_errors(shown) for shown in pages} == {0}
 
 
 def own_orders(shown: Page) -> float:
