@@ -10,11 +10,11 @@ from itertools import product
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 from oneiric.observability._labels import LabelSet, fit_labels
-from oneiric.observability._model import OTHER, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from oneiric.observability._model import Metric
     from oneiric.observability._shared_cells import SharedCounterCell, SharedHistogramCell
 
 
@@ -101,7 +101,7 @@ class Family(Generic[CellT]):
     """The cells of one metric by label set, at most *budget* of them beside the folded ones.
 
     A new label set over the budget is folded into the one whose open values are ``_other``, and ``folded`` is called
-    with the metric's name; the folded sets are as many as domains and enumerated values allow.
+    with the metric's name; the folded sets are as many as enumerated values allow.
 
     Args:
         metric: Its metric.
@@ -126,7 +126,6 @@ class Family(Generic[CellT]):
         self._budget = budget
         self._folded = folded
         self._dropped = dropped
-        self._open = tuple(label.open for label in metric.labels)
         self._folds = 0
 
     def at(self, labels: LabelSet) -> CellT:
@@ -180,7 +179,7 @@ class Family(Generic[CellT]):
         labels = fit_labels(labels)
         if labels not in self.cells and not self._has_room():
             self._folded(self.metric.name)
-            labels = tuple(OTHER if is_open else value for value, is_open in zip(labels, self._open, strict=True))
+            labels = self.metric.folded(labels)
             self._folds += labels not in self.cells
         return self.cells.get(labels) or self._made(labels)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from math import inf
+from operator import add
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from oneiric.observability._fields import Getter, getter, label_values
 from oneiric.observability._labels import LabelSet, fit_labels
-from oneiric.observability._model import OTHER, Catalogue, Metric, Read
+from oneiric.observability._model import Catalogue, Metric, Read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from oneiric.core.events import State
 
@@ -59,8 +61,8 @@ class Gauges:
             samples[fit_labels(labels)] = value
             return
         self.folded[metric.name] = self.folded.get(metric.name, 0) + 1
-        folded = tuple(OTHER if label.open else own for label, own in zip(metric.labels, labels, strict=True))
-        combine = min if metric.fold == "min" else _add
+        folded = metric.folded(fit_labels(labels))
+        combine = _COMBINE[metric.fold]
         samples[folded] = combine(samples[folded], value) if folded in samples else value
 
 
@@ -68,5 +70,9 @@ def _one(_: Any) -> int:
     return 1
 
 
-def _add(left: float, right: float) -> float:
-    return left + right
+def oldest(left: float, right: float) -> float:
+    """Return the smaller of the two that is not 0; 0 where both are."""
+    return min(left or inf, right or inf) if left or right else 0.0
+
+
+_COMBINE: Final[Mapping[str, Callable[[float, float], float]]] = {"sum": add, "min": min, "oldest": oldest}

@@ -32,7 +32,7 @@ class Label:
     Attributes:
         name: The label's name.
         values: The values it can have when they are enumerated, else ().
-        open: Its values come from registrations or configuration and are folded over the series budget.
+        open: Its values come from outside, and over the series budget those that are not in *values* are folded.
     """
 
     name: str
@@ -51,7 +51,8 @@ class Metric:
         labels: Its labels in order.
         buckets: Upper bounds of a histogram's buckets in the metric's unit, +Inf left out.
         stability: ``plan``: name, type and labels are frozen for good; ``beta`` otherwise.
-        fold: How gauge values over the series budget combine: their sum or the smallest.
+        fold: How gauge values over the series budget combine: their sum, the smallest, or the smallest but 0
+            (``oldest``).
         merge: How gauge values of several processes combine: their sum, the largest, the smallest, the smallest but 0
             (``oldest``), or not at all: each process shows its own.
     """
@@ -62,7 +63,7 @@ class Metric:
     labels: tuple[Label, ...] = ()
     buckets: tuple[float, ...] = ()
     stability: Stability = "beta"
-    fold: Literal["sum", "min"] = "sum"
+    fold: Literal["sum", "min", "oldest"] = "sum"
     merge: Literal["sum", "max", "min", "oldest", "own"] = "sum"
 
     @property
@@ -74,6 +75,15 @@ class Metric:
     def foldable(self) -> bool:
         """Whether it has an open label, and so a series budget."""
         return any(label.open for label in self.labels)
+
+    def folded(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the label set that *labels* count in over the budget: enumerated values stay, other open ones go."""
+        return tuple(
+            [
+                OTHER if label.open and value not in label.values else value
+                for label, value in zip(self.labels, labels, strict=True)
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite
+from math import isfinite
 from operator import add
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from oneiric.observability._families import Distribution, Snapshot
+from oneiric.observability._gauges import oldest
 from oneiric.observability._labels import LabelSet, fit_labels
-from oneiric.observability._model import OTHER
 from oneiric.observability._shared_cells import KINDS
 from oneiric.observability._shared_format import CONTENTS, GAUGE, CorruptFileError, Record
 
@@ -51,7 +51,7 @@ class Totals:
         if not metric.foldable:
             return labels
         folds = self._folds.get(metric.name, 0)
-        folded = tuple(OTHER if label.open else value for label, value in zip(metric.labels, labels, strict=True))
+        folded = metric.folded(labels)
         if labels != folded and count - folds < self._budget:
             return labels
         if folded not in self.values[metric.name]:
@@ -163,14 +163,10 @@ def _combined(metric: Metric, left: Sequence[float], right: Sequence[float]) -> 
     return (_COMBINE[metric.merge](left[0], right[0]),)
 
 
-def _oldest(left: float, right: float) -> float:
-    return min(left or inf, right or inf) if left or right else 0.0
-
-
 _COMBINE: Final[Mapping[str, Callable[[float, float], float]]] = {
     "max": max,
     "min": min,
-    "oldest": _oldest,
+    "oldest": oldest,
     "own": lambda left, _: left,
 }
 _encode = msgspec.json.Encoder().encode

@@ -10,7 +10,7 @@ from oneiric.core import events
 from oneiric.observability import events as own
 from oneiric.observability._model import Catalogue, Count, Gone, Label, Log, Metric, Observe, Read, Signal
 
-DOMAIN = Label("domain")
+DOMAIN = Label("domain", open=True)
 KEY = Label("key", open=True)
 PROVIDER = Label("provider", open=True)
 SOURCE = Label("source", open=True)
@@ -29,6 +29,7 @@ SINK = Label(
         "runtime_health",
         "settings",
     ),
+    open=True,
 )
 METRIC = Label("metric")
 LOSS = Label("reason", ("queue_full", "refused", "invalid", "stopped"))
@@ -218,6 +219,7 @@ OLDEST_PAUSE = Metric(
     "gauge",
     "When the pause that lasts longest began; 0 when nothing is paused.",
     (DOMAIN,),
+    fold="oldest",
     merge="oldest",
 )
 BLOCKED = Metric(
@@ -393,7 +395,7 @@ SCRAPE_ERRORS = Metric(
     "oneiric_observability_scrape_errors_total",
     "counter",
     "Collectors that failed in a scrape.",
-    (Label("collector"),),
+    (Label("collector", open=True),),
 )
 SERIES = Metric("oneiric_observability_series", "gauge", "Label sets of a metric.", (METRIC,), merge="max")
 SERIES_DROPPED = Metric(

@@ -68,14 +68,16 @@ def scraped() -> Scraped:
     return Scraped()
 
 
-def resolved(key: str = "cache", provider: str = "redis", duration: float = 0.0002) -> Event:
+def resolved(
+    key: str = "cache", provider: str = "redis", duration: float = 0.0002, *, domain: str = "adapter"
+) -> Event:
     """Return a resolution of *key*."""
-    return events.Resolved(domain="adapter", key=key, provider=provider, duration=duration, candidates=2, shadowed=1)
+    return events.Resolved(domain=domain, key=key, provider=provider, duration=duration, candidates=2, shadowed=1)
 
 
-def registered(key: str = "cache", provider: str = "redis") -> Event:
+def registered(key: str = "cache", provider: str = "redis", *, domain: str = "adapter") -> Event:
     """Return a registration for *key*."""
-    return events.Registered(domain="adapter", key=key, provider=provider, origin="manual", priority=0, stack_level=0)
+    return events.Registered(domain=domain, key=key, provider=provider, origin="manual", priority=0, stack_level=0)
 
 
 def test_a_resolution_is_counted_and_timed(scraped: Scraped) -> None:
@@ -247,7 +249,7 @@ def test_the_budget_is_exact(scraped: Scraped) -> None:
     scraped.observers.notify(resolved(key="and-another"))
     series = scraped.series("oneiric_resolution_total")
     assert len(series) == BUDGET + 1
-    assert series["adapter", "_other", "_other"] == 2.0
+    assert series["_other", "_other", "_other"] == 2.0
     dropped = scraped.series("oneiric_observability_series_dropped_total")
     assert dropped == {("oneiric_resolution_total",): 2.0, ("oneiric_resolution_duration_seconds",): 2.0}
     assert [event.metric for event in scraped.recorder.of(own.SeriesLimitReached)] == [
@@ -257,12 +259,12 @@ def test_the_budget_is_exact(scraped: Scraped) -> None:
 
 
 def test_folding_keeps_enumerated_labels(scraped: Scraped) -> None:
-    """A folded label set keeps its domain and reason; only key, provider and source become `_other`."""
+    """A folded label set keeps its reason; domain, key, provider and source become `_other`."""
     for number in range(BUDGET + 5):
         failed = events.ResolutionFailed(domain="task", key=f"k{number}", reason="no_candidate", duration=0.0)
         scraped.observers.notify(failed)
     series = scraped.series("oneiric_resolution_failures_total")
-    assert series["task", "_other", "no_candidate"] == 5.0
+    assert series["_other", "_other", "no_candidate"] == 5.0
 
 
 def test_gauges_are_folded_too(scraped: Scraped) -> None:
@@ -270,7 +272,45 @@ def test_gauges_are_folded_too(scraped: Scraped) -> None:
     many = [events.ComponentState(domain="adapter", key=f"k{n}", provider="p", healthy=True) for n in range(BUDGET + 7)]
     scraped.sink.add_source(States(*many))
     series = scraped.series("oneiric_lifecycle_health_status")
-    assert (len(series), sum(series.values()), series["adapter", "_other"]) == (BUDGET + 1, BUDGET + 7, 7.0)
+    assert (len(series), sum(series.values()), series["_other", "_other"]) == (BUDGET + 1, BUDGET + 7, 7.0)
+
+
+def test_domains_count_against_the_budget(scraped: Scraped) -> None:
+    """However many domains there are, a metric has no more series than the budget and the folded one."""
+    for number in range(3 * BUDGET):
+        scraped.observers.notify(registered(domain=f"d{number}"))
+        scraped.observers.notify(resolved(domain=f"d{number}"))
+    totals = scraped.series("oneiric_resolution_total")
+    assert (len(totals), sum(totals.values())) == (BUDGET + 1, 3 * BUDGET)
+    assert totals["_other", "_other", "_other"] == 2 * BUDGET
+    registrations = scraped.series("oneiric_resolver_registrations_total")
+    assert (sum(registrations.values()), registrations["_other", "manual"] > 0) == (3 * BUDGET, True)
+    assert len(registrations) <= BUDGET + 4
+
+
+def test_gauges_of_domains_are_folded(scraped: Scraped) -> None:
+    """Over the budget counts add up, and the oldest pause is the oldest that there is, not a sum, nor that of none."""
+    many = [
+        events.ActivityCount(domain=f"d{n}", paused=1, draining=0, oldest_pause=0.0 if n % 2 else 1000.0 + n)
+        for n in range(3 * BUDGET)
+    ]
+    scraped.sink.add_source(States(*many))
+    paused = scraped.series("oneiric_activity_paused_components")
+    oldest = scraped.series("oneiric_activity_oldest_pause_timestamp_seconds")
+    assert (len(paused), paused["_other",]) == (BUDGET + 1, 2.0 * BUDGET)
+    assert oldest["_other",] == 1000.0 + BUDGET + BUDGET % 2
+
+
+def test_names_of_sinks_and_collectors_count_against_the_budget(scraped: Scraped) -> None:
+    """Names that come from outside are folded over the budget; those of our own sinks stay."""
+    for number in range(3 * BUDGET):
+        scraped.observers.notify(events.HookFailed(sink=f"s{number}", error_type="E", error=""))
+        scraped.observers.notify(own.ScrapeFailed(collector=f"c{number}", error_type="E", error=""))
+    scraped.observers.notify(events.HookFailed(sink="otlp", error_type="E", error=""))
+    hooks = scraped.series("oneiric_observability_hook_errors_total")
+    assert (sum(hooks.values()), hooks["_other",] > 0, hooks["otlp",]) == (3 * BUDGET + 1, True, 1.0)
+    assert len(hooks) <= BUDGET + 2
+    assert len(scraped.series("oneiric_observability_scrape_errors_total")) == BUDGET + 1
 
 
 def test_gauges_that_stay_folded_are_counted_once(scraped: Scraped) -> None:
@@ -292,7 +332,7 @@ def test_a_place_that_is_free_again_is_used(scraped: Scraped) -> None:
     scraped.observers.notify(gone)
     scraped.observers.notify(resolved(key="late"))
     series = scraped.series("oneiric_resolution_total")
-    assert (series["adapter", "late", "redis"], series["adapter", "_other", "_other"]) == (1.0, 1.0)
+    assert (series["adapter", "late", "redis"], series["_other", "_other", "_other"]) == (1.0, 1.0)
 
 
 def test_a_report_from_within_a_report_does_not_hang(scraped: Scraped) -> None:
