@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 pytest_plugins = ["pytester"]
+WITHOUT_SLOW = pytest.StashKey[bool]()
 MAX_WORKERS = 8
 """Processes that share the tests at the most; beyond it their start costs more than it gains."""
 
@@ -28,9 +29,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Decide whether the slow tests are left out: where nothing on the command line chooses among the tests."""
-    if not hasattr(config, "workerinput"):  # a worker has the decision among its options
-        chosen = config.option.all or config.option.markexpr or config.option.keyword
-        config.option.without_slow = _is_whole(config) and not chosen
+    chosen = config.option.all or config.option.markexpr or config.option.keyword
+    decided: dict[str, bool] = getattr(config, "workerinput", {})
+    config.stash[WITHOUT_SLOW] = decided.get("without_slow", _is_whole(config) and not chosen)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the decision to a worker, whose own command line names what it runs."""
+    node.workerinput["without_slow"] = node.config.stash[WITHOUT_SLOW]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -41,7 +48,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the slow tests out where that was decided."""
-    if config.option.without_slow:
+    if config.stash[WITHOUT_SLOW]:
         slow = [item for item in items if item.get_closest_marker("slow")]
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
@@ -52,7 +59,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """Say in the last line how to run what was left out."""
     yield
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and session.config.option.without_slow:
+    if reporter is not None and session.config.stash[WITHOUT_SLOW]:
         reporter.write_line("The slow tests, which measure and stress processes, were left out: uv run pytest --all")
 
 

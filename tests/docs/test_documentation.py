@@ -27,6 +27,8 @@ RUN_ELSEWHERE = {
     "uv run oneiric monitoring drill swap-failures": "tests/monitoring/test_drill.py",
     "uv run --group bench python -m benchmarks": "tests/test_benchmarks.py",
     "uv run pytest": ".ci/run",
+    "uv run pytest --all": ".ci/run",
+    "uv run pytest tests/core": "tests/test_running.py",
     "uv run ruff check .": ".ci/run",
     "uv run ruff format .": ".ci/run",
     "uv run mypy": ".ci/run",
@@ -77,7 +79,15 @@ def test_every_command_is_run_somewhere() -> None:
     }
     assert shown - {""} == RUN_ELSEWHERE.keys()
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    for words in ("pip install", "pytest", "ruff check .", "ruff format --check .", "mypy", "lint-imports"):
+    for words in (
+        "pip install",
+        "pytest",
+        "pytest --all",
+        "ruff check .",
+        "ruff format --check .",
+        "mypy",
+        "lint-imports",
+    ):
         assert words in ci
 
 
