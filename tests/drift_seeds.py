@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -15,8 +16,14 @@ from oneiric.monitoring.drift import Options, check
 from oneiric.monitoring.drift.policy import FILE, read_policy
 from oneiric.monitoring.runbooks import runbook_page
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MARK = "«"
 """Stands before the character that a finding is told at."""
+
+CONFIG = configured(["docs_url=https://docs.example"])
+"""What the bundle is for."""
 
 SURFACE = surface(typer.main.get_command(app), "oneiric")
 POLICY = read_policy(Path(__file__).parents[1] / FILE)
@@ -27,16 +34,20 @@ Found = list[tuple[str, int, int, str]]
 
 def write_bundle(directory: Path, *, below: str = "") -> None:
     """Write what of the bundle is *below* that path, and the runbooks that its alerts link to, into *directory*."""
-    config = configured(["docs_url=https://docs.example"])
-    write({path: text for path, text in bundle(config).items() if path.startswith(below)}, directory)
-    write({"docs/runbooks/ALERTS.md": runbook_page(config)}, directory)
+    write({path: text for path, text in bundle(CONFIG).items() if path.startswith(below)}, directory)
+    write({"docs/runbooks/ALERTS.md": runbook_page(CONFIG)}, directory)
 
 
 def found(path: Path, options: Options = OPTIONS, *, root: Path | None = None) -> Found:
     """Return path, line, column and code of what is found in *path*; paths are relative to *root*, or else to it."""
+    return found_in([path], root or path, options)
+
+
+def found_in(paths: Iterable[Path], root: Path, options: Options = OPTIONS) -> Found:
+    """Return path, relative to *root*, line, column and code of what is found in *paths*."""
     return [
-        (Path(one.path).relative_to(root or path).as_posix(), one.line, one.column, one.code)
-        for one in check([path], options).findings
+        (Path(one.path).relative_to(root).as_posix(), one.line, one.column, one.code)
+        for one in check(paths, options).findings
     ]
 
 
@@ -57,15 +68,19 @@ class Seed:
     new: str
     old: str = ""
 
-    def sown(self, directory: Path) -> Found:
-        """Return what is found with the defect, after which everything is as before, and expect it at the mark."""
+    def sown(self, directory: Path, beside: Iterable[str] = ("",)) -> Found:
+        """Return what is found with the defect, after which everything is as before, and expect it at the mark.
+
+        The file is checked together with the paths *beside* it, or else with all of *directory*.
+        """
         path = directory / self.path
         before = path.read_text(encoding="utf-8") if self.old else None
         assert before is None or self.old in before
         text, line, column = marked(self.new if before is None else before.replace(self.old, self.new, 1))
         path.write_text(text, encoding="utf-8")
         try:
-            return [one if one != (self.path, line, column, self.code) else EXPECTED for one in found(directory)]
+            all_found = found_in([*(directory / one for one in beside), path], directory)
+            return [one if one != (self.path, line, column, self.code) else EXPECTED for one in all_found]
         finally:
             if before is None:
                 path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from oneiric.monitoring.config import configured
 from oneiric.monitoring.loki import measure, parse, select
 from oneiric.monitoring.loki.lines import Line
 from oneiric.monitoring.loki.queries import further_searches, measurements, plan_searches
-from oneiric.monitoring.loki.rules import log_rules
+from oneiric.monitoring.loki.rules import INTERVAL, OFFSET, log_rules
 from oneiric.monitoring.loki.shipping import METADATA
 from oneiric.monitoring.loki.syntax import LogQuery, VectorAggregation
 from oneiric.monitoring.loki.variables import replaced
@@ -149,12 +150,13 @@ def test_a_recording_rule_counts_each_line_once(written: list[Line], name: str) 
     assert isinstance(query, VectorAggregation)
     assert query.grouping is not None
     found: Counter[frozenset[tuple[str, str]]] = Counter()
-    minute = max(line.seconds for line in written)
-    while minute > min(line.seconds for line in written) - 60:
-        vector = measure(query, written, at=minute)
+    # The evaluation that counts a line is the first one after it that is late enough for the rule's offset.
+    first = math.floor(min(line.seconds for line in written) / INTERVAL)
+    last = math.ceil((max(line.seconds for line in written) + OFFSET) / INTERVAL)
+    for evaluation in range(first, last + 1):
+        vector = measure(query, written, at=evaluation * INTERVAL)
         assert isinstance(vector, dict)
         found.update({labels: int(value) for labels, value in vector.items()})
-        minute -= 60
     by = [label.text for label in query.grouping.labels]
     event = name.removeprefix("env:oneiric_log_").removesuffix(":count").replace("_", "-")
     expected: Counter[frozenset[tuple[str, str]]] = Counter()

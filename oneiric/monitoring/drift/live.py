@@ -11,6 +11,7 @@ from oneiric.monitoring.drift.answers import AnswerError, LiveError, get, shown
 from oneiric.monitoring.drift.exposition import ExpositionError, Family, families
 from oneiric.monitoring.drift.finding import one_of
 from oneiric.monitoring.drift.text import Place
+from oneiric.monitoring.promql import TARGET_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What an endpoint has: families, and names that are there besides, such as those of recording rules."""
+    """What an endpoint has: families, and names that are there besides, such as those of recording rules.
+
+    *is_scraped* says that the series have passed through a scrape, which gave them the labels of their target.
+    """
 
     families: dict[str, Family]
     names: frozenset[str] = field(default_factory=frozenset)
+    is_scraped: bool = False
 
 
 def judge_live(url: str, context: Context) -> None:
@@ -38,15 +43,17 @@ def judge_live(url: str, context: Context) -> None:
     except LiveError as error:
         context.report.add(place, "ON901", f"cannot be used: {error}")
         return
+    # A Pushgateway exposes job and instance itself.
+    further = context.vocabulary.target_labels if live.is_scraped else TARGET_LABELS
     for name, family in live.families.items():
-        _judge_family(name, family, place, context)
+        _judge_family(name, family, place, context, further)
     missing = sorted(context.usage.metrics - live.families.keys())
     for name in missing:
         where = context.usage.places.get(name, place)
         context.report.add(where, "ON902", f"{place.path} does not expose {name}, which is asked for here")
 
 
-def _judge_family(name: str, family: Family, place: Place, context: Context) -> None:
+def _judge_family(name: str, family: Family, place: Place, context: Context, further: frozenset[str]) -> None:
     metric = context.vocabulary.metrics.get(name)
     if metric is None:
         if name.startswith(context.vocabulary.prefix + "_"):
@@ -55,7 +62,7 @@ def _judge_family(name: str, family: Family, place: Place, context: Context) -> 
     if family.type not in {metric.type, "unknown", "untyped"}:
         context.report.add(place, "ON903", f"{name} is exposed as a {family.type}, and should be a {metric.type}")
         return
-    known = {*metric.label_names, *context.vocabulary.target_labels} | ({"le"} if metric.type == "histogram" else set())
+    known = {*metric.label_names, *further} | ({"le"} if metric.type == "histogram" else set())
     for label in sorted(family.labels.keys() - known):
         context.report.add(place, "ON903", f"{name} is exposed with a label {label}", one_of(metric.label_names))
     for label in metric.label_names:
@@ -135,7 +142,7 @@ def _from_api(base: str, prefix: str) -> Live:
         found[name] = Family(name, kind)
         if name.startswith(prefix):
             _series(base, name + ("_bucket" if kind == "histogram" else ""), found[name])
-    return Live(found, frozenset(map(str, names)))
+    return Live(found, frozenset(map(str, names)), is_scraped=True)
 
 
 def _series(base: str, name: str, family: Family) -> None:

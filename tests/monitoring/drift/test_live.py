@@ -207,6 +207,11 @@ def test_what_is_exposed_otherwise_is_found(serve: Serve, line: str, code: str, 
     assert any(found == code and part in message for found, message in findings), findings
 
 
+def test_a_pushgateway_exposes_job_and_instance(serve: Serve) -> None:
+    """The labels job and instance, which a Pushgateway gives to what was pushed, are no findings."""
+    assert told(serve(EXPOSITION.replace("{domain", '{instance="",job="nightly",domain'))) == []
+
+
 def test_what_is_asked_for_and_not_exposed_is_found_where_it_is(serve: Serve, tmp_path: Path) -> None:
     """A metric of the catalogue that a file asks for, and the endpoint does not have, is told at the query."""
     (tmp_path / "a.md").write_text("```promql\nsum(oneiric_cache_size_bytes)\n```\n", encoding="utf-8")

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from drift_misspellings import MISSPELLINGS
-from drift_seeds import EXPECTED, Seed, found, write_bundle
+from drift_seeds import CONFIG, EXPECTED, Seed, found, write_bundle
 
 from oneiric.monitoring.bundle import bundle
-from oneiric.monitoring.config import BundleConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,14 +165,36 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 ALL = [*SEEDS, *MISSPELLINGS]
 
 
-@pytest.mark.parametrize("seed", ALL, ids=[f"{number} {seed.code}" for number, seed in enumerate(ALL)])
+BESIDE = {
+    "prometheus": ("prometheus",),
+    "alertmanager": ("prometheus", "alertmanager"),
+    "loki": ("loki",),
+    "ON102": ("prometheus", "loki"),
+    "ON404": ("prometheus", "docs"),
+    "ON405": ("prometheus", "grafana"),
+    "ON607": ("grafana",),
+}
+"""What of the bundle a seeded file is checked with: by the seed's code, or else by its folder; otherwise alone."""
+
+each_seed = pytest.mark.parametrize("seed", ALL, ids=[f"{number} {seed.code}" for number, seed in enumerate(ALL)])
+
+
+@each_seed
 def test_a_defect_is_found_where_it_is(directory: Path, seed: Seed) -> None:
-    """A file with one defect gives one finding: its path, line, column and code."""
+    """A file with one defect, beside what it refers to, gives one finding: its path, line, column and code."""
+    folder = seed.path.partition("/")[0]
+    assert seed.sown(directory, BESIDE.get(seed.code) or BESIDE.get(folder, ())) == [EXPECTED]
+
+
+@pytest.mark.slow
+@each_seed
+def test_a_defect_is_the_only_finding_of_the_bundle(directory: Path, seed: Seed) -> None:
+    """One defect in the whole bundle gives one finding: no other file is judged differently for it."""
     assert seed.sown(directory) == [EXPECTED]
 
 
 def test_everything_is_as_before(directory: Path) -> None:
     """The bundle that the defects were put into has none now, and is what it was."""
     assert found(directory) == []
-    files = bundle(BundleConfig())
+    files = bundle(CONFIG)
     assert {path: (directory / path).read_text(encoding="utf-8") for path in files} == files

@@ -1,4 +1,4 @@
-"""One defect of a query a time, in a rule beside the real bundle: each is found, where it is, and nothing else is."""
+"""One defect of a query a time, in a rule that stands alone: each is found, where it is, and nothing else is."""
 
 from __future__ import annotations
 
@@ -90,21 +90,23 @@ RULE = """groups:
 """
 
 
-EXTRA = "prometheus/rules/extra.yml"
+EXTRA = "prometheus/extra.yml"
+BESIDE = ("prometheus/prometheus.yml",)
+"""What is checked with the rule: how often targets are scraped. The bundle's rules are known without their files."""
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the real rules, and what says how often they are scraped."""
+    """A directory with the configuration of Prometheus that is checked with each rule."""
     directory = tmp_path_factory.mktemp("bundle")
-    write_bundle(directory, below="prometheus/")
+    write_bundle(directory, below=BESIDE[0])
     return directory
 
 
 @pytest.mark.parametrize(("code", "query"), SEEDS, ids=[f"{code} {query}" for code, query in SEEDS])
 def test_a_defect_is_found_where_it_is(directory: Path, code: str, query: str) -> None:
     """A rule with one defect gives one finding: its file, line, column and code."""
-    assert Seed(code, EXTRA, RULE.format(expr=query)).sown(directory) == [EXPECTED]
+    assert Seed(code, EXTRA, RULE.format(expr=query)).sown(directory, BESIDE) == [EXPECTED]
 
 
 _DROPPED = "oneiric_observability_series_dropped_total"
@@ -121,7 +123,7 @@ _DROPPED = "oneiric_observability_series_dropped_total"
 def test_a_first_event_is_seen_where_new_series_are_asked_for(directory: Path, before: str, expected: Found) -> None:
     """Asking for series that were not there in the past, at a moment or in a time, is enough; anything else is not."""
     text = RULE.format(expr=f"increase({_DROPPED}[5m]) > «0 or {_DROPPED} unless {before}")
-    assert Seed("ON304", EXTRA, text).sown(directory) == expected
+    assert Seed("ON304", EXTRA, text).sown(directory, BESIDE) == expected
 
 
 LAYOUTS = {
@@ -139,4 +141,4 @@ LAYOUTS = {
 def test_places_are_exact_however_yaml_is_written(directory: Path, layout: str) -> None:
     """A finding's place is that of the file, in block scalars, quotes, folded lines and after escapes."""
     text = f"groups:\n- name: extra\n  rules:\n  - record: level:extra:sum\n{layout}"
-    assert Seed("ON101", EXTRA, text).sown(directory) == [EXPECTED]
+    assert Seed("ON101", EXTRA, text).sown(directory, BESIDE) == [EXPECTED]
