@@ -46,6 +46,10 @@ def interrupts_counting() -> bool:
     return any(thread == me for thread, _ in list(_counting))
 
 
+def _do_nothing() -> None:
+    pass
+
+
 class Backlog:
     """Records that wait to be counted, and the one right to count.
 
@@ -100,7 +104,7 @@ class Backlog:
             if self.alone(work, wait=False):
                 self._settle()
 
-    def count(self, then: Callable[[], None]) -> bool:
+    def count(self, then: Callable[[], None] = _do_nothing) -> bool:
         """Count everything that waits and do *then*, next; return whether that was done, as :meth:`alone` does."""
 
         def work() -> None:

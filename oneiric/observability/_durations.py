@@ -23,7 +23,7 @@ class Durations:
         count: Calls :meth:`take` of this batch under the lock, or leaves it to whoever has the lock.
     """
 
-    __slots__ = ("_count", "_counters", "_histograms", "_late", "durations", "labels")
+    __slots__ = ("_count", "_counters", "_histograms", "_taken_from", "durations", "labels")
 
     def __init__(
         self,
@@ -33,8 +33,8 @@ class Durations:
         count: Callable[[Durations], None],
     ) -> None:
         self.labels = labels
-        self.durations: list[float] | None = []
-        self._late: list[float] | None = None
+        self._taken_from: list[float] = []
+        self.durations: list[float] | None = self._taken_from
         self._counters = counters
         self._histograms = histograms
         self._count = count
@@ -49,26 +49,25 @@ class Durations:
         self._count(self)
 
     def take(self) -> None:
-        """Count what is there; under the lock."""
-        if self.durations:
-            self._take(self.durations)
+        """Count what is there, after the end too: who had looked before it may append later; under the lock."""
+        if self._taken_from:
+            self._take(self._taken_from)
 
     def end(self) -> None:
         """Count what is there, and take nothing from whoever looks from now on; under the lock."""
         self.take()
-        self._late, self.durations = self.durations, None
+        self.durations = None
 
     def finish(self) -> None:
-        """Count what those appended who had looked before the end, and let go of everything; under the lock."""
-        if self._late:
-            self._take(self._late)
-        self._late = None
+        """Count what is there, and let go of everything; under the lock."""
+        self.take()
         self._counters, self._histograms, self._count = (), (), _ignore
 
     def forget(self) -> None:
         """Forget what waits; in a child of a fork, whose parent counts it."""
+        self._taken_from = []
         if self.durations is not None:
-            self.durations = []
+            self.durations = self._taken_from
 
     def _take(self, durations: list[float]) -> None:
         taken = durations[:]
@@ -117,10 +116,6 @@ class PromptDurations(Durations):
             counter.add(1.0)
         for histogram, scale in self._histograms:
             histogram.observe(duration * scale)
-
-    def end(self) -> None:
-        """Take nothing any more."""
-        self.durations = None
 
     def forget(self) -> None:
         """Do nothing: nothing waits."""

@@ -51,6 +51,9 @@ MAX_DURATIONS = 16_384
 DEFAULT_SERIES_BUDGET = 2000
 """Label sets a metric may have before further ones are folded."""
 
+MAX_ENDED = 256
+"""Batches of components that are gone whose late durations are still counted; the oldest is given up over that."""
+
 _MAX_BROKEN = 16  # errors that wait to be told; they come one a record, and all alike
 
 _Key = type[Event] | tuple[type[Event], Phase]
@@ -104,7 +107,7 @@ class PrometheusSink(Collector):
         self._writes: dict[_Key, list[Write]] = {}
         self._late: dict[type[Event], tuple[tuple[str, ...], Getter, list[Write]]] = {}
         self._over = Departed()
-        self._ended: list[Durations] = []
+        self._ended: deque[Durations] = deque()
         self._batches: dict[tuple[str, ...], Durations] = {}
         self._scrape_duration: float | None = None
         self._broken: deque[Exception] = deque(maxlen=_MAX_BROKEN)
@@ -169,7 +172,7 @@ class PrometheusSink(Collector):
     def close(self) -> None:
         """Count what waits, and let go of the runtimes that reported; they may be attached again."""
         self._backlog.count(partial(self._end_batches, {}))
-        self._count_everything()
+        self._backlog.count(partial(self._finish_batches, 0))
         if self._sharing is not None:
             self._sharing.close()
 
@@ -236,7 +239,7 @@ class PrometheusSink(Collector):
 
     def _record_and_count(self, event: Event) -> None:
         self._backlog.record(event)
-        self._count_everything()
+        self._backlog.count()
 
     def _compile(self, signal: Signal, phase: Phase | None) -> list[Write]:
         writes = self._bindings(signal, phase, existing=False)
@@ -307,6 +310,7 @@ class PrometheusSink(Collector):
     def _drop(self, gone: Mapping[str, str]) -> None:
         self._over.add(gone)
         self._end_batches(gone)
+        self._finish_batches(MAX_ENDED)
 
     def _end_batches(self, gone: Mapping[str, str]) -> None:
         for key, batch in list(self._batches.items()):
@@ -315,6 +319,11 @@ class PrometheusSink(Collector):
                 self._ended.append(batch)
                 del self._batches[key]
 
+    def _finish_batches(self, most: int) -> None:
+        """Let go of the batches that ended first, until *most* are left."""
+        while len(self._ended) > most:
+            self._ended.popleft().finish()
+
     def _count_batch(self, batch: Durations) -> None:
         self._backlog.relieve(batch.take, lambda: batch.waiting, most=MAX_DURATIONS)
 
@@ -322,10 +331,8 @@ class PrometheusSink(Collector):
         self._backlog.count(self._take_batches)
 
     def _take_batches(self) -> None:
-        for batch in list(self._batches.values()):
+        for batch in (*self._batches.values(), *self._ended):
             batch.take()
-        while self._ended:
-            self._ended.pop().finish()
 
     def _count(self, record: Any) -> None:
         """Count one record; under the lock."""

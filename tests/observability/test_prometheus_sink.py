@@ -313,6 +313,15 @@ def test_names_of_sinks_and_collectors_count_against_the_budget(scraped: Scraped
     assert len(scraped.series("oneiric_observability_scrape_errors_total")) == BUDGET + 1
 
 
+def test_known_sinks_keep_their_series_over_any_budget() -> None:
+    """A sink of ours has its own series though the budget has no room for it, and only names from outside fold."""
+    scraped = Scraped(budget=1)
+    for sink in ("s1", "otlp", "push", "s2"):
+        scraped.observers.notify(events.HookFailed(sink=sink, error_type="E", error=""))
+    hooks = scraped.series("oneiric_observability_hook_errors_total")
+    assert hooks == {("prometheus",): 0.0, ("_other",): 2.0, ("otlp",): 1.0, ("push",): 1.0}
+
+
 def test_gauges_that_stay_folded_are_counted_once(scraped: Scraped) -> None:
     """What is over the budget in scrape after scrape is one report of so many samples, not one a scrape."""
     many = [events.ComponentState(domain="adapter", key=f"k{n}", healthy=True) for n in range(BUDGET + 3)]

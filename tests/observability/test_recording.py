@@ -16,7 +16,7 @@ from oneiric.core._batches import BATCH_SIZE
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach
 from oneiric.observability._backlog import MAX_UNCOUNTED
-from oneiric.observability._prometheus import MAX_DURATIONS
+from oneiric.observability._prometheus import MAX_DURATIONS, MAX_ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -286,6 +286,34 @@ def test_durations_that_come_late_are_counted(resolver: Resolver, telemetry: Tel
     resolver.unregister("adapter", "cache", "redis")
     durations.append(0.001)
     assert [value for _, value in telemetry.samples()["oneiric_resolution_duration_seconds_count"]] == [3]
+
+
+def test_durations_that_come_after_a_scrape_are_counted(resolver: Resolver, telemetry: Telemetry) -> None:
+    """A late duration is counted by the next scrape, whatever was scraped or unregistered since its provider went."""
+    for provider in ("memory", "disk"):
+        resolver.register(Candidate(domain="adapter", key="cache", provider=provider, factory=dict))
+    resolver.resolve("adapter", "cache", "redis")
+    resolver.resolve("adapter", "cache", "redis")
+    (batch,) = telemetry._sink._batches.values()
+    durations = batch.durations
+    assert durations is not None
+    resolver.unregister("adapter", "cache", "redis")
+    telemetry.samples()
+    resolver.unregister("adapter", "cache", "disk")
+    durations.append(0.001)
+    assert [value for _, value in telemetry.samples()["oneiric_resolution_duration_seconds_count"]] == [3]
+
+
+def test_batches_of_what_is_gone_do_not_pile_up(resolver: Resolver, telemetry: Telemetry) -> None:
+    """Late durations are expected of so many components only, also where nothing is scraped."""
+    for _ in range(MAX_ENDED + 3):
+        resolver.register(Candidate(domain="adapter", key="cache", provider="memory", factory=dict))
+        resolver.resolve("adapter", "cache", "memory")
+        resolver.resolve("adapter", "cache", "memory")
+        resolver.unregister("adapter", "cache", "memory")
+    assert len(telemetry._sink._ended) == MAX_ENDED
+    telemetry.detach()
+    assert not telemetry._sink._ended
 
 
 def test_an_observer_that_cannot_say_when_is_reported(resolver: Resolver, telemetry: Telemetry) -> None:
