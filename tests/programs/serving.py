@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,7 @@ def sockets() -> list[str]:
 before = sockets()
 server = MetricsServer(Exposition(Registry()), address="127.0.0.1:0")
 assert server.start()
+serving = sockets()
 hanging = socket.create_connection(("127.0.0.1", server.port))
 atexit.register(hanging.close)
 hanging.sendall(b"GET")
@@ -70,8 +72,10 @@ def fork_often() -> None:
     assert fetch(server.port) == 200  # so that the hanging one was accepted
     port = server.port
     hanging.close()
-    while len(sockets()) > len(before) + 3:  # until the server noticed
-        threading.Event().wait(0.01)
+    deadline = time.monotonic() + 60
+    while sockets() != serving:  # until the server noticed
+        assert time.monotonic() < deadline, sockets()
+        time.sleep(0.01)
     for _ in range(20):
         child = os.fork()
         if child == 0:

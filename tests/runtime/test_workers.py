@@ -96,7 +96,8 @@ def test_one_worker_serves_and_the_others_join(service: Service, counts: tuple[i
     assert (service.errors(), len(service.pids("MetricsServerJoined"))) == ([], 3)
     assert service.owner() == server
     assert SWAPS + "4.0" in service.page().splitlines()
-    (entry,) = json.loads((service.cache / "lifecycle_status.json").read_text())
+    status = service.cache / "lifecycle_status.json"
+    (entry,) = eventually(lambda: json.loads(status.read_text()), what="the status is written", seconds=PATIENCE)
     assert (entry["key"], entry["state"]) == ("cache", "ready")
 
 
