@@ -42,15 +42,20 @@ class Scrapers:
             self._connect()
 
     def run(self, seconds: float, *, pages: int = 0) -> None:
-        """Scrape for *seconds*, and on until there were *pages*."""
+        """Scrape for *seconds*, and on until there were *pages*; then close all connections, for good."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end or len(self.seconds) < pages:
-            for key, events in self._selector.select(0.1):
-                if events & selectors.EVENT_WRITE:
-                    key.data.socket.send(REQUEST)
-                    self._selector.modify(key.data.socket, selectors.EVENT_READ, key.data)
-                else:
-                    self._read(key.data)
+        try:
+            while time.monotonic() < end or len(self.seconds) < pages:
+                for key, events in self._selector.select(0.1):
+                    if events & selectors.EVENT_WRITE:
+                        key.data.socket.send(REQUEST)
+                        self._selector.modify(key.data.socket, selectors.EVENT_READ, key.data)
+                    else:
+                        self._read(key.data)
+        finally:
+            for key in list(self._selector.get_map().values()):
+                key.data.socket.close()
+            self._selector.close()
 
     def _connect(self) -> None:
         connection = socket.socket()
