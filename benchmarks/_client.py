@@ -1,6 +1,6 @@
 """A program that scrapes each address it reads from standard input, and prints what its page has and how long it took.
 
-It runs in a process of its own, as whoever scrapes does, so that it does not compete with the threads that record.
+It runs in a process of its own, as Prometheus does, so that it does not compete with the threads that record.
 """
 
 from __future__ import annotations
