@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from oneiric.core._background import Background
+from oneiric.core.concurrency import Background
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

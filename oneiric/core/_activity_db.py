@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneiric.core._activity_state import Row
-from oneiric.core._descriptors import identity_of, open_files
+from oneiric.core.descriptors import identity_of, open_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

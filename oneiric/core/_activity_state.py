@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from oneiric.core._telling import InOrder
+from oneiric.core.concurrency import InOrder
 from oneiric.core.events import ActivityCount, DrainCleared, DrainStarted, Paused, Resumed
 from oneiric.core.names import DOMAINS, validate_name
 from oneiric.core.observers import Observers

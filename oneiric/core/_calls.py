@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core._call_line import Line
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.errors import CallTimeoutError, LifecycleError
 
 if TYPE_CHECKING:

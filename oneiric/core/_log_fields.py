@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from oneiric.core._log_render import MAX_EVENT_CHARS, MAX_EXCEPTION_CHARS, printed, text_of
-from oneiric.core._sizes import is_large
 from oneiric.core.redaction import describe, redact
+from oneiric.core.sizes import is_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping

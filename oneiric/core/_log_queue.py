@@ -10,9 +10,9 @@ from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from oneiric.core._forks import renew_after_fork
 from oneiric.core._log_backlog import Backlog, QueueLimits
 from oneiric.core._log_stream import trouble
+from oneiric.core.concurrency import renew_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

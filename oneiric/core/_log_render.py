@@ -11,8 +11,8 @@ from datetime import date, datetime, time
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-from oneiric.core._sizes import MAX_CHARS, is_large, shown_fields
 from oneiric.core.redaction import MAX_ERROR_CHARS, SECRET_NAME, describe, redact
+from oneiric.core.sizes import MAX_CHARS, is_large, shown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

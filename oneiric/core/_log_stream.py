@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from select import PIPE_BUF
 from typing import TYPE_CHECKING
 
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.redaction import describe
 
 if TYPE_CHECKING:

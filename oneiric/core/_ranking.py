@@ -6,8 +6,8 @@ from bisect import bisect
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from oneiric.core._batches import UNMADE, Teller
 from oneiric.core._candidates import capabilities_of
+from oneiric.core.batches import UNMADE, Teller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -9,12 +9,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric.core._batches import BATCH_SIZE, TOLD
 from oneiric.core._candidates import Candidate, CandidateSource, ResolverSettings
-from oneiric.core._forks import renew_after_fork
 from oneiric.core._ranking import Entry, Ranking, ResolutionExplanation, requested
 from oneiric.core._resolution_events import INVALID_KEY, OTHER, Attempt, registered, resolved, unregistered
-from oneiric.core._telling import InOrder
+from oneiric.core.batches import BATCH_SIZE, TOLD
+from oneiric.core.concurrency import InOrder, renew_after_fork
 from oneiric.core.events import CandidateCount, ResolutionFailed, Resolved
 from oneiric.core.names import DOMAINS, validate_name
 from oneiric.core.observers import SEAM, Observers

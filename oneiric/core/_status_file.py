@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from oneiric.core._descriptors import Descriptor
+from oneiric.core.descriptors import Descriptor
 from oneiric.core.files import write_atomic
 
 if TYPE_CHECKING:

@@ -28,10 +28,10 @@ from oneiric.core._log_render import MAX_EVENT_CHARS, RenderedLine, render_conso
 from oneiric.core._log_setup import LoggingHandle, install, installed, level_number, sink_handlers, total
 from oneiric.core._log_stream import LogFailures
 from oneiric.core._log_stream import trouble as log_trouble
-from oneiric.core._service import logged_identity
-from oneiric.core._sizes import is_large
 from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig, OneiricSettings
 from oneiric.core.redaction import redact
+from oneiric.core.service_identity import logged_identity
+from oneiric.core.sizes import is_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, ru
 
 import msgspec
 
-from oneiric.core._batches import TOLD, Batching, Occasional, Teller
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.batches import TOLD, Batching, Occasional, Teller
+from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.events import Event, Finished, HookFailed, Operation, Outcome, State
 from oneiric.core.redaction import describe
 

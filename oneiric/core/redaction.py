@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from oneiric.core._sizes import is_large
+from oneiric.core.sizes import is_large
 
 MAX_ERROR_CHARS = 512
 """Longest text of an error in a record, in characters."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from oneiric._version import __version__
 from oneiric.core._settings_models import OneiricSettings
-from oneiric.core._unset import UNSET, Unset, given_or
 from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful, once
+from oneiric.core.unset import UNSET, Unset, given_or
 from oneiric.observability import events as own
 from oneiric.observability._exporting import Exporters
 from oneiric.observability._from_settings import identified, log_limits_of, otlp_options, push_options

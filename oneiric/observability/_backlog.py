@@ -16,8 +16,8 @@ from collections import deque
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
-from oneiric.core._batches import BATCH_SIZE
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.batches import BATCH_SIZE
+from oneiric.core.concurrency import renew_after_fork
 from oneiric.observability._breaks import give_way
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Durations:
-    """A :class:`~oneiric.core._batches.Batch` that adds to given cells.
+    """A :class:`~oneiric.core.batches.Batch` that adds to given cells.
 
     Appending needs no lock: what is taken to be counted is the beginning of the list, and new ones come behind it.
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency import renew_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping

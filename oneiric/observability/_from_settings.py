@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oneiric.core._service import service_identity
+from oneiric.core.service_identity import service_identity
 from oneiric.observability._access import ServerSecurity
 from oneiric.observability._limits import ServerLimits
 from oneiric.observability._log_limits import LogLimits, LogRate

@@ -6,7 +6,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency import renew_after_fork
 from oneiric.observability._breaks import Breaks
 from oneiric.observability._gauges import Gauges
 from oneiric.observability._patience import Patience

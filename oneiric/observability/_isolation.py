@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, GCCollector, Metric, PlatformCo
 from prometheus_client.metrics_core import METRIC_TYPES
 from prometheus_client.registry import Collector
 
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.redaction import describe
 from oneiric.observability._breaks import ask_for_way
 from oneiric.observability._families import SnapshotFamily

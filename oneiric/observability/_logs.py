@@ -8,7 +8,7 @@ import time
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.events import Event, Finished, HookFailed, Operation
 from oneiric.core.logging import EventLine, event_logger, is_enabled, log_failures, log_trouble
 from oneiric.observability import events as own

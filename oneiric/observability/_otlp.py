@@ -18,8 +18,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from oneiric._version import __version__
-from oneiric.core._forks import renew_after_fork
-from oneiric.core._service import service_identity
+from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.service_identity import service_identity
 from oneiric.observability._otlp_metrics import MetricProducer
 from oneiric.observability._otlp_options import OtlpOptions, OtlpPlan, Target, resolve
 from oneiric.observability._otlp_spans import SpanQueue, encode

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client.registry import Collector
 
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.events import Event, Finished, Operation
 from oneiric.core.redaction import describe
 from oneiric.observability import events as own
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric as MetricFamily
 
-    from oneiric.core._batches import Batch
+    from oneiric.core.batches import Batch
     from oneiric.core.events import State
     from oneiric.core.observers import Observers, Receiver, Stateful
     from oneiric.observability._fields import Getter

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from oneiric.core._descriptors import lost_descriptor
+from oneiric.core.descriptors import lost_descriptor
 from oneiric.core.files import make_private_directory
 from oneiric.observability._shared_format import (
     HEADER_BYTES,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
-from oneiric.core._background import Background
+from oneiric.core.concurrency import Background
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
 from oneiric.observability._backlog import interrupts_counting

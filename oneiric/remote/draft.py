@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.core._descriptors import Descriptor, lost_descriptor
+from oneiric.core.descriptors import Descriptor, lost_descriptor
 from oneiric.core.files import sync_directory
 from oneiric.remote._threads import to_its_end
 from oneiric.remote.eviction import PART_PREFIX

@@ -11,8 +11,8 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Final
 
-from oneiric.core._descriptors import Descriptor
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.descriptors import Descriptor
 from oneiric.core.files import make_private_directory
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Generic, TypeVar
 
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency import renew_after_fork
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from oneiric.core._descriptors import Descriptor, open_files
+from oneiric.core.descriptors import Descriptor, open_files
 
 PROGRAM = Path(__file__).parent.parent / "programs" / "descriptors.py"
 

@@ -6,8 +6,8 @@ import gc
 import os
 import threading
 
-from oneiric.core import _forks
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency import forks
+from oneiric.core.concurrency import renew_after_fork
 
 
 class Locked:
@@ -43,8 +43,8 @@ def test_a_child_finds_a_lock_free_that_was_held_at_the_fork() -> None:
 
 def test_objects_that_are_gone_are_forgotten() -> None:
     """However many objects come and go, those that remain are all that is kept."""
-    before = len(_forks._renewals)
+    before = len(forks._renewals)
     for _ in range(10_000):
         Locked()
     gc.collect()
-    assert len(_forks._renewals) < max(130, 2 * before + 66)
+    assert len(forks._renewals) < max(130, 2 * before + 66)

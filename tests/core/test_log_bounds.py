@@ -16,9 +16,9 @@ import pytest
 import structlog
 
 from oneiric.core import _log_ready
-from oneiric.core._sizes import is_large
 from oneiric.core.logging import LoggingConfig, configure_logging, get_logger, scoped_log_context
 from oneiric.core.redaction import describe
+from oneiric.core.sizes import is_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

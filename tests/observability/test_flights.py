@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oneiric.core._background import MAX_WAITING, Background
+from oneiric.core.concurrency import Background
+from oneiric.core.concurrency.background import MAX_WAITING
 from oneiric.observability import _flights
 from oneiric.observability._flights import CROWD, Flights
 

@@ -12,7 +12,7 @@ from processes import run_program
 from support import Recorder
 
 from oneiric.core import events
-from oneiric.core._batches import BATCH_SIZE
+from oneiric.core.batches import BATCH_SIZE
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach
 from oneiric.observability._backlog import MAX_UNCOUNTED

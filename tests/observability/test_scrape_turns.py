@@ -11,7 +11,7 @@ import pytest
 from processes import eventually
 
 from oneiric.core import events
-from oneiric.core._batches import BATCH_SIZE
+from oneiric.core.batches import BATCH_SIZE
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import _backlog as backlogs
 from oneiric.observability import attach, write_textfile

@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from oneiric.core._descriptors import Descriptor, open_files
 from oneiric.core.activity import DomainActivityStore
+from oneiric.core.descriptors import Descriptor, open_files
 from oneiric.core.lifecycle import LifecycleManager
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach

@@ -18,7 +18,7 @@ import structlog
 from opentelemetry import trace
 
 from oneiric.core import events
-from oneiric.core._forks import _renewals
+from oneiric.core.concurrency.forks import _renewals
 from oneiric.core.config import OneiricSettings
 from oneiric.core.lifecycle import LifecycleManager, LifecycleSafetyOptions
 from oneiric.core.logging import LoggingConfig, LoggingSinkConfig, configure_logging

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency.forks import renew_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from oneiric.core._forks import renew_after_fork
+from oneiric.core.concurrency.forks import renew_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
