@@ -16,7 +16,6 @@ from pydantic import (
     model_validator,
 )
 
-from oneiric.core._candidates import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
 from oneiric.core._settings_env import unknown_variables
 from oneiric.core._settings_export import OtlpSettings, PushSettings
 from oneiric.core._settings_layers import PROJECT, Layers, read_layers
@@ -33,6 +32,7 @@ from oneiric.core._settings_remote import (
 )
 from oneiric.core._settings_server import MetricsServerSettings
 from oneiric.core._settings_shared import SharedSettings
+from oneiric.core.resolution import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
 
 MAX_SERIES_BUDGET = 1_000_000
 

@@ -6,8 +6,7 @@ import gc
 import os
 import threading
 
-from oneiric.core.concurrency import forks
-from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.concurrency import forks, renew_after_fork
 
 
 class Locked:

@@ -7,9 +7,9 @@ import reprlib
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from oneiric.core._candidates import Candidate, CandidateSource, FactoryType, ResolverSettings
-from oneiric.core._ranking import CandidateRank, ResolutionExplanation
-from oneiric.core._registry import CandidateRegistry, ReplaceResult
+from oneiric.core.resolution.candidates import Candidate, CandidateSource, ResolverSettings
+from oneiric.core.resolution.ranking import ResolutionExplanation
+from oneiric.core.resolution.registry import CandidateRegistry, ReplaceResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,21 +17,6 @@ if TYPE_CHECKING:
     from oneiric.core.events import CandidateCount, Event
     from oneiric.core.observers import Observers
 
-__all__ = [
-    "PATH_PRIORITY_HINTS",
-    "STACK_ORDER_ENV",
-    "Candidate",
-    "CandidateRank",
-    "CandidateRegistry",
-    "CandidateSource",
-    "FactoryType",
-    "ReplaceResult",
-    "ResolutionExplanation",
-    "Resolver",
-    "ResolverSettings",
-    "infer_priority",
-    "register_pkg",
-]
 
 STACK_ORDER_ENV = "ONEIRIC_STACK_ORDER"
 """Comma-separated packages, as ``name:priority`` or ``name`` alone, which gets ten times its position from 0."""

@@ -6,13 +6,13 @@ from bisect import bisect
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from oneiric.core._candidates import capabilities_of
 from oneiric.core.batches import UNMADE, Teller
+from oneiric.core.resolution.candidates import capabilities_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from oneiric.core._candidates import Candidate
+    from oneiric.core.resolution.candidates import Candidate
 
 Miss: TypeAlias = Literal["no_candidate", "provider_not_found", "capability_mismatch"]
 """Why a resolution selects nothing."""

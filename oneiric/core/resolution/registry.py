@@ -9,20 +9,20 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric.core._candidates import Candidate, CandidateSource, ResolverSettings
-from oneiric.core._ranking import Entry, Ranking, ResolutionExplanation, requested
-from oneiric.core._resolution_events import INVALID_KEY, OTHER, Attempt, registered, resolved, unregistered
 from oneiric.core.batches import BATCH_SIZE, TOLD
 from oneiric.core.concurrency import InOrder, renew_after_fork
 from oneiric.core.events import CandidateCount, ResolutionFailed, Resolved
 from oneiric.core.names import DOMAINS, validate_name
 from oneiric.core.observers import SEAM, Observers
+from oneiric.core.resolution.candidates import Candidate, CandidateSource, ResolverSettings
+from oneiric.core.resolution.ranking import Entry, Ranking, ResolutionExplanation, requested
+from oneiric.core.resolution.records import INVALID_KEY, OTHER, Attempt, registered, resolved, unregistered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from oneiric.core._ranking import Miss
     from oneiric.core.events import Event
+    from oneiric.core.resolution.ranking import Miss
 
 MAX_GONE_REPORTED = 10_000
 """So many keys that have no candidate any more are still reported by their names."""

@@ -10,7 +10,7 @@ from oneiric.core.names import DOMAINS, invalid_name, is_valid_name
 from oneiric.core.redaction import describe, redact
 
 if TYPE_CHECKING:
-    from oneiric.core._ranking import Entry, Miss, Ranking
+    from oneiric.core.resolution.ranking import Entry, Miss, Ranking
 
 NO_PROVIDER = "none"
 """What a record says where a candidate has no provider."""
