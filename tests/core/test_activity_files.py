@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oneiric.core._activity_db import FileDamagedError
 from oneiric.core.activity import ActivityStoreError, DomainActivity, DomainActivityStore
+from oneiric.core.activity.database import FileDamagedError
 from oneiric.core.events import HookFailed
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.core._activity_state import Row
+from oneiric.core.activity.memory import Row
 from oneiric.core.descriptors import identity_of, open_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from oneiric.core._activity_state import Rows
+    from oneiric.core.activity.memory import Rows
 
 READ_WAIT = 0.05
 """Seconds a read waits for a lock at most; readers of a WAL file wait only where its owner insists."""

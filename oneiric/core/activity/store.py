@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.core._activity_db import ActivityFile, FileDamagedError, NotAFileError, make_row, sqlite_code
-from oneiric.core._activity_state import MAX_NOTE_CHARS, DomainActivity, MemoryActivityStore, Row, Rows
+from oneiric.core.activity.database import ActivityFile, FileDamagedError, NotAFileError, make_row, sqlite_code
+from oneiric.core.activity.memory import MemoryActivityStore, Row, Rows
 from oneiric.core.names import is_valid_name
 
 if TYPE_CHECKING:
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from oneiric.core.events import ActivityCount
     from oneiric.core.observers import Observers
 
-__all__ = [
-    "MAX_BUSY_TIMEOUT",
-    "MAX_NOTE_CHARS",
-    "ActivityStoreError",
-    "DomainActivity",
-    "DomainActivityStore",
-    "MemoryActivityStore",
-]
 
 MAX_BUSY_TIMEOUT = 60.0
 """Longest time a write may be told to wait for other processes, in seconds."""
