@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks._measure import ELAPSED, in_turns, once
 from benchmarks._report import Row
-from oneiric.core._status_file import StatusFile
 from oneiric.core.lifecycle import LifecycleStatus
+from oneiric.core.lifecycle.status_file import StatusFile
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

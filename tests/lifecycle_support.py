@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from support import Recorder
 
-from oneiric.core._status_book import StatusBook
 from oneiric.core.events import HookFailed
 from oneiric.core.lifecycle import LifecycleHooks, LifecycleManager, LifecycleSafetyOptions
+from oneiric.core.lifecycle.status_book import StatusBook
 from oneiric.core.observers import Observers
 from oneiric.core.resolution import Candidate, Resolver
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from oneiric.core._call_line import Line
+from oneiric.core.lifecycle.call_line import Line
 
 
 async def waiting_for(line: Line, seconds: float | None = None) -> asyncio.Task[bool]:

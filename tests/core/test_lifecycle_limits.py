@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lifecycle_support import Bench, Gate, Part, until
 
-from oneiric.core._calls import Call, Calls
 from oneiric.core.events import CleanupFailed, HealthCheck, Swap
 from oneiric.core.lifecycle import CallTimeoutError, LifecycleError, LifecycleSafetyOptions
+from oneiric.core.lifecycle.calls import Call, Calls
 from oneiric.core.resolution import Candidate
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifecycle_support import ENTRY, Bench, Book, content, written
 
-from oneiric.core._status_file import PAGE_BYTES, encode
 from oneiric.core.lifecycle import LifecycleStatus, read_statuses
-from oneiric.core.lifecycle_status import parse_status
+from oneiric.core.lifecycle.status import parse_status
+from oneiric.core.lifecycle.status_file import PAGE_BYTES, encode
 
 if TYPE_CHECKING:
     from pathlib import Path

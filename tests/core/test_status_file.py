@@ -16,9 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifecycle_support import ENTRY, Bench, Book, content, written
 
-from oneiric.core._status_file import FIRST_CAPACITY, MAX_ENTRY_BYTES, PAGE_BYTES, StatusFile, encode, read_entries
 from oneiric.core.events import HookFailed
 from oneiric.core.lifecycle import LifecycleStatus
+from oneiric.core.lifecycle.status_file import (
+    FIRST_CAPACITY,
+    MAX_ENTRY_BYTES,
+    PAGE_BYTES,
+    StatusFile,
+    encode,
+    read_entries,
+)
 
 
 @pytest.fixture

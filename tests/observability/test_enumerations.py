@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import get_args, get_type_hints
 
-from oneiric.core._attempt import Reason
 from oneiric.core.events import ResolutionFailed
+from oneiric.core.lifecycle.attempt import Reason
 from oneiric.core.resolution import CandidateSource
 from oneiric.core.resolution.ranking import Miss
 from oneiric.observability.catalogue import ORIGINS, SELECTION_REASONS, SWAP_REASONS, SYNC_REASONS

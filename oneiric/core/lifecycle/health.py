@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from oneiric.core._calls import Call
-from oneiric.core._instances import checks_of
 from oneiric.core.errors import CallTimeoutError, LifecycleError
 from oneiric.core.events import HealthCheck, HealthRecovered
+from oneiric.core.lifecycle.calls import Call
+from oneiric.core.lifecycle.instances import checks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oneiric.core._calls import Calls
-    from oneiric.core._instances import Served
-    from oneiric.core._status_book import Component, StatusBook
+    from oneiric.core.lifecycle.calls import Calls
+    from oneiric.core.lifecycle.instances import Served
+    from oneiric.core.lifecycle.status_book import Component, StatusBook
     from oneiric.core.observers import Observers
 
 Phase: TypeAlias = Literal["swap", "probe"]

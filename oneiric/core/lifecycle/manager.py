@@ -7,41 +7,31 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from oneiric.core._attempt import Attempt
-from oneiric.core._calls import Call, Calls
-from oneiric.core._cleanup import Cleanup
-from oneiric.core._factories import make, resolve_factory
-from oneiric.core._health import HealthChecks, OvertakenError
-from oneiric.core._instances import Served, may_thread, name_of, provider_of, text_of
-from oneiric.core._key_locks import HeldError, KeyLocks
-from oneiric.core._lifecycle_options import LifecycleHooks, LifecycleSafetyOptions
-from oneiric.core._status_book import StatusBook
-from oneiric.core.errors import CallTimeoutError, LifecycleError
+from oneiric.core.errors import LifecycleError
 from oneiric.core.events import RolledBack, Swap
-from oneiric.core.lifecycle_status import LifecycleStatus, read_statuses
+from oneiric.core.lifecycle.attempt import Attempt
+from oneiric.core.lifecycle.calls import Call, Calls
+from oneiric.core.lifecycle.cleanup import Cleanup
+from oneiric.core.lifecycle.factories import make
+from oneiric.core.lifecycle.health import HealthChecks, OvertakenError
+from oneiric.core.lifecycle.instances import Served, may_thread, name_of, provider_of, text_of
+from oneiric.core.lifecycle.key_locks import HeldError, KeyLocks
+from oneiric.core.lifecycle.options import LifecycleHooks, LifecycleSafetyOptions
+from oneiric.core.lifecycle.status import LifecycleStatus
+from oneiric.core.lifecycle.status_book import StatusBook
 from oneiric.core.names import invalid_name, is_valid_name
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Coroutine, Iterable
 
-    from oneiric.core._key_locks import Hold
-    from oneiric.core._lifecycle_options import SwapHook
-    from oneiric.core._status_book import Component
     from oneiric.core.events import State
+    from oneiric.core.lifecycle.key_locks import Hold
+    from oneiric.core.lifecycle.options import SwapHook
+    from oneiric.core.lifecycle.status_book import Component
     from oneiric.core.observers import Observers
     from oneiric.core.resolution import Candidate, Resolver
 
-__all__ = [
-    "CallTimeoutError",
-    "LifecycleError",
-    "LifecycleHooks",
-    "LifecycleManager",
-    "LifecycleSafetyOptions",
-    "LifecycleStatus",
-    "read_statuses",
-    "resolve_factory",
-]
 
 _CLOSED_AT_ONCE = 16
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from oneiric.core._calls import Call
-from oneiric.core._instances import CLEANUP_METHODS, first_callable, name_of, text_of
 from oneiric.core.events import CleanupFailed
+from oneiric.core.lifecycle.calls import Call
+from oneiric.core.lifecycle.instances import CLEANUP_METHODS, first_callable, name_of, text_of
 from oneiric.core.redaction import redact
 
 if TYPE_CHECKING:
-    from oneiric.core._calls import Calls
-    from oneiric.core._instances import Served
-    from oneiric.core._lifecycle_options import LifecycleHooks, LifecycleSafetyOptions
-    from oneiric.core._status_book import Component, StatusBook
+    from oneiric.core.lifecycle.calls import Calls
+    from oneiric.core.lifecycle.instances import Served
+    from oneiric.core.lifecycle.options import LifecycleHooks, LifecycleSafetyOptions
+    from oneiric.core.lifecycle.status_book import Component, StatusBook
     from oneiric.core.observers import Observers
 
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from oneiric.core._status_file import StatusFile, keep_damaged, read_entries
 from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.events import ComponentState, LifecycleCount
-from oneiric.core.lifecycle_status import LifecycleStatus, after_restart, parse_status
+from oneiric.core.lifecycle.status import LifecycleStatus, after_restart, parse_status
+from oneiric.core.lifecycle.status_file import StatusFile, keep_damaged, read_entries
 
 if TYPE_CHECKING:
     import os

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from oneiric.core.errors import CallTimeoutError
 
 if TYPE_CHECKING:
-    from oneiric.core._instances import Served
-    from oneiric.core._key_locks import Hold
-    from oneiric.core._status_book import Component
     from oneiric.core.events import Swap
+    from oneiric.core.lifecycle.instances import Served
+    from oneiric.core.lifecycle.key_locks import Hold
+    from oneiric.core.lifecycle.status_book import Component
     from oneiric.core.observers import Running
     from oneiric.core.resolution import Candidate
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from oneiric.core._call_line import Line
 from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.errors import CallTimeoutError, LifecycleError
+from oneiric.core.lifecycle.call_line import Line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
