@@ -5,8 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from oneiric.core._settings_env import ALIASES, NESTING, OTHERS, field_variables, prefix_of
-from oneiric.core.config import OneiricSettings
+from oneiric.core.config import ALIASES, NESTING, OTHERS, OneiricSettings, field_variables, prefix_of
 from oneiric.monitoring.drift.commands import Command, Option, Surface
 
 

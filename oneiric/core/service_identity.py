@@ -11,7 +11,7 @@ from oneiric._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oneiric.core._settings_logging import LoggingConfig
+    from oneiric.core.config import LoggingConfig
 
 DEFAULT_SERVICE_NAME = "oneiric"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.core._settings_reference import example_file, settings_page
+from oneiric.core.config import example_file, settings_page
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig
 from oneiric.monitoring.dashboards.guide import panels_page

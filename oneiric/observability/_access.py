@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from oneiric.core._access_rules import require_whole
+from oneiric.core.access_rules import require_whole
 from oneiric.observability._reloading import Reloaded, read_file, read_secret
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
 from oneiric._version import __version__
-from oneiric.core._settings_models import OneiricSettings
+from oneiric.core.config import OneiricSettings
 from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful, once
 from oneiric.core.unset import UNSET, Unset, given_or
 from oneiric.observability import events as own

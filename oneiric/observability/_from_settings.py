@@ -13,9 +13,7 @@ from oneiric.observability._otlp_options import OtlpOptions
 from oneiric.observability._push import PushOptions
 
 if TYPE_CHECKING:
-    from oneiric.core._settings_logging import LoggingConfig, LogLimitsConfig
-    from oneiric.core._settings_models import OneiricSettings
-    from oneiric.core._settings_server import MetricsServerSettings
+    from oneiric.core.config import LoggingConfig, LogLimitsConfig, MetricsServerSettings, OneiricSettings
 
 
 def otlp_options(settings: OneiricSettings) -> OtlpOptions | None:

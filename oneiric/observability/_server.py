@@ -11,8 +11,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from oneiric.core._settings_models import OneiricSettings
 from oneiric.core.concurrency import Background, renew_after_fork
+from oneiric.core.config import OneiricSettings
 from oneiric.core.redaction import describe
 from oneiric.observability._access import Credentials, tls_of
 from oneiric.observability._from_settings import server_limits_of, server_security_of

@@ -28,7 +28,7 @@ from oneiric.core.config import (
     split_address,
     workflow_checkpoint_path,
 )
-from oneiric.core.domain_settings import (
+from oneiric.core.config.domains import (
     SUPPORTED_DOMAINS,
     create_layer_selector,
     get_domain_settings,

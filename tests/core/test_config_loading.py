@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from oneiric.core._settings_env import coerce
-from oneiric.core._settings_files import MAX_FILE_BYTES, deep_merge
 from oneiric.core.config import OneiricSettings, SettingsError, load_settings
+from oneiric.core.config.environment import coerce
+from oneiric.core.config.files import MAX_FILE_BYTES, deep_merge
 from oneiric.core.events import HookFailed
 
 if TYPE_CHECKING:

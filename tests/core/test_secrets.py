@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oneiric.core.config import SecretsConfig, SecretsHook
+from oneiric.core.config.secrets_cache import SecretValueCache
 from oneiric.core.lifecycle import LifecycleError, LifecycleManager
 from oneiric.core.resolution import Candidate, Resolver
-from oneiric.core.secrets_cache import SecretValueCache
 
 if TYPE_CHECKING:
     from support import Clock

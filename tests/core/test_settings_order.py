@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
-from oneiric.core import _settings_notes
-from oneiric.core._settings_env import ALIASES, OTHERS, field_variables
 from oneiric.core.config import (
+    ALIASES,
+    OTHERS,
     LoggingConfig,
     ObservabilitySettings,
     OneiricSettings,
     RemoteSourceConfig,
     SettingsError,
+    field_variables,
     load_settings,
+    notes,
 )
 from oneiric.core.logging import configure_logging
 from oneiric.core.resolution import STACK_ORDER_ENV, Resolver
@@ -43,7 +45,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_settings_notes, "_reported", set())
+    monkeypatch.setattr(notes, "_reported", set())
     return tmp_path
 
 

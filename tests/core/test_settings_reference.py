@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from oneiric.core._settings_env import read_environment
-from oneiric.core._settings_notes import NOT_READ
-from oneiric.core._settings_reference import UNLESS_SET, all_settings, example_file, settings_page
-from oneiric.core.config import OneiricSettings, SettingsError, load_settings
+from oneiric.core.config import OneiricSettings, SettingsError, example_file, load_settings, settings_page
+from oneiric.core.config.environment import read_environment
+from oneiric.core.config.notes import NOT_READ
+from oneiric.core.config.reference import UNLESS_SET, all_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

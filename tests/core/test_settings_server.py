@@ -14,7 +14,7 @@ from oneiric.observability import ServerLimits, ServerSecurity
 from oneiric.observability.exposition import DEFAULT_REUSE_SECONDS, DEFAULT_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
-    from oneiric.core._settings_models import OneiricSettings
+    from oneiric.core.config import OneiricSettings
 
 
 @pytest.fixture(autouse=True)

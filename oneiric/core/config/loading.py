@@ -6,41 +6,13 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from oneiric.core._settings_export import OtlpSettings, PushSettings
-from oneiric.core._settings_files import SettingsError
-from oneiric.core._settings_layers import PROJECT, read_layers
-from oneiric.core._settings_logging import (
-    DEFAULT_FILE_SIZE,
-    LoggingConfig,
-    LoggingSinkConfig,
-    LogLimitsConfig,
-    LogQueueConfig,
-)
-from oneiric.core._settings_models import (
-    AppConfig,
-    LayerSettings,
-    LifecycleConfig,
-    ObservabilitySettings,
-    OneiricMCPConfig,
+from oneiric.core.config.domains import SUPPORTED_DOMAINS, get_domain_settings
+from oneiric.core.config.files import SettingsError
+from oneiric.core.config.layers import PROJECT, read_layers
+from oneiric.core.config.models import (
     OneiricSettings,
-    PluginsConfig,
-    RuntimePathsConfig,
     RuntimeProfileConfig,
-    RuntimeSupervisorConfig,
-    split_address,
 )
-from oneiric.core._settings_paths import (
-    domain_activity_path,
-    lifecycle_snapshot_path,
-    resolve_cache_dir_path,
-    runtime_health_path,
-    runtime_observability_path,
-    workflow_checkpoint_path,
-)
-from oneiric.core._settings_remote import DEFAULT_CACHE_DIR, RemoteAuthConfig, RemoteSourceConfig, SecretsConfig
-from oneiric.core._settings_secrets import SecretsHook
-from oneiric.core._settings_server import MetricsServerSettings
-from oneiric.core.domain_settings import SUPPORTED_DOMAINS, get_domain_settings
 from oneiric.core.resolution import ResolverSettings
 
 if TYPE_CHECKING:
@@ -49,44 +21,6 @@ if TYPE_CHECKING:
 
     from oneiric.core.observers import Observers
 
-__all__ = [
-    "DEFAULT_CACHE_DIR",
-    "DEFAULT_FILE_SIZE",
-    "AppConfig",
-    "LayerSettings",
-    "LifecycleConfig",
-    "LogLimitsConfig",
-    "LogQueueConfig",
-    "LoggingConfig",
-    "LoggingSinkConfig",
-    "MetricsServerSettings",
-    "ObservabilitySettings",
-    "OneiricMCPConfig",
-    "OneiricSettings",
-    "OtlpSettings",
-    "PluginsConfig",
-    "PushSettings",
-    "RemoteAuthConfig",
-    "RemoteSourceConfig",
-    "ResolverSettings",
-    "RuntimePathsConfig",
-    "RuntimeProfileConfig",
-    "RuntimeSupervisorConfig",
-    "SecretsConfig",
-    "SecretsHook",
-    "SettingsError",
-    "apply_profile_with_fallback",
-    "apply_runtime_profile",
-    "domain_activity_path",
-    "lifecycle_snapshot_path",
-    "load_settings",
-    "resolve_cache_dir_path",
-    "resolver_settings_from_config",
-    "runtime_health_path",
-    "runtime_observability_path",
-    "split_address",
-    "workflow_checkpoint_path",
-]
 
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
-from oneiric.core._settings_env import ALIASES, NESTING, OTHERS, prefix_of
-from oneiric.core._settings_layers import PROJECT
-from oneiric.core._settings_models import OneiricSettings
-from oneiric.core._settings_notes import NOT_READ
+from oneiric.core.config.environment import ALIASES, NESTING, OTHERS, prefix_of
+from oneiric.core.config.layers import PROJECT
+from oneiric.core.config.models import OneiricSettings
+from oneiric.core.config.notes import NOT_READ
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

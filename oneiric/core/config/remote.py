@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from oneiric.core._settings_logging import PathText  # noqa: TC001 - pydantic reads it at run time
+from oneiric.core.config.logging import PathText  # noqa: TC001 - pydantic reads it at run time
 
 DEFAULT_CACHE_DIR = ".oneiric_cache"
 MAX_SECONDS = 366 * 86_400.0

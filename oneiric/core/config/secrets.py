@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from oneiric.core.config.secrets_cache import SecretValueCache
 from oneiric.core.errors import LifecycleError
-from oneiric.core.secrets_cache import SecretValueCache
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from oneiric.core._settings_remote import SecretsConfig
+    from oneiric.core.config.remote import SecretsConfig
     from oneiric.core.lifecycle import LifecycleManager
 
 _CLEARERS = ("invalidate_cache", "clear_cache", "refresh")

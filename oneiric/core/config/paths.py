@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.core._settings_files import SettingsError
+from oneiric.core.config.files import SettingsError
 
 if TYPE_CHECKING:
     import os
 
-    from oneiric.core._settings_models import OneiricSettings
+    from oneiric.core.config.models import OneiricSettings
 
 _PRIVATE = 0o700
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from oneiric.core._settings_env import prefix_of, read_environment, variable_name
-from oneiric.core._settings_files import Layer, SettingsError, deep_merge, fields_set, layer_paths, read_settings
+from oneiric.core.config.environment import prefix_of, read_environment, variable_name
+from oneiric.core.config.files import Layer, SettingsError, deep_merge, fields_set, layer_paths, read_settings
 from oneiric.core.redaction import redact
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from pydantic import (
     model_validator,
 )
 
-from oneiric.core._settings_env import unknown_variables
-from oneiric.core._settings_export import OtlpSettings, PushSettings
-from oneiric.core._settings_layers import PROJECT, Layers, read_layers
-from oneiric.core._settings_logging import LoggingConfig, LogLimitsConfig, PathText
-from oneiric.core._settings_notes import report_once, unread_settings
-from oneiric.core._settings_remote import (
+from oneiric.core.config.environment import unknown_variables
+from oneiric.core.config.export import OtlpSettings, PushSettings
+from oneiric.core.config.layers import PROJECT, Layers, read_layers
+from oneiric.core.config.logging import LoggingConfig, LogLimitsConfig, PathText
+from oneiric.core.config.notes import report_once, unread_settings
+from oneiric.core.config.remote import (
     DEFAULT_CACHE_DIR,
     MAX_SECONDS,
     PositiveSeconds,
@@ -30,8 +30,8 @@ from oneiric.core._settings_remote import (
     SecretsConfig,
     SourceName,
 )
-from oneiric.core._settings_server import MetricsServerSettings
-from oneiric.core._settings_shared import SharedSettings
+from oneiric.core.config.server import MetricsServerSettings
+from oneiric.core.config.shared import SharedSettings
 from oneiric.core.resolution import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
 
 MAX_SERIES_BUDGET = 1_000_000

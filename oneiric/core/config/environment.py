@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from oneiric.core._settings_files import SettingsError
+from oneiric.core.config.files import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from oneiric.core._access_rules import require_whole
+from oneiric.core.access_rules import require_whole
 
 _Seconds = Annotated[float, Field(gt=0, le=3600)]
 

@@ -1,0 +1,90 @@
+"""The settings: their models, where they come from and what is wrong with them."""
+
+from oneiric.core.config.environment import ALIASES, NESTING, OTHERS, field_variables, prefix_of
+from oneiric.core.config.export import OtlpSettings, PushSettings
+from oneiric.core.config.files import SettingsError
+from oneiric.core.config.loading import (
+    apply_profile_with_fallback,
+    apply_runtime_profile,
+    load_settings,
+    resolver_settings_from_config,
+)
+from oneiric.core.config.logging import (
+    DEFAULT_FILE_SIZE,
+    LoggingConfig,
+    LoggingSinkConfig,
+    LogLimitsConfig,
+    LogQueueConfig,
+)
+from oneiric.core.config.models import (
+    AppConfig,
+    LayerSettings,
+    LifecycleConfig,
+    ObservabilitySettings,
+    OneiricMCPConfig,
+    OneiricSettings,
+    PluginsConfig,
+    RuntimePathsConfig,
+    RuntimeProfileConfig,
+    RuntimeSupervisorConfig,
+    split_address,
+)
+from oneiric.core.config.paths import (
+    domain_activity_path,
+    lifecycle_snapshot_path,
+    resolve_cache_dir_path,
+    runtime_health_path,
+    runtime_observability_path,
+    workflow_checkpoint_path,
+)
+from oneiric.core.config.reference import example_file, settings_page
+from oneiric.core.config.remote import DEFAULT_CACHE_DIR, RemoteAuthConfig, RemoteSourceConfig, SecretsConfig
+from oneiric.core.config.secrets import SecretsHook
+from oneiric.core.config.server import MetricsServerSettings
+from oneiric.core.resolution import ResolverSettings
+
+__all__ = [
+    "ALIASES",
+    "DEFAULT_CACHE_DIR",
+    "DEFAULT_FILE_SIZE",
+    "NESTING",
+    "OTHERS",
+    "AppConfig",
+    "LayerSettings",
+    "LifecycleConfig",
+    "LogLimitsConfig",
+    "LogQueueConfig",
+    "LoggingConfig",
+    "LoggingSinkConfig",
+    "MetricsServerSettings",
+    "ObservabilitySettings",
+    "OneiricMCPConfig",
+    "OneiricSettings",
+    "OtlpSettings",
+    "PluginsConfig",
+    "PushSettings",
+    "RemoteAuthConfig",
+    "RemoteSourceConfig",
+    "ResolverSettings",
+    "RuntimePathsConfig",
+    "RuntimeProfileConfig",
+    "RuntimeSupervisorConfig",
+    "SecretsConfig",
+    "SecretsHook",
+    "SettingsError",
+    "apply_profile_with_fallback",
+    "apply_runtime_profile",
+    "domain_activity_path",
+    "example_file",
+    "field_variables",
+    "lifecycle_snapshot_path",
+    "load_settings",
+    "prefix_of",
+    "resolve_cache_dir_path",
+    "resolver_settings_from_config",
+    "runtime_health_path",
+    "runtime_observability_path",
+    "settings_page",
+    "split_address",
+    "workflow_checkpoint_path",
+]
