@@ -10,7 +10,7 @@ import pytest
 import structlog
 from support import Clock, Recorder
 
-from oneiric.core._log_handlers import SinkHandler
+from oneiric.core.logging.handlers import SinkHandler
 from oneiric.core.observers import Observers
 
 if TYPE_CHECKING:

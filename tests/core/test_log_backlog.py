@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from oneiric.core._log_backlog import Backlog, QueueLimits
-from oneiric.core._log_stream import trouble
+from oneiric.core.logging.backlog import Backlog, QueueLimits
+from oneiric.core.logging.stream import trouble
 
 
 def filled(*lines: bytes, limits: QueueLimits | None = None) -> Backlog:

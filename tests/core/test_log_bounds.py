@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
-from oneiric.core import _log_ready
 from oneiric.core.logging import LoggingConfig, configure_logging, get_logger, scoped_log_context
+from oneiric.core.logging.ready import latest
 from oneiric.core.redaction import describe
 from oneiric.core.sizes import is_large
 
@@ -165,7 +165,7 @@ def test_a_console_line_is_bounded_too(lines: Lines) -> None:
 def test_a_long_name_is_not_kept(lines: Lines) -> None:
     """A field's name of many characters is not remembered after its line."""
     lines.configure()
-    ready = _log_ready.latest.ready
+    ready = latest.ready
     assert ready is not None
     get_logger("a").info("x", **{TEXT: 1})
     assert (TEXT,) not in ready._shapes

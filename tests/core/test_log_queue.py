@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from oneiric.core._log_backlog import QueueLimits
-from oneiric.core._log_queue import GATHERED, LineQueue
+from oneiric.core.logging.backlog import QueueLimits
+from oneiric.core.logging.queue import GATHERED, LineQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from oneiric.core._log_backlog import Line
+    from oneiric.core.logging.backlog import Line
 
 
 class Shelf:

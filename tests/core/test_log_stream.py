@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from oneiric.core._log_stream import LineStream, Tally
+from oneiric.core.logging.stream import LineStream, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

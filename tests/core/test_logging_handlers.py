@@ -17,9 +17,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 import structlog
 
-from oneiric.core._log_backlog import QueueLimits
-from oneiric.core._log_handlers import LineHandler, RotatingLineHandler
-from oneiric.core._log_http import QueuedHTTPHandler
 from oneiric.core.logging import (
     LogFailures,
     LoggingConfig,
@@ -30,6 +27,9 @@ from oneiric.core.logging import (
     get_logger,
     log_failures,
 )
+from oneiric.core.logging.backlog import QueueLimits
+from oneiric.core.logging.handlers import LineHandler, RotatingLineHandler
+from oneiric.core.logging.http import QueuedHTTPHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

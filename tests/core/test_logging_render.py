@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oneiric.core._log_render import (
+from oneiric.core.logging.render import (
     MAX_EVENT_CHARS,
     MAX_FIELDS,
     MAX_KEY_CHARS,

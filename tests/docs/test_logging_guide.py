@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from documents import fences
 from processes import executable
 
-from oneiric.core._log_handlers import RotatingLineHandler
+from oneiric.core.logging.handlers import RotatingLineHandler
 
 if TYPE_CHECKING:
     from pathlib import Path

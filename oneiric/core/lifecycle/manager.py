@@ -17,7 +17,6 @@ from oneiric.core.lifecycle.health import HealthChecks, OvertakenError
 from oneiric.core.lifecycle.instances import Served, may_thread, name_of, provider_of, text_of
 from oneiric.core.lifecycle.key_locks import HeldError, KeyLocks
 from oneiric.core.lifecycle.options import LifecycleHooks, LifecycleSafetyOptions
-from oneiric.core.lifecycle.status import LifecycleStatus
 from oneiric.core.lifecycle.status_book import StatusBook
 from oneiric.core.names import invalid_name, is_valid_name
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from oneiric.core.events import State
     from oneiric.core.lifecycle.key_locks import Hold
     from oneiric.core.lifecycle.options import SwapHook
+    from oneiric.core.lifecycle.status import LifecycleStatus
     from oneiric.core.lifecycle.status_book import Component
     from oneiric.core.observers import Observers
     from oneiric.core.resolution import Candidate, Resolver

@@ -7,8 +7,6 @@ import reprlib
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from oneiric.core.resolution.candidates import Candidate, CandidateSource, ResolverSettings
-from oneiric.core.resolution.ranking import ResolutionExplanation
 from oneiric.core.resolution.registry import CandidateRegistry, ReplaceResult
 
 if TYPE_CHECKING:
@@ -16,6 +14,8 @@ if TYPE_CHECKING:
 
     from oneiric.core.events import CandidateCount, Event
     from oneiric.core.observers import Observers
+    from oneiric.core.resolution.candidates import Candidate, CandidateSource, ResolverSettings
+    from oneiric.core.resolution.ranking import ResolutionExplanation
 
 
 STACK_ORDER_ENV = "ONEIRIC_STACK_ORDER"

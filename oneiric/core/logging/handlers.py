@@ -8,10 +8,10 @@ import math
 import threading
 from typing import TYPE_CHECKING, Any
 
-from oneiric.core._log_files import LogFile, open_log
-from oneiric.core._log_queue import LineQueue
-from oneiric.core._log_render import printed, render_json
-from oneiric.core._log_stream import LineStream, LogFailures, Tally
+from oneiric.core.logging.files import LogFile, open_log
+from oneiric.core.logging.queue import LineQueue
+from oneiric.core.logging.render import printed, render_json
+from oneiric.core.logging.stream import LineStream, LogFailures, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-    from oneiric.core._log_backlog import Line, QueueLimits
-    from oneiric.core._log_queue import Target
+    from oneiric.core.logging.backlog import Line, QueueLimits
+    from oneiric.core.logging.queue import Target
 
 FLUSH_TIMEOUT = 2.0
 """Seconds that flushing and closing may wait for lines to be taken, unless said otherwise."""
@@ -143,7 +143,7 @@ class RotatingLineHandler(SinkHandler, logging.handlers.RotatingFileHandler):
     """Writes to a file that is renamed once it would exceed *max_bytes*; its directory is made.
 
     With *max_bytes* or *backup_count* 0 the file grows. If renaming fails, lines go on into the same file. Several
-    processes may write to one file: see :class:`~oneiric.core._log_files.LogFile`.
+    processes may write to one file: see :class:`~oneiric.core.logging.files.LogFile`.
     """
 
     def __init__(self, path: Path, *, max_bytes: int, backup_count: int, limits: QueueLimits | None = None) -> None:

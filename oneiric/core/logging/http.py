@@ -6,14 +6,14 @@ import logging.handlers
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode, urlsplit
 
-from oneiric.core._log_handlers import SinkHandler
-from oneiric.core._log_stream import Tally
+from oneiric.core.logging.handlers import SinkHandler
+from oneiric.core.logging.stream import Tally
 
 if TYPE_CHECKING:
     import http.client
     from collections.abc import Sequence
 
-    from oneiric.core._log_backlog import Line, QueueLimits
+    from oneiric.core.logging.backlog import Line, QueueLimits
 
 HTTP_TIMEOUT = 5.0
 """Seconds that one request may wait for the log receiver."""

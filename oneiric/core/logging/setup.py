@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from oneiric.core._log_backlog import QueueLimits
-from oneiric.core._log_exit import close_all, flush_all
-from oneiric.core._log_handlers import FLUSH_TIMEOUT, LineHandler, RotatingLineHandler, SinkHandler
-from oneiric.core._log_http import QueuedHTTPHandler
-from oneiric.core._log_stream import LogFailures
 from oneiric.core.config import LoggingConfig, LoggingSinkConfig
+from oneiric.core.logging.backlog import QueueLimits
+from oneiric.core.logging.exit import close_all, flush_all
+from oneiric.core.logging.handlers import FLUSH_TIMEOUT, LineHandler, RotatingLineHandler, SinkHandler
+from oneiric.core.logging.http import QueuedHTTPHandler
+from oneiric.core.logging.stream import LogFailures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -8,8 +8,8 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any, TextIO
 
-from oneiric.core._log_handlers import LineHandler
-from oneiric.core._log_render import MAX_EVENT_CHARS, printed
+from oneiric.core.logging.handlers import LineHandler
+from oneiric.core.logging.render import MAX_EVENT_CHARS, printed
 
 if TYPE_CHECKING:
     from types import TracebackType

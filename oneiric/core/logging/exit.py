@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from oneiric.core._log_handlers import FLUSH_TIMEOUT, SinkHandler
+from oneiric.core.logging.handlers import FLUSH_TIMEOUT, SinkHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from oneiric.core._log_render import MAX_EVENT_CHARS, MAX_EXCEPTION_CHARS, printed, text_of
+from oneiric.core.logging.render import MAX_EVENT_CHARS, MAX_EXCEPTION_CHARS, printed, text_of
 from oneiric.core.redaction import describe, redact
 from oneiric.core.sizes import is_large
 

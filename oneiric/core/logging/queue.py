@@ -10,14 +10,14 @@ from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from oneiric.core._log_backlog import Backlog, QueueLimits
-from oneiric.core._log_stream import trouble
 from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.logging.backlog import Backlog, QueueLimits
+from oneiric.core.logging.stream import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from oneiric.core._log_backlog import Line
+    from oneiric.core.logging.backlog import Line
 
 GATHERED = 32
 """Lines in quick succession that are written together; so many may wait beyond the limits."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from oneiric.core._log_backlog import Line
+    from oneiric.core.logging.backlog import Line
 
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT})  # what could not be written is tried again with the next line
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE})

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from oneiric.core._log_stream import trouble
+from oneiric.core.logging.stream import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

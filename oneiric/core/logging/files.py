@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from oneiric.core._log_stream import LineStream
+from oneiric.core.logging.stream import LineStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from io import TextIOWrapper
 
-    from oneiric.core._log_backlog import Line
+    from oneiric.core.logging.backlog import Line
 
 _ATTEMPTS = 3  # at writing to a file that is removed meanwhile, and at finding one with room
 _PATIENCE = 1.0  # seconds to wait for another process that replaces the file, before lines go on into the present one

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from oneiric.core._log_fields import free_names
-from oneiric.core._log_ready import latest
-from oneiric.core._log_render import MAX_KEY_CHARS, is_plain_event
+from oneiric.core.logging.fields import free_names
+from oneiric.core.logging.ready import latest
+from oneiric.core.logging.render import MAX_KEY_CHARS, is_plain_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,18 +17,14 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 from structlog.stdlib import ProcessorFormatter
 
-from oneiric.core import _log_ready
-from oneiric.core._log_captures import Captures
-from oneiric.core._log_exit import Ending
-from oneiric.core._log_fields import Completion, Stamp, free_names, interpolate
-from oneiric.core._log_handlers import FLUSH_TIMEOUT
-from oneiric.core._log_logger import LateLogger
-from oneiric.core._log_ready import EventFields, EventLine, ReadyLines
-from oneiric.core._log_render import MAX_EVENT_CHARS, RenderedLine, render_console, render_json, text_of
-from oneiric.core._log_setup import LoggingHandle, install, installed, level_number, sink_handlers, total
-from oneiric.core._log_stream import LogFailures
-from oneiric.core._log_stream import trouble as log_trouble
-from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig, OneiricSettings
+from oneiric.core.config import LoggingConfig, OneiricSettings
+from oneiric.core.logging.captures import Captures
+from oneiric.core.logging.exit import Ending
+from oneiric.core.logging.fields import Completion, Stamp, free_names, interpolate
+from oneiric.core.logging.logger import LateLogger
+from oneiric.core.logging.ready import ReadyLines, latest
+from oneiric.core.logging.render import MAX_EVENT_CHARS, RenderedLine, render_console, render_json, text_of
+from oneiric.core.logging.setup import LoggingHandle, install, installed, level_number, sink_handlers, total
 from oneiric.core.redaction import redact
 from oneiric.core.service_identity import logged_identity
 from oneiric.core.sizes import is_large
@@ -39,31 +35,9 @@ if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
     from structlog.typing import EventDict, Processor, ProcessorReturnValue
 
-    from oneiric.core._log_handlers import SinkHandler
+    from oneiric.core.logging.handlers import SinkHandler
+    from oneiric.core.logging.stream import LogFailures
 
-__all__ = [
-    "DEFAULT_FILE_SIZE",
-    "DEFAULT_LOGGER_NAME",
-    "FLUSH_TIMEOUT",
-    "EventFields",
-    "EventLine",
-    "LogFailures",
-    "LogQueueConfig",
-    "LoggingConfig",
-    "LoggingHandle",
-    "LoggingSinkConfig",
-    "bind_log_context",
-    "clear_log_context",
-    "configure_early_logging",
-    "configure_logging",
-    "event_logger",
-    "get_logger",
-    "is_enabled",
-    "json_logger",
-    "log_failures",
-    "log_trouble",
-    "scoped_log_context",
-]
 
 DEFAULT_LOGGER_NAME = "oneiric"
 _ending = Ending()
@@ -98,7 +72,7 @@ def configure_logging(
         OSError: A log file cannot be opened.
     """
     if suppress_events:
-        _log_ready.latest.ready = None
+        latest.ready = None
         _ending.take((), timeout=0.0, on_sigterm=False)
         _captures.take(shown_warnings=False, uncaught=False)
         install([logging.NullHandler()], level=logging.CRITICAL + 1)
@@ -120,7 +94,7 @@ def configure_logging(
             _as_message(render),
         ]
     )
-    _log_ready.latest.ready = _ready(line, handlers) if config.emit_json and not extra else None
+    latest.ready = _ready(line, handlers) if config.emit_json and not extra else None
     queue = config.queue
     _ending.take(handlers, timeout=queue.flush_seconds, on_sigterm=queue.flush_on_sigterm)
     _captures.take(shown_warnings=config.capture_warnings, uncaught=config.capture_uncaught)

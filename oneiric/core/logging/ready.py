@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from oneiric.core._log_fields import COPIES, TAKEN, free_names, trace_ids
-from oneiric.core._log_render import MAX_EVENT_CHARS, MAX_KEY_CHARS, is_plain_name, render_json
+from oneiric.core.logging.fields import COPIES, TAKEN, free_names, trace_ids
+from oneiric.core.logging.render import MAX_EVENT_CHARS, MAX_KEY_CHARS, is_plain_name, render_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from oneiric.core._log_fields import Completion
-    from oneiric.core._log_handlers import SinkHandler
+    from oneiric.core.logging.fields import Completion
+    from oneiric.core.logging.handlers import SinkHandler
 
 MAX_SHAPES = 256
 """Sets of field names that lines are prepared for; lines of any other are made in the ordinary way."""

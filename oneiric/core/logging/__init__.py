@@ -1,0 +1,45 @@
+"""Structured log lines: made, queued and written without holding up whoever logs."""
+
+from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig
+from oneiric.core.logging.configure import (
+    DEFAULT_LOGGER_NAME,
+    bind_log_context,
+    clear_log_context,
+    configure_early_logging,
+    configure_logging,
+    event_logger,
+    get_logger,
+    is_enabled,
+    json_logger,
+    log_failures,
+    scoped_log_context,
+)
+from oneiric.core.logging.handlers import FLUSH_TIMEOUT
+from oneiric.core.logging.ready import EventFields, EventLine
+from oneiric.core.logging.setup import LoggingHandle
+from oneiric.core.logging.stream import LogFailures
+from oneiric.core.logging.stream import trouble as log_trouble
+
+__all__ = [
+    "DEFAULT_FILE_SIZE",
+    "DEFAULT_LOGGER_NAME",
+    "FLUSH_TIMEOUT",
+    "EventFields",
+    "EventLine",
+    "LogFailures",
+    "LogQueueConfig",
+    "LoggingConfig",
+    "LoggingHandle",
+    "LoggingSinkConfig",
+    "bind_log_context",
+    "clear_log_context",
+    "configure_early_logging",
+    "configure_logging",
+    "event_logger",
+    "get_logger",
+    "is_enabled",
+    "json_logger",
+    "log_failures",
+    "log_trouble",
+    "scoped_log_context",
+]
