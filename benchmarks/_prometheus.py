@@ -11,7 +11,7 @@ from benchmarks._watched import DOMAIN, FASTEST
 from oneiric.observability.catalogue import RESOLUTION_DURATION, RESOLUTIONS
 
 if TYPE_CHECKING:
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
 
 
 class Twin:

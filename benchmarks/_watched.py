@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from oneiric.core.observers import Observers
     from oneiric.observability import Telemetry
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
 
 DOMAIN = "adapter"
 FASTEST = 0.000_002

@@ -10,7 +10,7 @@ from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
     from oneiric.observability import Telemetry
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
 
 Cell = tuple[str, "Metric", dict[str, str]]
 ROWS: dict[str, tuple[Cell, ...]] = {

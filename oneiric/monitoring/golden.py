@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oneiric.observability._model import Catalogue, Count, Metric, Observe, Read, Signal
+    from oneiric.observability.model import Catalogue, Count, Metric, Observe, Read, Signal
 
 
 def golden(catalogue: Catalogue) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from oneiric.core.events import Event
     from oneiric.monitoring.config import BundleConfig
-    from oneiric.observability._model import Log, Phase, Signal
+    from oneiric.observability.model import Log, Phase, Signal
 
 COMMON_FIELDS = frozenset(
     {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
 
 TARGET_LABELS = frozenset({"job", "instance"})
 """What Prometheus adds to every series that it scrapes."""

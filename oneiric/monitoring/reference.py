@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from oneiric.monitoring.config import BundleConfig
-    from oneiric.observability._model import Catalogue, Label, Log, Metric, Signal
+    from oneiric.observability.model import Catalogue, Label, Log, Metric, Signal
 
 INTRODUCTION = """\
 Every metric, log event and span of Oneiric, as its [catalogue](../../oneiric/observability/catalogue.py) defines them.

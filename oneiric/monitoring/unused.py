@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric.core.events import Event
-    from oneiric.observability._model import Metric, Phase
+    from oneiric.observability.model import Metric, Phase
 
 METRICS: Mapping[Metric, str] = {}
 """Why nothing asks for a metric."""

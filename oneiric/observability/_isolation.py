@@ -11,11 +11,9 @@ from prometheus_client.registry import Collector
 
 from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.redaction import describe
-from oneiric.observability._breaks import ask_for_way
-from oneiric.observability._families import SnapshotFamily
-from oneiric.observability._patience import Patience
 from oneiric.observability._text import text_of
 from oneiric.observability.events import ScrapeFailed
+from oneiric.observability.metrics import Patience, SnapshotFamily, ask_for_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from oneiric.core.events import Operation
 from oneiric.core.logging import EventFields
-from oneiric.observability._fields import path_of
+from oneiric.observability.fields import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from oneiric.core.events import Event, State
-    from oneiric.observability._fields import Getter
-    from oneiric.observability._model import Log, Signal
+    from oneiric.observability.fields import Getter
+    from oneiric.observability.model import Log, Signal
 
 ERROR_FIELDS = ("error_type", "error")
 """Fields that only log events of a failure have values for."""

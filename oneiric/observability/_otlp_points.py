@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from prometheus_client.samples import Exemplar as SampleExemplar
     from prometheus_client.samples import Sample
 
-    from oneiric.observability._cells import Exemplar as OwnExemplar
-    from oneiric.observability._families import Snapshot
+    from oneiric.observability.metrics import Exemplar as OwnExemplar
+    from oneiric.observability.metrics import Snapshot
 
 PAUSE_POINTS = 32
 """Points made without a pause."""

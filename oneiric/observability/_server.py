@@ -15,10 +15,10 @@ from oneiric.core.concurrency import Background, renew_after_fork
 from oneiric.core.config import OneiricSettings
 from oneiric.core.redaction import describe
 from oneiric.observability._access import Credentials, tls_of
-from oneiric.observability._from_settings import server_limits_of, server_security_of
 from oneiric.observability._reception import Reception
 from oneiric.observability.events import MetricsServerExposed, MetricsServerFailed, MetricsServerStarted
 from oneiric.observability.exposition import METRICS_PATHS, error_response
+from oneiric.observability.settings import server_limits_of, server_security_of
 
 if TYPE_CHECKING:
     import ssl

@@ -14,18 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from prometheus_client.exposition import generate_latest as text_exposition
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_exposition
 
-from oneiric.observability._breaks import Breaks
-from oneiric.observability._families import SnapshotFamily
+from oneiric.observability.metrics import Breaks, SnapshotFamily
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from prometheus_client.metrics_core import Metric as MetricFamily
 
-    from oneiric.observability._cells import Exemplar
-    from oneiric.observability._families import Distribution, Snapshot
-    from oneiric.observability._labels import LabelSet
-    from oneiric.observability._model import Metric
+    from oneiric.observability.metrics import Distribution, Exemplar, LabelSet, Snapshot
+    from oneiric.observability.model import Metric
 
 T = TypeVar("T")
 

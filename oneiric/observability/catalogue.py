@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from oneiric.core import events
 from oneiric.observability import events as own
-from oneiric.observability._model import Catalogue, Count, Gone, Label, Log, Metric, Observe, Read, Signal
+from oneiric.observability.model import Catalogue, Count, Gone, Label, Log, Metric, Observe, Read, Signal
 
 DOMAIN = Label("domain", open=True)
 KEY = Label("key", open=True)

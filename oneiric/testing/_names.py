@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 from oneiric.core.events import Finished, Operation
 from oneiric.observability._log_values import COMMON_FIELDS
 from oneiric.observability._logs import LOGGER_PREFIX
-from oneiric.observability._model import ENDED, Log, Metric, Read, Signal
 from oneiric.observability.catalogue import CATALOGUE, SINK
+from oneiric.observability.model import ENDED, Log, Metric, Read, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

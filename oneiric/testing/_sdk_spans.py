@@ -9,8 +9,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, Tra
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from oneiric._version import __version__
-from oneiric.observability._tracing import TracingSink
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.tracing import TracingSink
 from oneiric.testing._spans import SpanRecord
 
 if TYPE_CHECKING:

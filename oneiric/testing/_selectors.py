@@ -13,7 +13,7 @@ from oneiric.testing._names import UnknownSignalError, unknown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
     from oneiric.testing._names import Part, Shape
     from oneiric.testing._spans import SpanRecord
 

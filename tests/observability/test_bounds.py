@@ -12,8 +12,8 @@ from oneiric.core import events
 from oneiric.core.observers import Observers
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach
-from oneiric.observability._labels import MAX_LABEL_CHARS, fit_labels
 from oneiric.observability._text import text_of
+from oneiric.observability.metrics.labels import MAX_LABEL_CHARS, fit_labels
 
 MIB = 1 << 20
 

@@ -12,8 +12,8 @@ from promised import CONTRACT
 
 from oneiric.core import events
 from oneiric.monitoring.generated import generated_files
-from oneiric.observability._model import Catalogue, CatalogueError, Count, Label, Log, Metric, Observe, Read, Signal
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.model import Catalogue, CatalogueError, Count, Label, Log, Metric, Observe, Read, Signal
 
 ROOT = Path(__file__).parents[2]
 COUNTER = Metric("x_total", "counter", "X.", (Label("domain"),))

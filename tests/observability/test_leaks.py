@@ -21,7 +21,7 @@ from oneiric.core.config import OneiricSettings
 from oneiric.core.events import CacheState, State
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import MetricsServer, Telemetry, attach
-from oneiric.observability._prometheus import PrometheusSink
+from oneiric.observability.metrics import PrometheusSink
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 ROUNDS = 10

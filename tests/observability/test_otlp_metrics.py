@@ -10,11 +10,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from oneiric.observability._cells import Exemplar
-from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily
 from oneiric.observability._otlp_metrics import MAX_POINTS, MetricProducer
 from oneiric.observability._otlp_names import otel_name
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.metrics import Distribution, Exemplar, Snapshot, SnapshotFamily
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

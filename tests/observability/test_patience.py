@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from oneiric.observability._patience import Patience
+from oneiric.observability.metrics import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,9 +15,9 @@ from support import Clock, Recorder
 from oneiric.core import events
 from oneiric.core.observers import Observers
 from oneiric.observability import events as own
-from oneiric.observability._departed import MAX_DEPARTED, Departed
-from oneiric.observability._prometheus import PrometheusSink
 from oneiric.observability.catalogue import CATALOGUE, HEALTH_STATUS
+from oneiric.observability.metrics import PrometheusSink
+from oneiric.observability.metrics.retired import MAX_DEPARTED, Departed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

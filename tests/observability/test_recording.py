@@ -15,8 +15,8 @@ from oneiric.core import events
 from oneiric.core.batches import BATCH_SIZE
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach
-from oneiric.observability._backlog import MAX_UNCOUNTED
-from oneiric.observability._prometheus import MAX_DURATIONS, MAX_ENDED
+from oneiric.observability.metrics.backlog import MAX_UNCOUNTED
+from oneiric.observability.metrics.sink import MAX_DURATIONS, MAX_ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

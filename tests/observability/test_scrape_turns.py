@@ -13,9 +13,9 @@ from processes import eventually
 from oneiric.core import events
 from oneiric.core.batches import BATCH_SIZE
 from oneiric.core.resolution import Candidate, Resolver
-from oneiric.observability import _backlog as backlogs
 from oneiric.observability import attach, write_textfile
-from oneiric.observability._backlog import MAX_PAUSES, MAX_UNCOUNTED, Backlog
+from oneiric.observability.metrics import backlog as backlogs
+from oneiric.observability.metrics.backlog import MAX_PAUSES, MAX_UNCOUNTED, Backlog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,19 +19,27 @@ from oneiric.core import events
 from oneiric.core.config import OneiricSettings, SettingsError, load_settings
 from oneiric.core.observers import Observers
 from oneiric.core.resolution import Candidate, Resolver
-from oneiric.observability import _shared_directory, attach, clear_shared_directory
-from oneiric.observability._prometheus import PrometheusSink
-from oneiric.observability._shared_directory import ARCHIVE, MAX_ENDED
-from oneiric.observability._shared_format import COUNTER, HEADER_BYTES, HISTOGRAM, Record, header_bytes, record_bytes
-from oneiric.observability._sharing import Sharing
+from oneiric.observability import attach, clear_shared_directory
 from oneiric.observability.catalogue import CATALOGUE
 from oneiric.observability.events import ScrapeFailed
+from oneiric.observability.metrics import PrometheusSink
+from oneiric.observability.metrics.shared import Sharing
+from oneiric.observability.metrics.shared import directory as _shared_directory
+from oneiric.observability.metrics.shared.directory import ARCHIVE, MAX_ENDED
+from oneiric.observability.metrics.shared.format import (
+    COUNTER,
+    HEADER_BYTES,
+    HISTOGRAM,
+    Record,
+    header_bytes,
+    record_bytes,
+)
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from oneiric.observability._labels import LabelSet
+    from oneiric.observability.metrics import LabelSet
 
 NAME = "oneiric_resolution_total"
 

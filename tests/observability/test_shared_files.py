@@ -11,14 +11,14 @@ import pytest
 from hypothesis import example, given, settings, strategies
 from support import Clock
 
-from oneiric.observability._shared_cells import SharedCounterCell, SharedHistogramCell
-from oneiric.observability._shared_directory import read_file
-from oneiric.observability._shared_file import SharedFile
-from oneiric.observability._shared_format import (
+from oneiric.observability.catalogue import RESOLUTION_DURATION, RESOLUTIONS
+from oneiric.observability.metrics.shared import CorruptFileError, SharedCounterCell, SharedHistogramCell
+from oneiric.observability.metrics.shared.directory import read_file
+from oneiric.observability.metrics.shared.file import SharedFile
+from oneiric.observability.metrics.shared.format import (
     COUNTER,
     HEADER_BYTES,
     HISTOGRAM,
-    CorruptFileError,
     Record,
     header_bytes,
     record_bytes,
@@ -26,7 +26,6 @@ from oneiric.observability._shared_format import (
     slot,
     used_bytes,
 )
-from oneiric.observability.catalogue import RESOLUTION_DURATION, RESOLUTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -210,7 +209,7 @@ def test_series_that_come_and_go_do_not_make_a_file_large(shared: Shared) -> Non
 
 def test_a_file_that_is_large_takes_no_further_label_sets(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever makes series is told when the bound is reached."""
-    monkeypatch.setattr("oneiric.observability._shared_file.MAX_OWN_BYTES", 1_000)
+    monkeypatch.setattr("oneiric.observability.metrics.shared.file.MAX_OWN_BYTES", 1_000)
     for number in range(20):
         shared.counter("a", "b", str(number)).add(1.0)
     assert shared.filled > 0

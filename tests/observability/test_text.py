@@ -19,11 +19,19 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar as ClientExemplar
 
-from oneiric.observability._breaks import QUIET_BREAKS, Breaks
-from oneiric.observability._cells import CounterCell, Exemplar
-from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily, restricted, sample_names
-from oneiric.observability._model import Label, Metric
 from oneiric.observability._text import BUSY_CHARS, QUIET_CHARS, number_text, text_of
+from oneiric.observability.metrics import (
+    Breaks,
+    Distribution,
+    Exemplar,
+    Snapshot,
+    SnapshotFamily,
+    restricted,
+    sample_names,
+)
+from oneiric.observability.metrics.cells import CounterCell
+from oneiric.observability.metrics.yield_points import QUIET_BREAKS
+from oneiric.observability.model import Label, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

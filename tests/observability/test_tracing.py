@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from oneiric.core import events
 from oneiric.core.observers import Observers
-from oneiric.observability._tracing import TracingSink, recording_trace
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.tracing import TracingSink, recording_trace
 
 SWAP = events.Swap(domain="adapter", key="cache", previous_provider="memory")
 RESOLVED = events.Resolved(domain="adapter", key="cache", provider="redis", duration=0.1, candidates=1, shadowed=0)
@@ -176,7 +176,7 @@ import sys
 from oneiric.core import events
 from oneiric.core.observers import Observers
 from oneiric.observability import attach
-from oneiric.observability._tracing import recording_trace
+from oneiric.observability.tracing import recording_trace
 
 observers = Observers()
 telemetry = attach(observers)

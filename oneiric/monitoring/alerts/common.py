@@ -10,7 +10,7 @@ from oneiric.monitoring.rules import Step
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
     from oneiric.monitoring.promql import Expr
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
 
 MINUTE = 60.0
 HOUR = 3600.0

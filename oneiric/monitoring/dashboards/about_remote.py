@@ -12,7 +12,7 @@ from oneiric.observability import catalogue
 if TYPE_CHECKING:
     from oneiric.monitoring.dashboards.scope import Scope
     from oneiric.monitoring.promql import Expr
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
 
 
 def sources(scope: Scope) -> Panel:

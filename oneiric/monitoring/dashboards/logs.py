@@ -10,7 +10,7 @@ from oneiric.monitoring.promql import ExpressionError
 if TYPE_CHECKING:
     from oneiric.core.events import Event
     from oneiric.monitoring.config import BundleConfig
-    from oneiric.observability._model import Phase
+    from oneiric.observability.model import Phase
 
 
 def told(config: BundleConfig, event: type[Event], on: Phase | None, words: str, *fields: str, chosen: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
     from oneiric.monitoring.dashboards.model import Color
     from oneiric.monitoring.rules import Record
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
 
 RATE = "$__rate_interval"
 """The window of a rate: Grafana makes it four scrapes at least."""

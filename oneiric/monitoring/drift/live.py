@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from oneiric.monitoring.drift.query import Context
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
 
 
 @dataclass(frozen=True, slots=True)

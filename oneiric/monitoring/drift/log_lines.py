@@ -13,7 +13,7 @@ from oneiric.monitoring.logql import COMMON_FIELDS, STREAM_LABELS, field_label, 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from oneiric.observability._model import Catalogue, Log, Signal
+    from oneiric.observability.model import Catalogue, Log, Signal
 
 EVENT = "event"
 LEVEL = "level"

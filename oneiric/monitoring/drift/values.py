@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from oneiric.monitoring.drift.codes import Level
     from oneiric.monitoring.drift.vocabulary import Vocabulary
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
 
 Nature = Literal["counter", "bucket", "rate", "bucket rate", "gauge", "age", "other"]
 """What values tell: a count so far, one a bucket, growth, growth a bucket, what is so now, how long ago, or else."""

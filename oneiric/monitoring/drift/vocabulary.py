@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from oneiric.monitoring.drift.codes import Level
-    from oneiric.observability._model import Catalogue, Metric, Read
+    from oneiric.observability.model import Catalogue, Metric, Read
 
 DOMAINS = ("adapter", "service", "task", "event", "workflow", "action")
 """The domains that exist without registration; others may be registered."""

@@ -10,7 +10,7 @@ from oneiric.monitoring.output import as_yaml
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
-    from oneiric.observability._model import Phase
+    from oneiric.observability.model import Phase
 
 INTERVAL = 60.0
 """Seconds at time scale 1 between evaluations, and the range of each: every line counts once."""

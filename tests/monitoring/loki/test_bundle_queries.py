@@ -23,7 +23,7 @@ from oneiric.monitoring.promql import ExpressionError
 from oneiric.observability.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
-    from oneiric.observability._model import Log
+    from oneiric.observability.model import Log
 
 CONFIG = BundleConfig()
 STREAM = {"app": "oneiric", "env": "test", "host": "a"}

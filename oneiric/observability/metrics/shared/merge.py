@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from oneiric.observability._families import Distribution, Snapshot
-from oneiric.observability._gauges import oldest
-from oneiric.observability._labels import LabelSet, fit_labels
-from oneiric.observability._shared_cells import KINDS
-from oneiric.observability._shared_format import CONTENTS, GAUGE, CorruptFileError, Record
+from oneiric.observability.metrics.families import Distribution, Snapshot
+from oneiric.observability.metrics.gauges import oldest
+from oneiric.observability.metrics.labels import LabelSet, fit_labels
+from oneiric.observability.metrics.shared.cells import KINDS
+from oneiric.observability.metrics.shared.format import CONTENTS, GAUGE, CorruptFileError, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from oneiric.observability._cells import Exemplar
-    from oneiric.observability._model import Metric
+    from oneiric.observability.metrics.cells import Exemplar
+    from oneiric.observability.model import Metric
 
 MAX_UNKNOWN: Final = 10_000
 """Series of other releases that are kept when files are put together."""

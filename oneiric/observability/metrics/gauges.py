@@ -6,9 +6,9 @@ from math import inf
 from operator import add
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from oneiric.observability._fields import Getter, getter, label_values
-from oneiric.observability._labels import LabelSet, fit_labels
-from oneiric.observability._model import Catalogue, Metric, Read
+from oneiric.observability.fields import Getter, getter, label_values
+from oneiric.observability.metrics.labels import LabelSet, fit_labels
+from oneiric.observability.model import Catalogue, Metric, Read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,16 +5,16 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from oneiric.observability._fields import getter, label_values
+from oneiric.observability.fields import getter, label_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from oneiric.core.events import Event
-    from oneiric.observability._cells import CounterLike, Exemplar, Family, HistogramLike
-    from oneiric.observability._departed import Departed
-    from oneiric.observability._labels import LabelSet
-    from oneiric.observability._model import Count, Gone, Observe, Signal
+    from oneiric.observability.metrics.cells import CounterLike, Exemplar, Family, HistogramLike
+    from oneiric.observability.metrics.labels import LabelSet
+    from oneiric.observability.metrics.retired import Departed
+    from oneiric.observability.model import Count, Gone, Observe, Signal
 
 Write: TypeAlias = "Callable[[Any, Exemplar | None], None]"
 AnyFamily: TypeAlias = "Family[CounterLike] | Family[HistogramLike]"

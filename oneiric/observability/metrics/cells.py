@@ -9,13 +9,13 @@ from bisect import bisect_left, bisect_right
 from itertools import product
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
-from oneiric.observability._labels import LabelSet, fit_labels
+from oneiric.observability.metrics.labels import LabelSet, fit_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from oneiric.observability._model import Metric
-    from oneiric.observability._shared_cells import SharedCounterCell, SharedHistogramCell
+    from oneiric.observability.metrics.shared import SharedCounterCell, SharedHistogramCell
+    from oneiric.observability.model import Metric
 
 
 class Exemplar(NamedTuple):

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from prometheus_client.samples import Sample
 
-    from oneiric.observability._cells import Exemplar
-    from oneiric.observability._labels import LabelSet
-    from oneiric.observability._model import Metric
+    from oneiric.observability.metrics.cells import Exemplar
+    from oneiric.observability.metrics.labels import LabelSet
+    from oneiric.observability.model import Metric
 
 
 class Distribution(NamedTuple):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from oneiric.core.descriptors import lost_descriptor
 from oneiric.core.files import make_private_directory
-from oneiric.observability._shared_format import (
+from oneiric.observability.metrics.shared.format import (
     HEADER_BYTES,
     header_bytes,
     record_bytes,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from oneiric.observability._shared_cells import SharedCell
+    from oneiric.observability.metrics.shared.cells import SharedCell
 
 SUFFIX: Final = ".oneiric"
 COUNTS: Final = "counts-"

@@ -14,23 +14,22 @@ from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.events import Event, Finished, Operation
 from oneiric.core.redaction import describe
 from oneiric.observability import events as own
-from oneiric.observability._backlog import Backlog, PromptBacklog
-from oneiric.observability._breaks import ask_for_way
-from oneiric.observability._cells import (
+from oneiric.observability.fields import label_values
+from oneiric.observability.metrics.backlog import Backlog, PromptBacklog
+from oneiric.observability.metrics.cells import (
     CounterLike,
     Exemplar,
     HistogramLike,
 )
-from oneiric.observability._departed import Departed
-from oneiric.observability._durations import Durations, PromptDurations, ended
-from oneiric.observability._families import Distribution, Snapshot, SnapshotFamily
-from oneiric.observability._fields import label_values
-from oneiric.observability._gauge_sources import GaugeSources
-from oneiric.observability._gauges import compile_reads
-from oneiric.observability._model import ENDED, Catalogue, Count, Observe, Phase, Read, Signal
-from oneiric.observability._shared_format import CorruptFileError
-from oneiric.observability._sharing import COLLECTOR, DEFAULT_INTERVAL, Budgeted, Sharing
-from oneiric.observability._writes import AnyFamily, Write, counting, observing, preparing, removing
+from oneiric.observability.metrics.durations import Durations, PromptDurations, ended
+from oneiric.observability.metrics.families import Distribution, Snapshot, SnapshotFamily
+from oneiric.observability.metrics.gauge_sources import GaugeSources
+from oneiric.observability.metrics.gauges import compile_reads
+from oneiric.observability.metrics.retired import Departed
+from oneiric.observability.metrics.shared import COLLECTOR, DEFAULT_INTERVAL, Budgeted, CorruptFileError, Sharing
+from oneiric.observability.metrics.writes import AnyFamily, Write, counting, observing, preparing, removing
+from oneiric.observability.metrics.yield_points import ask_for_way
+from oneiric.observability.model import ENDED, Catalogue, Count, Observe, Phase, Read, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -41,9 +40,9 @@ if TYPE_CHECKING:
     from oneiric.core.batches import Batch
     from oneiric.core.events import State
     from oneiric.core.observers import Observers, Receiver, Stateful
-    from oneiric.observability._fields import Getter
-    from oneiric.observability._gauges import Gauges
-    from oneiric.observability._model import Metric
+    from oneiric.observability.fields import Getter
+    from oneiric.observability.metrics.gauges import Gauges
+    from oneiric.observability.model import Metric
 
 MAX_DURATIONS = 16_384
 """Durations of one component that may wait while another thread counts; over that, who resolves pauses."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from oneiric.core.files import make_private_directory
-from oneiric.observability._shared_file import COUNTS, SUFFIX
-from oneiric.observability._shared_format import (
+from oneiric.observability.metrics.shared.file import COUNTS, SUFFIX
+from oneiric.observability.metrics.shared.format import (
     CONTENTS,
     HEADER_BYTES,
     MAX_FILE_BYTES,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oneiric.observability._model import Metric
+    from oneiric.observability.model import Metric
 
 MAX_DEPARTED = 10_000
 """Departed label values that are remembered; over that the oldest are shown again if somebody still reports them."""

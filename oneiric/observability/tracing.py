@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from oneiric.core.observers import Receiver, Scope
-    from oneiric.observability._model import Catalogue
+    from oneiric.observability.model import Catalogue
 
 ATTRIBUTE_PREFIX = "oneiric."
 _MODULES = sys.modules

@@ -7,18 +7,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from oneiric.core.concurrency import renew_after_fork
-from oneiric.observability._breaks import Breaks
-from oneiric.observability._gauges import Gauges
-from oneiric.observability._patience import Patience
+from oneiric.observability.metrics.call_timeout import Patience
+from oneiric.observability.metrics.gauges import Gauges
+from oneiric.observability.metrics.yield_points import Breaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from oneiric.core.events import State
     from oneiric.core.observers import Stateful
-    from oneiric.observability._gauges import Plan
-    from oneiric.observability._labels import LabelSet
-    from oneiric.observability._model import Metric
+    from oneiric.observability.metrics.gauges import Plan
+    from oneiric.observability.metrics.labels import LabelSet
+    from oneiric.observability.model import Metric
 
 _AT_ONCE: Final = 128  # states read without a break for other threads
 

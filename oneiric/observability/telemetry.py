@@ -11,15 +11,15 @@ from oneiric.core.observers import Observable, Observer, Observers, Replayable, 
 from oneiric.core.unset import UNSET, Unset, given_or
 from oneiric.observability import events as own
 from oneiric.observability._exporting import Exporters
-from oneiric.observability._from_settings import identified, log_limits_of, otlp_options, push_options
 from oneiric.observability._isolation import IsolatedCollector, own_registry
 from oneiric.observability._logs import LogSink
-from oneiric.observability._prometheus import PrometheusSink
-from oneiric.observability._shared_directory import shared_directory
-from oneiric.observability._tracing import TracingSink, recording_trace
 from oneiric.observability._worker import STOP_SECONDS
 from oneiric.observability.catalogue import CATALOGUE
 from oneiric.observability.exposition import DEFAULT_REUSE_SECONDS, DEFAULT_TIMEOUT_SECONDS, Exposition
+from oneiric.observability.metrics import PrometheusSink
+from oneiric.observability.metrics.shared import shared_directory
+from oneiric.observability.settings import identified, log_limits_of, otlp_options, push_options
+from oneiric.observability.tracing import TracingSink, recording_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

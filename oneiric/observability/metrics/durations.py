@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from oneiric.observability._cells import CounterLike, HistogramLike
+    from oneiric.observability.metrics.cells import CounterLike, HistogramLike
 
 
 class Durations:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oneiric.core.batches import BATCH_SIZE
 from oneiric.core.concurrency import renew_after_fork
-from oneiric.observability._breaks import give_way
+from oneiric.observability.metrics.yield_points import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sized

@@ -8,24 +8,31 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from oneiric.observability._breaks import Breaks
-from oneiric.observability._cells import CounterCell, Family, HistogramCell
-from oneiric.observability._shared_cells import SharedCounterCell, SharedGaugeCell, SharedHistogramCell
-from oneiric.observability._shared_directory import Problem, archive_ended, read_directory, read_file
-from oneiric.observability._shared_file import SharedFile
-from oneiric.observability._shared_format import GAUGE, CorruptFileError
-from oneiric.observability._shared_merge import Texts, Totals, merged_records, merged_snapshot, series_in, series_of
+from oneiric.observability.metrics.cells import CounterCell, Family, HistogramCell
+from oneiric.observability.metrics.shared.cells import SharedCounterCell, SharedGaugeCell, SharedHistogramCell
+from oneiric.observability.metrics.shared.directory import Problem, archive_ended, read_directory, read_file
+from oneiric.observability.metrics.shared.file import SharedFile
+from oneiric.observability.metrics.shared.format import GAUGE, CorruptFileError
+from oneiric.observability.metrics.shared.merge import (
+    Texts,
+    Totals,
+    merged_records,
+    merged_snapshot,
+    series_in,
+    series_of,
+)
+from oneiric.observability.metrics.yield_points import Breaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from oneiric.observability._cells import CounterLike, HistogramLike
-    from oneiric.observability._families import Snapshot
-    from oneiric.observability._labels import LabelSet
-    from oneiric.observability._model import Metric
-    from oneiric.observability._shared_directory import Reading, SharedCounts
-    from oneiric.observability._shared_merge import Series
+    from oneiric.observability.metrics.cells import CounterLike, HistogramLike
+    from oneiric.observability.metrics.families import Snapshot
+    from oneiric.observability.metrics.labels import LabelSet
+    from oneiric.observability.metrics.shared.directory import Reading, SharedCounts
+    from oneiric.observability.metrics.shared.merge import Series
+    from oneiric.observability.model import Metric
 
     GaugeValues = Mapping[str, Mapping[LabelSet, float]]
 
@@ -46,7 +53,7 @@ class Sharing:
     """The series of this process in a directory, and those of all others in it.
 
     Args:
-        directory: What :func:`~oneiric.observability._shared_directory.shared_directory` returned.
+        directory: What :func:`~oneiric.observability.metrics.shared.directory.shared_directory` returned.
         metrics: Of the catalogue, by name.
         budget: Label sets of a metric, of all processes together.
         interval: Seconds between publications of gauges.

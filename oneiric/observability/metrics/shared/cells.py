@@ -11,12 +11,12 @@ from zlib import crc32
 
 import msgspec
 
-from oneiric.observability._shared_format import COUNTER, GAUGE, GONE, HISTOGRAM, Record, slot_bytes
+from oneiric.observability.metrics.shared.format import COUNTER, GAUGE, GONE, HISTOGRAM, Record, slot_bytes
 
 if TYPE_CHECKING:
-    from oneiric.observability._cells import Exemplar
-    from oneiric.observability._labels import LabelSet
-    from oneiric.observability._model import Metric
+    from oneiric.observability.metrics.cells import Exemplar
+    from oneiric.observability.metrics.labels import LabelSet
+    from oneiric.observability.model import Metric
 
 KINDS: Final = {"counter": COUNTER, "histogram": HISTOGRAM, "gauge": GAUGE}
 
