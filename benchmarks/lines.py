@@ -17,9 +17,8 @@ from benchmarks._report import Row
 from oneiric.core.events import Finished, Swap
 from oneiric.core.logging import get_logger
 from oneiric.core.observers import Observers
-from oneiric.observability._log_limits import UNLIMITED
-from oneiric.observability._logs import LogSink
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.logs import UNLIMITED, LogSink
 
 if TYPE_CHECKING:
     from typing import TextIO

@@ -20,8 +20,8 @@ from benchmarks._report import Row
 from benchmarks._watched import DOMAIN, page, require_counted, resolver_of
 from oneiric.core.lifecycle import LifecycleManager
 from oneiric.observability import attach
-from oneiric.observability._log_limits import UNLIMITED
 from oneiric.observability.catalogue import LOG_EVENTS
+from oneiric.observability.logs import UNLIMITED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,14 +1,10 @@
 """Every metric, log event and span, and what writes and serves them."""
 
-from oneiric.observability._access import ServerSecurity
-from oneiric.observability._apps import asgi_app, wsgi_app
-from oneiric.observability._limits import ServerLimits
-from oneiric.observability._log_limits import LogLimits, LogRate
-from oneiric.observability._otlp_options import OtlpOptions
-from oneiric.observability._push import PushOptions, push, write_textfile
-from oneiric.observability._server import MetricsServer
-from oneiric.observability.exposition import Exposition
+from oneiric.observability.export import OtlpOptions, PushOptions, push, write_textfile
+from oneiric.observability.exposition import Exposition, asgi_app, wsgi_app
+from oneiric.observability.logs import LogLimits, LogRate
 from oneiric.observability.metrics.shared import clear_shared_directory
+from oneiric.observability.server import MetricsServer, ServerLimits, ServerSecurity
 from oneiric.observability.telemetry import Telemetry, attach
 
 __all__ = [

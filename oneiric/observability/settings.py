@@ -6,11 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oneiric.core.service_identity import service_identity
-from oneiric.observability._access import ServerSecurity
-from oneiric.observability._limits import ServerLimits
-from oneiric.observability._log_limits import LogLimits, LogRate
-from oneiric.observability._otlp_options import OtlpOptions
-from oneiric.observability._push import PushOptions
+from oneiric.observability.export import OtlpOptions, PushOptions
+from oneiric.observability.logs import LogLimits, LogRate
+from oneiric.observability.server import ServerLimits, ServerSecurity
 
 if TYPE_CHECKING:
     from oneiric.core.config import LoggingConfig, LogLimitsConfig, MetricsServerSettings, OneiricSettings

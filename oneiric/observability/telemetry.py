@@ -10,12 +10,16 @@ from oneiric.core.config import OneiricSettings
 from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful, once
 from oneiric.core.unset import UNSET, Unset, given_or
 from oneiric.observability import events as own
-from oneiric.observability._exporting import Exporters
-from oneiric.observability._isolation import IsolatedCollector, own_registry
-from oneiric.observability._logs import LogSink
-from oneiric.observability._worker import STOP_SECONDS
 from oneiric.observability.catalogue import CATALOGUE
-from oneiric.observability.exposition import DEFAULT_REUSE_SECONDS, DEFAULT_TIMEOUT_SECONDS, Exposition
+from oneiric.observability.export import STOP_SECONDS, Exporters
+from oneiric.observability.exposition import (
+    DEFAULT_REUSE_SECONDS,
+    DEFAULT_TIMEOUT_SECONDS,
+    Exposition,
+    IsolatedCollector,
+    own_registry,
+)
+from oneiric.observability.logs import LogSink
 from oneiric.observability.metrics import PrometheusSink
 from oneiric.observability.metrics.shared import shared_directory
 from oneiric.observability.settings import identified, log_limits_of, otlp_options, push_options
@@ -30,9 +34,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from oneiric.core.events import Event
-    from oneiric.observability._log_limits import LogLimits
-    from oneiric.observability._otlp_options import OtlpOptions
-    from oneiric.observability._push import PushOptions
+    from oneiric.observability.export import OtlpOptions, PushOptions
+    from oneiric.observability.logs import LogLimits
 
 
 class Sink(Observer, Protocol):

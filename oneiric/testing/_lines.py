@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from oneiric.core.logging import json_logger
 from oneiric.core.observers import Observers
-from oneiric.observability._log_limits import UNLIMITED
-from oneiric.observability._logs import LogSink
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.logs import UNLIMITED, LogSink
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger

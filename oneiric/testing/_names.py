@@ -8,9 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from oneiric.core.events import Finished, Operation
-from oneiric.observability._log_values import COMMON_FIELDS
-from oneiric.observability._logs import LOGGER_PREFIX
 from oneiric.observability.catalogue import CATALOGUE, SINK
+from oneiric.observability.logs import COMMON_FIELDS, LOGGER_PREFIX
 from oneiric.observability.model import ENDED, Log, Metric, Read, Signal
 
 if TYPE_CHECKING:

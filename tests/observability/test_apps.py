@@ -10,15 +10,14 @@ from wsgiref.validate import validator
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from oneiric.observability._apps import asgi_app, wsgi_app
-from oneiric.observability.exposition import OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, Exposition
+from oneiric.observability.exposition import OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, Exposition, asgi_app, wsgi_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import WSGIApplication
 
-    from oneiric.observability._apps import Message
     from oneiric.observability.exposition import Response
+    from oneiric.observability.exposition.applications import Message
 
 
 METRICS = b"# HELP swaps_total "

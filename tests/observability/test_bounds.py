@@ -12,7 +12,7 @@ from oneiric.core import events
 from oneiric.core.observers import Observers
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach
-from oneiric.observability._text import text_of
+from oneiric.observability.exposition import text_of
 from oneiric.observability.metrics.labels import MAX_LABEL_CHARS, fit_labels
 
 MIB = 1 << 20

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oneiric.observability._descriptors import RESERVE, SPARE, Allowance, descriptor_limit
+from oneiric.observability.server.descriptors import RESERVE, SPARE, Allowance, descriptor_limit
 
 if TYPE_CHECKING:
     from support import Clock

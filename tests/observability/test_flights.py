@@ -9,8 +9,8 @@ import pytest
 
 from oneiric.core.concurrency import Background
 from oneiric.core.concurrency.background import MAX_WAITING
-from oneiric.observability import _flights
-from oneiric.observability._flights import CROWD, Flights
+from oneiric.observability.exposition import single_flight as _flights
+from oneiric.observability.exposition.single_flight import CROWD, Flights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

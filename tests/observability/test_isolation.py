@@ -14,9 +14,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 
-from oneiric.observability._isolation import IsolatedCollector, own_registry
 from oneiric.observability.events import ScrapeFailed
-from oneiric.observability.exposition import Exposition
+from oneiric.observability.exposition import Exposition, IsolatedCollector, own_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,9 +16,9 @@ from oneiric.core import events
 from oneiric.core.logging import bind_log_context, clear_log_context
 from oneiric.observability import LogLimits, LogRate, attach
 from oneiric.observability import events as own
-from oneiric.observability._log_limits import UNLIMITED, Bucket, Summaries, Suppressed
-from oneiric.observability._logs import LogSink
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.logs import UNLIMITED, LogSink
+from oneiric.observability.logs.limits import Bucket, Summaries, Suppressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,8 +16,9 @@ from oneiric.core import events
 from oneiric.core.logging import configure_logging, json_logger
 from oneiric.observability import attach
 from oneiric.observability import events as own
-from oneiric.observability._logs import MAX_LIMITED_SUBJECTS, LogSink
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.logs import LogSink
+from oneiric.observability.logs.sink import MAX_LIMITED_SUBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

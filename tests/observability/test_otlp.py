@@ -23,8 +23,8 @@ from prometheus_client.core import GaugeMetricFamily
 from oneiric.core import events
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import OtlpOptions, attach
-from oneiric.observability._deadline import Deadline
-from oneiric.observability._otlp import OtlpExporter
+from oneiric.observability.export.deadline import Deadline
+from oneiric.observability.export.otlp import OtlpExporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,10 @@ import grpc
 import pytest
 from collectors import black_hole, http_collector, raw_server
 
-from oneiric.observability._deadline import Deadline
-from oneiric.observability._otlp_options import GRPC, HTTP, OtlpOptions, resolve
-from oneiric.observability._otlp_wire import Refused, Unavailable, sender
+from oneiric.observability.export import OtlpOptions
+from oneiric.observability.export.deadline import Deadline
+from oneiric.observability.export.otlp_options import GRPC, HTTP, resolve
+from oneiric.observability.export.otlp_wire import Refused, Unavailable, sender
 
 NOT_TAKEN = "; if it takes no metrics, set OTEL_METRICS_EXPORTER=none"
 REDIRECTED = "; redirects are not followed, set the address that it redirects to"

@@ -10,9 +10,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from oneiric.observability._otlp_metrics import MAX_POINTS, MetricProducer
-from oneiric.observability._otlp_names import otel_name
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.export.otlp_metrics import MAX_POINTS, MetricProducer
+from oneiric.observability.export.otlp_names import otel_name
 from oneiric.observability.metrics import Distribution, Exemplar, Snapshot, SnapshotFamily
 
 if TYPE_CHECKING:

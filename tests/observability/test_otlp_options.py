@@ -8,7 +8,7 @@ import pytest
 
 from oneiric.core.observers import Observers
 from oneiric.observability import OtlpOptions, attach
-from oneiric.observability._otlp_options import OtlpPlan, Target, read_headers, resolve
+from oneiric.observability.export.otlp_options import OtlpPlan, Target, read_headers, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, StaticSampler
 
-from oneiric.observability._otlp_spans import SLICE, SpanQueue, encode
-from oneiric.observability._worker import Worker
+from oneiric.observability.export.otlp_spans import SLICE, SpanQueue, encode
+from oneiric.observability.export.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from oneiric.core.observers import Observers
-    from oneiric.observability._deadline import Deadline
+    from oneiric.observability.export.deadline import Deadline
 
 
 @dataclass

@@ -12,8 +12,8 @@ from certificates import write_certificate
 from collectors import black_hole, http_collector, huge, raw_server, slow
 from processes import free_port
 
-from oneiric.observability._deadline import Deadline
-from oneiric.observability._post import MAX_REPLY_BYTES, Reply, check_headers, parse_url, request
+from oneiric.observability.export.deadline import Deadline
+from oneiric.observability.export.http_client import MAX_REPLY_BYTES, Reply, check_headers, parse_url, request
 
 if TYPE_CHECKING:
     import socket

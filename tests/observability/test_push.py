@@ -17,9 +17,9 @@ from prometheus_client.registry import Collector
 
 from oneiric.core import events
 from oneiric.observability import PushOptions, attach, push, write_textfile
-from oneiric.observability._deadline import Deadline
-from oneiric.observability._isolation import IsolatedCollector
-from oneiric.observability._post import parse_url, request
+from oneiric.observability.export.deadline import Deadline
+from oneiric.observability.export.http_client import parse_url, request
+from oneiric.observability.exposition import IsolatedCollector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -25,10 +25,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from oneiric.core.events import HookFailed
 from oneiric.observability import MetricsServer, ServerLimits
-from oneiric.observability._http import BadRequestError, parse_head
-from oneiric.observability._server import DEFAULT_ADDRESS, parse_address
 from oneiric.observability.events import MetricsServerFailed, MetricsServerStarted
 from oneiric.observability.exposition import OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, Exposition
+from oneiric.observability.server.http import BadRequestError, parse_head
+from oneiric.observability.server.server import DEFAULT_ADDRESS, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,9 +19,9 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from oneiric.core.events import HookFailed
 from oneiric.observability import Exposition, MetricsServer, ServerLimits, ServerSecurity
-from oneiric.observability._access import Credentials
-from oneiric.observability._reloading import MAX_FILE_BYTES
 from oneiric.observability.events import MetricsServerExposed, MetricsServerFailed
+from oneiric.observability.server.access import Credentials
+from oneiric.observability.server.reloading import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

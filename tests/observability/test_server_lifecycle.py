@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Metric
 
 from oneiric.core.observers import Observers
 from oneiric.observability import Exposition, MetricsServer, attach
-from oneiric.observability._descriptors import count_descriptors
+from oneiric.observability.server.descriptors import count_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

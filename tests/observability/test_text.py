@@ -19,7 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar as ClientExemplar
 
-from oneiric.observability._text import BUSY_CHARS, QUIET_CHARS, number_text, text_of
+from oneiric.observability.exposition import text_of
+from oneiric.observability.exposition.text import BUSY_CHARS, QUIET_CHARS, number_text
 from oneiric.observability.metrics import (
     Breaks,
     Distribution,

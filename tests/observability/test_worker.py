@@ -12,7 +12,7 @@ import pytest
 
 from oneiric.core import events
 from oneiric.observability import OtlpOptions, PushOptions, attach
-from oneiric.observability._worker import Worker
+from oneiric.observability.export.worker import Worker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from support import Recorder
 
     from oneiric.core.observers import Observers
-    from oneiric.observability._deadline import Deadline
+    from oneiric.observability.export.deadline import Deadline
 
 
 @dataclass

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from oneiric.core.events import Event, Operation, Outcome
 from oneiric.core.logging import json_logger
 from oneiric.core.observers import Observers
-from oneiric.observability._logs import LogSink
 from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.logs import LogSink
 from oneiric.testing import _tracing
 from oneiric.testing._kept import Kept
 from oneiric.testing._lines import capturing_sink

@@ -11,14 +11,14 @@ from http import HTTPStatus
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING, Final, Protocol
 
-from oneiric.observability._http import HEAD_END, BadRequestError, Request, is_hopeless, parse_head, serialize
 from oneiric.observability.exposition import error_response
+from oneiric.observability.server.http import HEAD_END, BadRequestError, Request, is_hopeless, parse_head, serialize
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from oneiric.observability._loop import Loop
     from oneiric.observability.exposition import Response
+    from oneiric.observability.server.loop import Loop
 
 _CHUNK_BYTES: Final = 8192
 _MAX_DISCARDED_BYTES: Final = 1024 * 1024

@@ -11,13 +11,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oneiric.observability._otlp_options import GRPC, Target
-from oneiric.observability._post import MAX_REPLY_BYTES, redirected, request
+from oneiric.observability.export.http_client import MAX_REPLY_BYTES, redirected, request
+from oneiric.observability.export.otlp_options import GRPC, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oneiric.observability._deadline import Deadline
+    from oneiric.observability.export.deadline import Deadline
 
 _OK = 200
 _RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})

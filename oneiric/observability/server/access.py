@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from oneiric.core.access_rules import require_whole
-from oneiric.observability._reloading import Reloaded, read_file, read_secret
+from oneiric.observability.server.reloading import Reloaded, read_file, read_secret
 
 if TYPE_CHECKING:
     import os

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import unquote
 
-from oneiric.observability._post import Url, check_headers, parse_url
+from oneiric.observability.export.http_client import Url, check_headers, parse_url
 
 if TYPE_CHECKING:
     import os

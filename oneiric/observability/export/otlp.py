@@ -20,12 +20,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from oneiric._version import __version__
 from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.service_identity import service_identity
-from oneiric.observability._otlp_metrics import MetricProducer
-from oneiric.observability._otlp_options import OtlpOptions, OtlpPlan, Target, resolve
-from oneiric.observability._otlp_spans import SpanQueue, encode
-from oneiric.observability._otlp_wire import Refused, Unavailable, sender
-from oneiric.observability._worker import Worker
 from oneiric.observability.events import SpansLost
+from oneiric.observability.export.otlp_metrics import MetricProducer
+from oneiric.observability.export.otlp_options import OtlpOptions, OtlpPlan, Target, resolve
+from oneiric.observability.export.otlp_spans import SpanQueue, encode
+from oneiric.observability.export.otlp_wire import Refused, Unavailable, sender
+from oneiric.observability.export.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric as Family
 
     from oneiric.core.observers import Observers
-    from oneiric.observability._deadline import Deadline
+    from oneiric.observability.export.deadline import Deadline
 
 NAME = "otlp"
 """Stands for the exporter in reports and names its thread."""

@@ -7,9 +7,9 @@ import time
 from selectors import EVENT_READ
 from typing import TYPE_CHECKING, Final
 
-from oneiric.observability._connection import Connection, Stage
-from oneiric.observability._descriptors import Allowance
-from oneiric.observability._loop import Loop
+from oneiric.observability.server.connection import Connection, Stage
+from oneiric.observability.server.descriptors import Allowance
+from oneiric.observability.server.loop import Loop
 
 if TYPE_CHECKING:
     import socket
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from concurrent.futures import Future
 
-    from oneiric.observability._http import Request
-    from oneiric.observability._limits import ServerLimits
     from oneiric.observability.exposition import Response
+    from oneiric.observability.server.http import Request
+    from oneiric.observability.server.limits import ServerLimits
 
 ACCEPT_BUDGET: Final = 32
 """Connections accepted in one turn of the loop, so that those that are there get their turn too."""

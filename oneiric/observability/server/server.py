@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from oneiric.core.concurrency import Background, renew_after_fork
 from oneiric.core.config import OneiricSettings
 from oneiric.core.redaction import describe
-from oneiric.observability._access import Credentials, tls_of
-from oneiric.observability._reception import Reception
 from oneiric.observability.events import MetricsServerExposed, MetricsServerFailed, MetricsServerStarted
 from oneiric.observability.exposition import METRICS_PATHS, error_response
+from oneiric.observability.server.acceptor import Reception
+from oneiric.observability.server.access import Credentials, tls_of
 from oneiric.observability.settings import server_limits_of, server_security_of
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from oneiric.core.observers import Observers
-    from oneiric.observability._access import ServerSecurity
-    from oneiric.observability._http import Request
-    from oneiric.observability._limits import ServerLimits
-    from oneiric.observability._reloading import Reloaded
     from oneiric.observability.exposition import Exposition, Response
+    from oneiric.observability.server.access import ServerSecurity
+    from oneiric.observability.server.http import Request
+    from oneiric.observability.server.limits import ServerLimits
+    from oneiric.observability.server.reloading import Reloaded
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:9464"
 STOP_SECONDS: Final = 2.0

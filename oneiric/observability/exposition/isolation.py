@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 
 from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.redaction import describe
-from oneiric.observability._text import text_of
 from oneiric.observability.events import ScrapeFailed
+from oneiric.observability.exposition.text import text_of
 from oneiric.observability.metrics import Patience, SnapshotFamily, ask_for_way
 
 if TYPE_CHECKING:

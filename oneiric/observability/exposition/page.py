@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from oneiric.core.concurrency import Background
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
-from oneiric.observability._flights import Flights
-from oneiric.observability._isolation import isolated
-from oneiric.observability._negotiation import accepts_gzip, prefers_openmetrics, wanted_names
-from oneiric.observability._text import text_of
 from oneiric.observability.events import ScrapeFailed
+from oneiric.observability.exposition.isolation import isolated
+from oneiric.observability.exposition.negotiation import accepts_gzip, prefers_openmetrics, wanted_names
+from oneiric.observability.exposition.single_flight import Flights
+from oneiric.observability.exposition.text import text_of
 from oneiric.observability.metrics import SnapshotFamily, ask_for_way, interrupts_counting, restricted, sample_names
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from oneiric.core.concurrency import renew_after_fork
-from oneiric.observability._deadline import Deadline
+from oneiric.observability.export.deadline import Deadline
 
 if TYPE_CHECKING:
     from oneiric.core.observers import Observers

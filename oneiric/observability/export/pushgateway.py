@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from oneiric.observability._deadline import Deadline
-from oneiric.observability._post import Url, parse_url, redirected, request
-from oneiric.observability._text import text_of
-from oneiric.observability._worker import Worker
+from oneiric.observability.export.deadline import Deadline
+from oneiric.observability.export.http_client import Url, parse_url, redirected, request
+from oneiric.observability.export.worker import Worker
+from oneiric.observability.exposition import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -18,8 +18,14 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from oneiric.observability._otlp_names import otel_name
-from oneiric.observability._otlp_points import Starts, attributes, histogram_points, number_points, snapshot_points
+from oneiric.observability.export.otlp_names import otel_name
+from oneiric.observability.export.otlp_points import (
+    Starts,
+    attributes,
+    histogram_points,
+    number_points,
+    snapshot_points,
+)
 from oneiric.observability.metrics import SnapshotFamily
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from oneiric.observability.exposition import LANDING_PATH, METRICS_PATH
+from oneiric.observability.exposition.page import LANDING_PATH, METRICS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from oneiric.observability.exposition import Exposition, Response
+    from oneiric.observability.exposition.page import Exposition, Response
 
 Message: TypeAlias = "MutableMapping[str, Any]"
 Receive: TypeAlias = "Callable[[], Awaitable[Message]]"

@@ -20,7 +20,7 @@ from oneiric._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from oneiric.observability._deadline import Deadline
+    from oneiric.observability.export.deadline import Deadline
 
 MAX_REPLY_BYTES = 64 * 1024
 """Of a longer answer the rest is left unread."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oneiric.observability._deadline import Deadline
-from oneiric.observability._push import Pusher
-from oneiric.observability._worker import STOP_SECONDS, Worker
+from oneiric.observability.export.deadline import Deadline
+from oneiric.observability.export.pushgateway import Pusher
+from oneiric.observability.export.worker import STOP_SECONDS, Worker
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
     from oneiric.core.observers import Observers
-    from oneiric.observability._otlp import OtlpExporter
-    from oneiric.observability._otlp_options import OtlpOptions
-    from oneiric.observability._push import PushOptions
+    from oneiric.observability.export.otlp import OtlpExporter
+    from oneiric.observability.export.otlp_options import OtlpOptions
+    from oneiric.observability.export.pushgateway import PushOptions
 
 
 class Exporters:
@@ -80,7 +80,7 @@ class Exporters:
 
 def _otlp_exporter(options: OtlpOptions, registry: CollectorRegistry, observers: Observers) -> OtlpExporter:
     try:
-        from oneiric.observability._otlp import OtlpExporter  # noqa: PLC0415 - only who asks for it pays for it
+        from oneiric.observability.export.otlp import OtlpExporter  # noqa: PLC0415 - only who asks for it pays for it
     except ImportError as error:
         raise ImportError(
             "export with OTLP needs the extra otlp: pip install '.[otlp]' in a clone of Oneiric's repository"

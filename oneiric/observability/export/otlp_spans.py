@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from oneiric.observability._worker import Worker
+    from oneiric.observability.export.worker import Worker
 
 SLICE = 32
 """Spans that are encoded without a pause."""

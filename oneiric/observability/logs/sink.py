@@ -12,9 +12,9 @@ from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.events import Event, Finished, HookFailed, Operation
 from oneiric.core.logging import EventLine, event_logger, is_enabled, log_failures, log_trouble
 from oneiric.observability import events as own
-from oneiric.observability._log_limits import SUMMARY_SECONDS, Limiter, LogLimits, Summaries, Suppressed
-from oneiric.observability._log_values import log_values
 from oneiric.observability.fields import label_values
+from oneiric.observability.logs.limits import SUMMARY_SECONDS, Limiter, LogLimits, Summaries, Suppressed
+from oneiric.observability.logs.values import log_values
 from oneiric.observability.model import ENDED, Catalogue, Log, Phase, Signal
 
 if TYPE_CHECKING:

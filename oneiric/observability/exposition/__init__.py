@@ -1,0 +1,51 @@
+"""The page of metrics: collected, written and negotiated, whoever asks for it."""
+
+from oneiric.observability.exposition.applications import asgi_app, wsgi_app
+from oneiric.observability.exposition.isolation import IsolatedCollector, own_registry
+from oneiric.observability.exposition.page import (
+    DEFAULT_REUSE_SECONDS,
+    DEFAULT_TIMEOUT_SECONDS,
+    LANDING_PATH,
+    LIVEZ_PATH,
+    MAX_RESTRICTED,
+    METRICS_PATH,
+    METRICS_PATHS,
+    MIN_GZIP_BYTES,
+    OPENMETRICS_CONTENT_TYPE,
+    READYZ_PATH,
+    TEXT_CONTENT_TYPE,
+    Exposition,
+    OwnMetricsMissingError,
+    Page,
+    Response,
+    Source,
+    error_response,
+    render,
+)
+from oneiric.observability.exposition.text import text_of
+
+__all__ = [
+    "DEFAULT_REUSE_SECONDS",
+    "DEFAULT_TIMEOUT_SECONDS",
+    "LANDING_PATH",
+    "LIVEZ_PATH",
+    "MAX_RESTRICTED",
+    "METRICS_PATH",
+    "METRICS_PATHS",
+    "MIN_GZIP_BYTES",
+    "OPENMETRICS_CONTENT_TYPE",
+    "READYZ_PATH",
+    "TEXT_CONTENT_TYPE",
+    "Exposition",
+    "IsolatedCollector",
+    "OwnMetricsMissingError",
+    "Page",
+    "Response",
+    "Source",
+    "asgi_app",
+    "error_response",
+    "own_registry",
+    "render",
+    "text_of",
+    "wsgi_app",
+]
