@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from oneiric.core.service_identity import service_identity
 from oneiric.observability.export import OtlpOptions, PushOptions
 from oneiric.observability.logs import LogLimits, LogRate
-from oneiric.observability.server import ServerLimits, ServerSecurity
 
 if TYPE_CHECKING:
-    from oneiric.core.config import LoggingConfig, LogLimitsConfig, MetricsServerSettings, OneiricSettings
+    from oneiric.core.config import LoggingConfig, LogLimitsConfig, OneiricSettings
 
 
 def otlp_options(settings: OneiricSettings) -> OtlpOptions | None:
@@ -51,13 +50,3 @@ def log_limits_of(config: LogLimitsConfig) -> LogLimits:
         errors=config.error_reserve,
         events={name: LogRate(own.rate, own.burst) for name, own in config.events.items()},
     )
-
-
-def server_limits_of(config: MetricsServerSettings) -> ServerLimits:
-    """Return what bounds the metrics server."""
-    return ServerLimits(**config.model_dump(include=set(ServerLimits.__slots__)))
-
-
-def server_security_of(config: MetricsServerSettings) -> ServerSecurity:
-    """Return what protects the metrics server."""
-    return ServerSecurity(**config.model_dump(include=set(ServerSecurity.__slots__)))

@@ -9,7 +9,7 @@ import pytest
 
 from oneiric.core.concurrency import Background
 from oneiric.core.concurrency.background import MAX_WAITING
-from oneiric.observability.exposition import single_flight as _flights
+from oneiric.observability.exposition import single_flight
 from oneiric.observability.exposition.single_flight import CROWD, Flights
 
 if TYPE_CHECKING:
@@ -186,12 +186,12 @@ def test_so_many_keys_may_wait() -> None:
     flights = Flights(compute, name="test", timeout=PATIENCE)
     flights.ask("first")
     compute.await_entry()
-    waiting = [flights.ask(str(number)) for number in range(_flights.MAX_WAITING)]
+    waiting = [flights.ask(str(number)) for number in range(single_flight.MAX_WAITING)]
     with pytest.raises(TimeoutError, match="others wait"):
         flights.ask("one more").result(0)
     waiting.append(flights.ask("0"))
     compute.gate.set()
-    assert [future.result(PATIENCE)[-1] for future in waiting] == ["2"] * (_flights.MAX_WAITING + 1)
+    assert [future.result(PATIENCE)[-1] for future in waiting] == ["2"] * (single_flight.MAX_WAITING + 1)
 
 
 def test_no_thread_is_left() -> None:

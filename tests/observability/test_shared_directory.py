@@ -24,7 +24,7 @@ from oneiric.observability.catalogue import CATALOGUE
 from oneiric.observability.events import ScrapeFailed
 from oneiric.observability.metrics import PrometheusSink
 from oneiric.observability.metrics.shared import Sharing
-from oneiric.observability.metrics.shared import directory as _shared_directory
+from oneiric.observability.metrics.shared import directory as shared_files
 from oneiric.observability.metrics.shared.directory import ARCHIVE, MAX_ENDED
 from oneiric.observability.metrics.shared.format import (
     COUNTER,
@@ -247,7 +247,7 @@ def test_foreign_files_are_left_alone(start: Callable[..., Process], tmp_path: P
 
 def test_more_files_than_are_read_are_reported(start: Callable[..., Process], monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of files read is bounded, and who comes too late is told of."""
-    monkeypatch.setattr(_shared_directory, "MAX_FILES", 3)
+    monkeypatch.setattr(shared_files, "MAX_FILES", 3)
     for _ in range(5):
         ended(start, "a")
     scraped = start()

@@ -2,7 +2,7 @@
 
 from oneiric.observability.metrics.backlog import interrupts_counting
 from oneiric.observability.metrics.call_timeout import Patience
-from oneiric.observability.metrics.cells import Exemplar
+from oneiric.observability.metrics.exemplar import Exemplar
 from oneiric.observability.metrics.families import Distribution, Snapshot, SnapshotFamily, restricted, sample_names
 from oneiric.observability.metrics.labels import LabelSet
 from oneiric.observability.metrics.sink import PrometheusSink

@@ -7,24 +7,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from itertools import product
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from oneiric.observability.metrics.labels import LabelSet, fit_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from oneiric.observability.metrics.shared import SharedCounterCell, SharedHistogramCell
+    from oneiric.observability.metrics.exemplar import Exemplar
     from oneiric.observability.model import Metric
-
-
-class Exemplar(NamedTuple):
-    """One observation and the trace that it was made in; ``timestamp`` is seconds since the Unix epoch."""
-
-    trace_id: str
-    span_id: str
-    value: float
-    timestamp: float
 
 
 class CounterCell:
@@ -92,8 +83,46 @@ class HistogramCell:
         self.sum += total
 
 
-CounterLike: TypeAlias = "CounterCell | SharedCounterCell"
-HistogramLike: TypeAlias = "HistogramCell | SharedHistogramCell"
+class CounterLike(Protocol):
+    """The value of one counter series, wherever it is kept; ``text`` is that of its labels."""
+
+    text: object
+
+    @property
+    def value(self) -> float:
+        """What was counted."""
+
+    def add(self, amount: float, /) -> None:
+        """Add *amount*."""
+
+    def clear(self) -> None:
+        """Start anew."""
+
+
+class HistogramLike(Protocol):
+    """The counts of one histogram series, wherever they are kept; ``text`` is that of its labels."""
+
+    text: object
+    exemplars: list[Exemplar | None] | None
+
+    @property
+    def counts(self) -> list[int]:
+        """How many values are in each bucket, not cumulative, +Inf last; replaced, never changed."""
+
+    @property
+    def sum(self) -> float:
+        """The sum of the values."""
+
+    def clear(self) -> None:
+        """Start anew."""
+
+    def observe(self, value: float, exemplar: Exemplar | None = None, /) -> None:
+        """Put *value* into its bucket."""
+
+    def observe_sorted(self, values: list[float], total: float, /) -> None:
+        """Put *values*, in ascending order and *total* together, into their buckets."""
+
+
 CellT = TypeVar("CellT", bound="CounterLike | HistogramLike")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.samples import Sample
 
-    from oneiric.observability.metrics.cells import Exemplar
+    from oneiric.observability.metrics.exemplar import Exemplar
     from oneiric.observability.metrics.labels import LabelSet
     from oneiric.observability.model import Metric
 

@@ -16,12 +16,8 @@ from oneiric.core.redaction import describe
 from oneiric.observability import events as own
 from oneiric.observability.fields import label_values
 from oneiric.observability.metrics.backlog import Backlog, PromptBacklog
-from oneiric.observability.metrics.cells import (
-    CounterLike,
-    Exemplar,
-    HistogramLike,
-)
 from oneiric.observability.metrics.durations import Durations, PromptDurations, ended
+from oneiric.observability.metrics.exemplar import Exemplar
 from oneiric.observability.metrics.families import Distribution, Snapshot, SnapshotFamily
 from oneiric.observability.metrics.gauge_sources import GaugeSources
 from oneiric.observability.metrics.gauges import compile_reads
@@ -41,6 +37,7 @@ if TYPE_CHECKING:
     from oneiric.core.events import State
     from oneiric.core.observers import Observers, Receiver, Stateful
     from oneiric.observability.fields import Getter
+    from oneiric.observability.metrics.cells import CounterLike, HistogramLike
     from oneiric.observability.metrics.gauges import Gauges
     from oneiric.observability.model import Metric
 

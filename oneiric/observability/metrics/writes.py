@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from oneiric.core.events import Event
-    from oneiric.observability.metrics.cells import CounterLike, Exemplar, Family, HistogramLike
+    from oneiric.observability.metrics.cells import CounterLike, Family, HistogramLike
+    from oneiric.observability.metrics.exemplar import Exemplar
     from oneiric.observability.metrics.labels import LabelSet
     from oneiric.observability.metrics.retired import Departed
     from oneiric.observability.model import Count, Gone, Observe, Signal

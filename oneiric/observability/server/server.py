@@ -18,7 +18,7 @@ from oneiric.observability.events import MetricsServerExposed, MetricsServerFail
 from oneiric.observability.exposition import METRICS_PATHS, error_response
 from oneiric.observability.server.acceptor import Reception
 from oneiric.observability.server.access import Credentials, tls_of
-from oneiric.observability.settings import server_limits_of, server_security_of
+from oneiric.observability.server.settings import server_limits_of, server_security_of
 
 if TYPE_CHECKING:
     import ssl

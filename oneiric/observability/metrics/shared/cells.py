@@ -14,7 +14,7 @@ import msgspec
 from oneiric.observability.metrics.shared.format import COUNTER, GAUGE, GONE, HISTOGRAM, Record, slot_bytes
 
 if TYPE_CHECKING:
-    from oneiric.observability.metrics.cells import Exemplar
+    from oneiric.observability.metrics.exemplar import Exemplar
     from oneiric.observability.metrics.labels import LabelSet
     from oneiric.observability.model import Metric
 

@@ -17,7 +17,7 @@ from oneiric.observability.metrics.shared.format import CONTENTS, GAUGE, Corrupt
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from oneiric.observability.metrics.cells import Exemplar
+    from oneiric.observability.metrics.exemplar import Exemplar
     from oneiric.observability.model import Metric
 
 MAX_UNKNOWN: Final = 10_000
