@@ -10,14 +10,14 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
+from dashboard_lint.reading import Asked, asked, variables
+from logql.lines import Line
+from logql.selection import select
 from processes import Demo, Prometheus, free_port, get
 
 from oneiric.monitoring.bundle import bundle, write
 from oneiric.monitoring.config import configured
-from oneiric.monitoring.dashboards.reading import Asked, asked, variables
-from oneiric.monitoring.loki import parse, select
-from oneiric.monitoring.loki.lines import Line
-from oneiric.monitoring.loki.variables import replaced
+from oneiric.monitoring.notation.logql import parse, replaced
 
 SCRAPE_SECONDS = 5
 STEPS_A_SECOND = 4

@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from logql.lines import Line
+from logql.measurement import measure
+from logql.selection import select
 
 from oneiric.monitoring.config import configured
-from oneiric.monitoring.loki import measure, parse, select
-from oneiric.monitoring.loki.lines import Line
 from oneiric.monitoring.loki.queries import further_searches, measurements, plan_searches
 from oneiric.monitoring.loki.rules import INTERVAL, OFFSET, log_rules
 from oneiric.monitoring.loki.shipping import METADATA
-from oneiric.monitoring.loki.syntax import LogQuery, VectorAggregation
-from oneiric.monitoring.loki.variables import replaced
+from oneiric.monitoring.notation.logql import LogQuery, VectorAggregation, parse, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from oneiric.monitoring.drift.query import Context
     from oneiric.monitoring.drift.rules import Rule
-    from oneiric.monitoring.drift.text import Piece
     from oneiric.monitoring.drift.values import Value
+    from oneiric.monitoring.notation.text import Piece
 
 _TEMPLATE_LABEL = re.compile(r"\$labels\.([a-zA-Z_]\w*)|index\s+\$labels\s+\"([^\"]*)\"")
 _RUNBOOKS = "/runbooks/"

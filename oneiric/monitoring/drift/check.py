@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from oneiric.monitoring.drift.documents import Document
     from oneiric.monitoring.drift.finding import Finding
     from oneiric.monitoring.drift.routes import Notice
-    from oneiric.monitoring.drift.text import Source
+    from oneiric.monitoring.notation.text import Source
 
 _IGNORED = re.compile(r"oneiric: ignore ((?:ON\d{3}(?:,\s*)?)+)")
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.text import Place
+from oneiric.monitoring.notation.text import Place
 from oneiric.monitoring.unused import UNUSED
 from oneiric.observability import catalogue
 

@@ -11,24 +11,24 @@ from oneiric.monitoring.drift.alerts import judge_link
 from oneiric.monitoring.drift.dialects import looks_like_logql
 from oneiric.monitoring.drift.finding import did_you_mean, one_of
 from oneiric.monitoring.drift.logs import judge_logql
-from oneiric.monitoring.drift.nodes import NOTHING
 from oneiric.monitoring.drift.panels import notes, panels, root_of, uid_node, variables
 from oneiric.monitoring.drift.promql import judge_promql
-from oneiric.monitoring.drift.promql_tokens import VARIABLE, variable_name
 from oneiric.monitoring.drift.query import is_about_us
 from oneiric.monitoring.drift.units import fits, is_no_share, right_for
 from oneiric.monitoring.drift.values import Interval
 from oneiric.monitoring.drift.vocabulary import KUBERNETES_LABELS
+from oneiric.monitoring.notation.nodes import NOTHING
+from oneiric.monitoring.notation.promql import VARIABLE, variable_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric.monitoring.drift.alerts import Targets
-    from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.panels import Panel, Target, Variable
     from oneiric.monitoring.drift.query import Context
-    from oneiric.monitoring.drift.text import Piece, Place
     from oneiric.monitoring.drift.values import Value
+    from oneiric.monitoring.notation.nodes import Node
+    from oneiric.monitoring.notation.text import Piece, Place
 
 _BUILT_IN = {"timeFilter", "timezone"}
 _NO_VARIABLE_NEEDED = re.compile(r"-- \w+ --|grafana|-100|default|")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from oneiric.monitoring.drift.promql_parsing import QueryError, parse
-from oneiric.monitoring.drift.promql_tokens import STRING
-from oneiric.monitoring.loki import LogQLError, parse_all
+from oneiric.monitoring.notation.logql import LogQLError, parse_all
+from oneiric.monitoring.notation.promql import STRING, QueryError, parse
 
 OPEN = re.compile(r"<\w[\w .|/-]*>|\.\.\.|…|\{\{|\{%|%\(\w+\)|__[A-Z][A-Z_]+__")
 """What stands for a part that a reader, or a template, puts in."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.kinds import Kind, is_meant, is_template, kind_of
 from oneiric.monitoring.drift.kinds import read as read_nodes
-from oneiric.monitoring.drift.nodes import DocumentError, Node
-from oneiric.monitoring.drift.text import Piece
+from oneiric.monitoring.notation.nodes import DocumentError, Node
+from oneiric.monitoring.notation.text import Piece
 
 if TYPE_CHECKING:
     from oneiric.monitoring.drift.report import Report
-    from oneiric.monitoring.drift.text import Source
+    from oneiric.monitoring.notation.text import Source
 
 
 @dataclass(frozen=True, slots=True)

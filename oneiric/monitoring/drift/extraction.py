@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from oneiric.monitoring.drift.codes import Level
     from oneiric.monitoring.drift.query import Context
-    from oneiric.monitoring.drift.text import Piece
+    from oneiric.monitoring.notation.text import Piece
 
 _GIVEN = frozenset({"filename", "job", "instance", "stream", "__error__"})
 """What shippers have extracted without being asked."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.report import Report
-from oneiric.monitoring.drift.text import Place, Source
+from oneiric.monitoring.notation.text import Place, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

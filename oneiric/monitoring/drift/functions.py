@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.promql_tree import Call, Range, Selector, String
 from oneiric.monitoring.drift.values import UNKNOWN, Interval, Nature, Value
+from oneiric.monitoring.notation.promql import Call, Range, Selector, String
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oneiric.monitoring.drift.promql_tree import Node
     from oneiric.monitoring.drift.query import Query
+    from oneiric.monitoring.notation.promql import Node
 
 RATES = {"rate", "irate", "increase"}
 _OF_GAUGES = {"delta", "idelta", "deriv", "predict_linear", "holt_winters", "double_exponential_smoothing"}

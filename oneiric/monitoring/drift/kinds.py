@@ -6,15 +6,15 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
-from oneiric.monitoring.drift.json_text import read_json
-from oneiric.monitoring.drift.nodes import DocumentError
-from oneiric.monitoring.drift.yaml_text import read_yaml
+from oneiric.monitoring.notation.json import read_json
+from oneiric.monitoring.notation.nodes import DocumentError
+from oneiric.monitoring.notation.yaml import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oneiric.monitoring.drift.nodes import Node
-    from oneiric.monitoring.drift.text import Piece
+    from oneiric.monitoring.notation.nodes import Node
+    from oneiric.monitoring.notation.text import Piece
 
 Kind = Literal[
     "rules",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from oneiric.monitoring.drift.answers import AnswerError, LiveError, get, shown
-from oneiric.monitoring.drift.exposition import ExpositionError, Family, families
 from oneiric.monitoring.drift.finding import one_of
-from oneiric.monitoring.drift.text import Place
+from oneiric.monitoring.notation.exposition import ExpositionError, Family, families
+from oneiric.monitoring.notation.text import Place
 from oneiric.monitoring.promql import TARGET_LABELS
 
 if TYPE_CHECKING:

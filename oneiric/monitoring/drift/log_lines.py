@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.alternatives import alternatives, matches_any
 from oneiric.monitoring.logql import COMMON_FIELDS, STREAM_LABELS, field_label, field_values
+from oneiric.monitoring.notation.regex import alternatives, matches_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,21 +6,21 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.alternatives import alternatives, matches_any
 from oneiric.monitoring.drift.dialects import is_open
 from oneiric.monitoring.drift.finding import did_you_mean, one_of
 from oneiric.monitoring.drift.log_lines import EVENT, LEVEL, STREAMS, Lines, looks_like_a_name
-from oneiric.monitoring.drift.promql_tokens import has_variable
 from oneiric.monitoring.drift.query import is_about_us
 from oneiric.monitoring.drift.values import UNKNOWN, Value
-from oneiric.monitoring.loki import LogQLError, parse_all, walk
-from oneiric.monitoring.loki import syntax as logql
 from oneiric.monitoring.loki.shipping import METADATA
+from oneiric.monitoring.notation.logql import LogQLError, parse_all, walk
+from oneiric.monitoring.notation.logql import syntax as logql
+from oneiric.monitoring.notation.promql import has_variable
+from oneiric.monitoring.notation.regex import alternatives, matches_any
 
 if TYPE_CHECKING:
     from oneiric.monitoring.drift.codes import Level
     from oneiric.monitoring.drift.query import Context
-    from oneiric.monitoring.drift.text import Piece
+    from oneiric.monitoring.notation.text import Piece
 
 _GIVEN = frozenset({"service_name", "detected_level", "filename", "__error__", "__error_details__", "__stream_shard__"})
 """Labels that Loki and shippers give themselves."""

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.finding import did_you_mean
 from oneiric.monitoring.drift.logs import judge_logql
-from oneiric.monitoring.drift.nodes import DocumentError
 from oneiric.monitoring.drift.promql import judge_promql
-from oneiric.monitoring.drift.promql_parsing import QueryError, parse
-from oneiric.monitoring.drift.promql_tokens import without_variables
 from oneiric.monitoring.drift.rules import shown_rules
 from oneiric.monitoring.drift.shell import is_command, judge_command_line
-from oneiric.monitoring.drift.text import Piece
-from oneiric.monitoring.drift.yaml_text import read_yaml
+from oneiric.monitoring.notation.nodes import DocumentError
+from oneiric.monitoring.notation.promql import QueryError, parse, without_variables
+from oneiric.monitoring.notation.text import Piece
+from oneiric.monitoring.notation.yaml import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

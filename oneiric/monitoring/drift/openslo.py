@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from oneiric.monitoring.drift.promql import judge_promql
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.query import Context
+    from oneiric.monitoring.notation.nodes import Node
 
 
 def judge_openslo(node: Node, context: Context) -> None:

@@ -6,17 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.finding import did_you_mean
-from oneiric.monitoring.drift.promql_tokens import VARIABLE_NAME
-from oneiric.monitoring.drift.promql_tree import String, is_new
 from oneiric.monitoring.drift.thresholds import COMPARISONS, judge_threshold, judge_units
 from oneiric.monitoring.drift.values import Interval, Value
 from oneiric.monitoring.drift.vocabulary import KUBERNETES_LABELS
+from oneiric.monitoring.notation.promql import VARIABLE_NAME, String, is_new
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from oneiric.monitoring.drift.promql_tree import Aggregation, Binary, Node, Word
     from oneiric.monitoring.drift.query import Query
+    from oneiric.monitoring.notation.promql import Aggregation, Binary, Node, Word
 
 _SETS = {"and", "or", "unless"}
 _PICKING = {"topk", "bottomk", "limitk", "limit_ratio"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.nodes import NOTHING, Node
+from oneiric.monitoring.notation.nodes import NOTHING, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,27 +9,31 @@ from typing import TYPE_CHECKING
 from oneiric.monitoring.drift.dialects import is_open, is_read_elsewhere
 from oneiric.monitoring.drift.functions import judge_call, judge_range
 from oneiric.monitoring.drift.operators import judge_aggregation, judge_binary
-from oneiric.monitoring.drift.promql_parsing import MAX_LENGTH, QueryError, parse
-from oneiric.monitoring.drift.promql_tokens import VARIABLE_NAME, VARIABLE_NUMBER, without_variables
-from oneiric.monitoring.drift.promql_tree import (
+from oneiric.monitoring.drift.query import Query, is_about_us, unheard
+from oneiric.monitoring.drift.selectors import judge_selector
+from oneiric.monitoring.drift.values import UNKNOWN, Interval, Value, scalar
+from oneiric.monitoring.notation.promql import (
+    MAX_LENGTH,
+    VARIABLE_NAME,
+    VARIABLE_NUMBER,
     Aggregation,
     Binary,
     Call,
     Negative,
     Node,
     Number,
+    QueryError,
     Range,
     Selector,
     String,
     is_new,
+    parse,
+    without_variables,
 )
-from oneiric.monitoring.drift.query import Query, is_about_us, unheard
-from oneiric.monitoring.drift.selectors import judge_selector
-from oneiric.monitoring.drift.values import UNKNOWN, Interval, Value, scalar
 
 if TYPE_CHECKING:
     from oneiric.monitoring.drift.query import Context, Role
-    from oneiric.monitoring.drift.text import Piece
+    from oneiric.monitoring.notation.text import Piece
 
 
 def judge_promql(piece: Piece, context: Context, role: Role, *, is_loaded: bool = False) -> Value:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from oneiric.monitoring.drift.codes import Level
     from oneiric.monitoring.drift.rulebook import KnownRule
-    from oneiric.monitoring.drift.text import Piece, Place
     from oneiric.monitoring.drift.values import Value
     from oneiric.monitoring.drift.vocabulary import Vocabulary
+    from oneiric.monitoring.notation.text import Piece, Place
 
 _RECORDED = re.compile(r"[a-zA-Z_]\w*:[\w:]*")
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from oneiric.monitoring.drift.codes import Level
-    from oneiric.monitoring.drift.text import Piece, Place
+    from oneiric.monitoring.notation.text import Piece, Place
 
 MAX_FINDINGS = 1000
 """So many findings are told; one more says that there are others."""

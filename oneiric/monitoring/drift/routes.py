@@ -6,18 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.alternatives import alternatives, matches_any
 from oneiric.monitoring.drift.finding import LIKE_AN_ALERT, did_you_mean, one_of
 from oneiric.monitoring.drift.vocabulary import KUBERNETES_LABELS
+from oneiric.monitoring.notation.regex import alternatives, matches_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.query import Context
     from oneiric.monitoring.drift.rulebook import KnownRule
-    from oneiric.monitoring.drift.text import Piece
     from oneiric.monitoring.drift.values import Value
+    from oneiric.monitoring.notation.nodes import Node
+    from oneiric.monitoring.notation.text import Piece
 
 _MATCHER = re.compile(
     r"\s*(?:(?P<name>[^\s{}!=~,\\\"'`]+)|\"(?P<quoted>(?:[^\"\\]|\\.)+)\")\s*(?P<operator>=~|!~|!=|=)\s*"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from oneiric.monitoring.drift.query import Context
-    from oneiric.monitoring.drift.text import Piece, Place
+    from oneiric.monitoring.notation.text import Piece, Place
 
 
 class Asking(Protocol):

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.dialects import is_logql, is_open
-from oneiric.monitoring.drift.promql_tokens import seconds
 from oneiric.monitoring.drift.query import is_about_us
 from oneiric.monitoring.drift.rulebook import KnownRule, judge_rule
-from oneiric.monitoring.drift.text import Piece, Source
+from oneiric.monitoring.notation.promql import seconds
+from oneiric.monitoring.notation.text import Piece, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.query import Context
+    from oneiric.monitoring.notation.nodes import Node
 
 _DURATION = re.compile(r"(\d+(ms|[smhdwy]))+|0")
 _OTHER_LANGUAGES = {"vlogs", "graphite", "sql"}

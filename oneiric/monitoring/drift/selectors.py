@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.alternatives import alternatives, matches_any
 from oneiric.monitoring.drift.finding import LIKE_AN_ALERT, did_you_mean, one_of
-from oneiric.monitoring.drift.promql_tokens import VARIABLE_NAME, has_variable
 from oneiric.monitoring.drift.values import UNKNOWN, Interval, Nature, Value
 from oneiric.monitoring.drift.vocabulary import INFINITE, KUBERNETES_LABELS, SUFFIXES, Series
+from oneiric.monitoring.notation.promql import VARIABLE_NAME, has_variable
+from oneiric.monitoring.notation.regex import alternatives, matches_any
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.drift.promql_tree import Matcher, Selector
     from oneiric.monitoring.drift.query import Query
+    from oneiric.monitoring.notation.promql import Matcher, Selector
 
 _FROM_THE_SCRAPE = ("up", "scrape_", "process_")
 _LIKE_A_METRIC = 0.75

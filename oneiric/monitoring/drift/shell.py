@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from oneiric.monitoring.drift.commands import Command, Option, Surface
     from oneiric.monitoring.drift.query import Context
-    from oneiric.monitoring.drift.text import Piece
+    from oneiric.monitoring.notation.text import Piece
 
 _TOKEN = re.compile(
     r"""(?P<blank>(?:[ \t]|\\\n)+)|(?P<comment>(?<!\S)\#[^\n]*)"""

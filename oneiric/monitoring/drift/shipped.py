@@ -9,13 +9,13 @@ from oneiric.monitoring import prometheus
 from oneiric.monitoring.config import BundleConfig
 from oneiric.monitoring.drift.query import unheard
 from oneiric.monitoring.drift.rules import read_rules
-from oneiric.monitoring.drift.text import Piece, Source
-from oneiric.monitoring.drift.yaml_text import read_yaml
+from oneiric.monitoring.notation.text import Piece, Source
+from oneiric.monitoring.notation.yaml import read_yaml
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.query import Context
     from oneiric.monitoring.drift.rulebook import KnownRule
+    from oneiric.monitoring.notation.nodes import Node
 
 
 def shipped_rules(context: Context) -> list[KnownRule]:

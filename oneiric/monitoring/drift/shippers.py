@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift import alloy_text as alloy
 from oneiric.monitoring.drift.extraction import OPENING, Pair, Pipeline
 from oneiric.monitoring.drift.logs import judge_logql
+from oneiric.monitoring.notation import alloy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.query import Context
-    from oneiric.monitoring.drift.text import Piece
+    from oneiric.monitoring.notation.nodes import Node
+    from oneiric.monitoring.notation.text import Piece
 
 _STAGES = "pipeline_stages"
 _PROCESS = "loki.process"

@@ -10,20 +10,20 @@ from oneiric.monitoring.drift.dashboards import uid_of
 from oneiric.monitoring.drift.documents import KINDS_HINT, Document, read_documents
 from oneiric.monitoring.drift.files import read_again, sources
 from oneiric.monitoring.drift.markdown import headings
-from oneiric.monitoring.drift.promql_tokens import seconds
 from oneiric.monitoring.drift.query import unheard
 from oneiric.monitoring.drift.report import Report
 from oneiric.monitoring.drift.rulebook import RuleBook
 from oneiric.monitoring.drift.rules import read_rules
 from oneiric.monitoring.drift.shippers import alloy_labels, promtail_labels
-from oneiric.monitoring.drift.text import Piece
+from oneiric.monitoring.notation.promql import seconds
+from oneiric.monitoring.notation.text import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.query import Context, Pace
-    from oneiric.monitoring.drift.text import Place, Source
+    from oneiric.monitoring.notation.nodes import Node
+    from oneiric.monitoring.notation.text import Place, Source
 
 
 MAX_HELD = 500_000

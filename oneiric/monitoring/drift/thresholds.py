@@ -9,8 +9,8 @@ from oneiric.monitoring.drift.values import Interval, Value
 from oneiric.monitoring.promql import number
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.drift.promql_tree import Binary
     from oneiric.monitoring.drift.query import Query
+    from oneiric.monitoring.notation.promql import Binary
 
 COMPARISONS = {">", ">=", "<", "<=", "==", "!="}
 _MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from oneiric.monitoring.drift.dialects import is_open
-from oneiric.monitoring.drift.plain import written
 from oneiric.monitoring.drift.rules import groups_of
-from oneiric.monitoring.drift.text import Place
+from oneiric.monitoring.notation.plain import written
+from oneiric.monitoring.notation.text import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from oneiric.monitoring.drift.codes import Level
-    from oneiric.monitoring.drift.nodes import Node
     from oneiric.monitoring.drift.report import Report
+    from oneiric.monitoring.notation.nodes import Node
 
 Asked = Literal["rules", "prometheus", "alertmanager"]
 

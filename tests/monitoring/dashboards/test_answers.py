@@ -7,13 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dashboard_lint.reading import Asked, asked, values_query, variables
+from logql.lines import Line
+from logql.selection import select
 
 from oneiric.monitoring.dashboards.provisioning import TRACE_ID
-from oneiric.monitoring.dashboards.reading import Asked, asked, values_query, variables
-from oneiric.monitoring.loki import parse, select
-from oneiric.monitoring.loki.lines import Line
-from oneiric.monitoring.loki.syntax import LogQuery
-from oneiric.monitoring.loki.variables import replaced
+from oneiric.monitoring.notation.logql import LogQuery, parse, replaced
 
 if TYPE_CHECKING:
     from watched import Watched

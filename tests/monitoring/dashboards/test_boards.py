@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dashboard_lint.reading import asked, panels, variables
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -19,7 +20,6 @@ from oneiric.monitoring.config import BundleConfig, configured
 from oneiric.monitoring.dashboards.boards import boards, overview
 from oneiric.monitoring.dashboards.grafana import dashboard_json
 from oneiric.monitoring.dashboards.model import Board, DashboardError, Panel, Query, Row, placed
-from oneiric.monitoring.dashboards.reading import asked, panels, variables
 from oneiric.monitoring.promql import Expr
 from oneiric.observability import catalogue
 from oneiric.observability.catalogue import CATALOGUE

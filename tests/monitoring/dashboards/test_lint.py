@@ -7,11 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dashboard_lint.lint import RULES, lint
+from dashboard_lint.reading import panels, variables
 
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig, configured
-from oneiric.monitoring.dashboards.lint import RULES, lint
-from oneiric.monitoring.dashboards.reading import panels, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oneiric.monitoring.drift import check, documents, survey
-from oneiric.monitoring.drift.text import Source
+from oneiric.monitoring.notation.text import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,18 +7,18 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from logql.lines import Line
+from logql.measurement import measure
+from logql.selection import select
 
 from oneiric.core import events
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig
 from oneiric.monitoring.dashboards.boards import boards
 from oneiric.monitoring.dashboards.logs import told_of
-from oneiric.monitoring.loki import measure, parse, select
-from oneiric.monitoring.loki.lines import Line
 from oneiric.monitoring.loki.queries import searches
 from oneiric.monitoring.loki.rules import INTERVAL, OFFSET, log_rules
-from oneiric.monitoring.loki.syntax import LogQuery
-from oneiric.monitoring.loki.variables import replaced
+from oneiric.monitoring.notation.logql import LogQuery, parse, replaced
 from oneiric.monitoring.promql import ExpressionError
 from oneiric.observability.catalogue import CATALOGUE
 

@@ -14,11 +14,10 @@ from logql_samples import ACCEPTED, REFUSED, REFUSED_BY_GRAFANA, REFUSED_BY_LOKI
 from oneiric.monitoring.alerts import alerts
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.loki import LogQLError, parse, parse_all
 from oneiric.monitoring.loki.queries import searches
 from oneiric.monitoring.loki.rules import log_rules
-from oneiric.monitoring.loki.tokens import tokens
-from oneiric.monitoring.loki.variables import replaced
+from oneiric.monitoring.notation.logql import LogQLError, parse, parse_all, replaced
+from oneiric.monitoring.notation.logql.tokens import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,24 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from logql_samples import ACCEPTED, REFUSED, REFUSED_BY_LOKI
 
-from oneiric.monitoring.loki import LogQLError, parse, parse_all, walk
-from oneiric.monitoring.loki.syntax import (
+from oneiric.monitoring.notation.logql import (
     Binary,
     Both,
-    Comparison,
     Duration,
     LabelFilter,
     LineFilter,
+    LogQLError,
     LogQuery,
     Matcher,
-    Name,
-    Range,
-    Selector,
     Size,
     Text,
     Variable,
     VectorAggregation,
+    parse,
+    parse_all,
+    walk,
 )
+from oneiric.monitoring.notation.logql.syntax import Comparison, Name, Range, Selector
 
 
 @pytest.mark.parametrize("query", ACCEPTED)

@@ -6,10 +6,10 @@ import json
 import math
 
 import pytest
+from logql.lines import Line
+from logql.measurement import measure
 
-from oneiric.monitoring.loki import LogQLError, measure, parse
-from oneiric.monitoring.loki.lines import Line
-from oneiric.monitoring.loki.syntax import LogQuery
+from oneiric.monitoring.notation.logql import LogQLError, LogQuery, parse
 
 LINES = [
     Line(json.dumps({"key": key, "ms": ms}), {"app": app}, {}, seconds)

@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from logql.lines import Line
+from logql.selection import select
 
-from oneiric.monitoring.loki import LogQLError, parse, select
-from oneiric.monitoring.loki.lines import Line
-from oneiric.monitoring.loki.syntax import LogQuery
-from oneiric.monitoring.loki.variables import replaced
+from oneiric.monitoring.notation.logql import LogQLError, LogQuery, parse, replaced
 
 STREAM = {"app": "oneiric", "env": "test"}
 TEXTS = (

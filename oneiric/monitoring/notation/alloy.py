@@ -7,12 +7,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from oneiric.monitoring.drift.nodes import MAX_DEPTH
+from oneiric.monitoring.notation.nodes import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from oneiric.monitoring.drift.text import Piece
+    from oneiric.monitoring.notation.text import Piece
 
 Lexeme: TypeAlias = "re.Match[str]"
 

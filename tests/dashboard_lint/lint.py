@@ -6,17 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dashboard_lint.reading import asked, panels, values_query, variables
+from dashboard_lint.selectors import selectors
+
 from oneiric.monitoring.dashboards.foreign import ALERTS
-from oneiric.monitoring.dashboards.reading import asked, panels, values_query, variables
-from oneiric.monitoring.dashboards.selectors import selectors
-from oneiric.monitoring.loki import LogQLError, parse
-from oneiric.monitoring.loki.variables import replaced
+from oneiric.monitoring.notation.logql import LogQLError, parse, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from oneiric.monitoring.dashboards.reading import Asked
-    from oneiric.monitoring.dashboards.selectors import Selector
+    from dashboard_lint.reading import Asked
+    from dashboard_lint.selectors import Selector
 
     Dashboard = Mapping[str, Any]
     Rule = Callable[[Dashboard], Iterator[tuple[str, str]]]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.loki.regular import compiled
-from oneiric.monitoring.loki.syntax import Address, LogQLError, Matcher, Selector
+from oneiric.monitoring.notation.logql.regular import compiled
+from oneiric.monitoring.notation.logql.syntax import Address, LogQLError, Matcher, Selector
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.loki.cursor import Cursor
-    from oneiric.monitoring.loki.syntax import Name, Text
+    from oneiric.monitoring.notation.logql.cursor import Cursor
+    from oneiric.monitoring.notation.logql.syntax import Name, Text
 
 MATCH_OPERATORS = ("=", "!=", "=~", "!~")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.loki.cursor import Cursor
-from oneiric.monitoring.loki.pipelines import log_query
-from oneiric.monitoring.loki.ranges import FUNCTIONS, grouping, range_aggregation
-from oneiric.monitoring.loki.selectors import check_pattern
-from oneiric.monitoring.loki.syntax import (
+from oneiric.monitoring.notation.logql.cursor import Cursor
+from oneiric.monitoring.notation.logql.pipelines import log_query
+from oneiric.monitoring.notation.logql.ranges import FUNCTIONS, grouping, range_aggregation
+from oneiric.monitoring.notation.logql.selectors import check_pattern
+from oneiric.monitoring.notation.logql.syntax import (
     Binary,
     LabelReplace,
     LogQLError,
@@ -21,8 +21,8 @@ from oneiric.monitoring.loki.syntax import (
 )
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.loki.syntax import MetricQuery, Query
-    from oneiric.monitoring.loki.tokens import Token
+    from oneiric.monitoring.notation.logql.syntax import MetricQuery, Query
+    from oneiric.monitoring.notation.logql.tokens import Token
 
 PICKING = frozenset({"topk", "bottomk", "approx_topk"})
 """Aggregations that have how many they pick as their parameter."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.loki.extraction import extract
-from oneiric.monitoring.loki.filters import amount, holds, keeps_line, matches, number, time
-from oneiric.monitoring.loki.lines import ERROR, Entry
-from oneiric.monitoring.loki.syntax import (
+from logql.extraction import extract
+from logql.filters import amount, holds, keeps_line, matches, number, time
+from logql.lines import ERROR, Entry
+
+from oneiric.monitoring.notation.logql import (
     Choice,
     Decolorize,
     LabelFilter,
@@ -24,8 +25,9 @@ from oneiric.monitoring.loki.syntax import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from oneiric.monitoring.loki.lines import Line
-    from oneiric.monitoring.loki.syntax import LogQuery, Stage, Unwrap
+    from logql.lines import Line
+
+    from oneiric.monitoring.notation.logql import LogQuery, Stage, Unwrap
 
 _ACTION = re.compile(r"{{-?\s*(.*?)\s*-?}}", re.DOTALL)
 _FIELD = re.compile(r"\.(\w+)")

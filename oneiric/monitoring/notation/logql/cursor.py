@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
-from oneiric.monitoring.loki.syntax import Duration, LogQLError, Name, Number, Size, Text, Variable
-from oneiric.monitoring.loki.tokens import seconds, size, tokens, unquoted
+from oneiric.monitoring.notation.logql.syntax import Duration, LogQLError, Name, Number, Size, Text, Variable
+from oneiric.monitoring.notation.logql.tokens import seconds, size, tokens, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TypeVar
 
-    from oneiric.monitoring.loki.tokens import Kind, Token
+    from oneiric.monitoring.notation.logql.tokens import Kind, Token
 
     T = TypeVar("T")
 

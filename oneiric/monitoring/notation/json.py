@@ -6,8 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.nodes import MAX_DEPTH, MAX_NODES, DocumentError, Kind, Node
-from oneiric.monitoring.drift.text import Piece
+from oneiric.monitoring.notation.nodes import MAX_DEPTH, MAX_NODES, DocumentError, Kind, Node
+from oneiric.monitoring.notation.text import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

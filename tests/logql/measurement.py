@@ -8,10 +8,11 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from oneiric.monitoring.loki.arithmetic import combined
-from oneiric.monitoring.loki.lines import ERROR
-from oneiric.monitoring.loki.selection import select
-from oneiric.monitoring.loki.syntax import (
+from logql.arithmetic import combined
+from logql.lines import ERROR
+from logql.selection import select
+
+from oneiric.monitoring.notation.logql import (
     Binary,
     Duration,
     LabelReplace,
@@ -26,8 +27,9 @@ from oneiric.monitoring.loki.syntax import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from oneiric.monitoring.loki.lines import Entry, Line
-    from oneiric.monitoring.loki.syntax import Grouping, MetricQuery
+    from logql.lines import Entry, Line
+
+    from oneiric.monitoring.notation.logql import Grouping, MetricQuery
 
 Labels: TypeAlias = frozenset[tuple[str, str]]
 Vector: TypeAlias = dict[Labels, float]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.loki.conditions import OPERATORS, condition
-from oneiric.monitoring.loki.regular import compiled
-from oneiric.monitoring.loki.selectors import MATCH_OPERATORS, address, check_pattern, matcher_of, selector
-from oneiric.monitoring.loki.syntax import (
+from oneiric.monitoring.notation.logql.conditions import OPERATORS, condition
+from oneiric.monitoring.notation.logql.regular import compiled
+from oneiric.monitoring.notation.logql.selectors import MATCH_OPERATORS, address, check_pattern, matcher_of, selector
+from oneiric.monitoring.notation.logql.syntax import (
     Address,
     Assignment,
     Choice,
@@ -26,8 +26,8 @@ from oneiric.monitoring.loki.syntax import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oneiric.monitoring.loki.cursor import Cursor
-    from oneiric.monitoring.loki.syntax import Matcher, Name, Stage, Text
+    from oneiric.monitoring.notation.logql.cursor import Cursor
+    from oneiric.monitoring.notation.logql.syntax import Matcher, Name, Stage, Text
 
 LINE_OPERATORS = ("|=", "|~", "|>", "!=", "!~", "!>")
 CONVERSIONS = ("bytes", "duration", "duration_seconds")

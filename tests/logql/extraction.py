@@ -6,14 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from oneiric.monitoring.loki.regular import needed
-from oneiric.monitoring.loki.syntax import Text
+from oneiric.monitoring.notation.logql import Text, needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oneiric.monitoring.loki.lines import Entry
-    from oneiric.monitoring.loki.syntax import Parser
+    from logql.lines import Entry
+
+    from oneiric.monitoring.notation.logql import Parser
 
 _PAIR = re.compile(r'([^\s="]+)(?:=("(?:[^"\\]|\\.)*"|[^\s"]*))?')
 _STEP = re.compile(r'([A-Za-z_]\w*)|\[(?:(\d+)|"([^"]*)")\]')

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from oneiric.monitoring.drift.nodes import MAX_DEPTH, MAX_NODES, DocumentError, Kind, Node
-from oneiric.monitoring.drift.text import Piece
+from oneiric.monitoring.notation.nodes import MAX_DEPTH, MAX_NODES, DocumentError, Kind, Node
+from oneiric.monitoring.notation.text import Piece
 
 _KINDS: dict[str, Kind] = {"str": "string", "int": "number", "float": "number"}
 _MERGE = "<<"

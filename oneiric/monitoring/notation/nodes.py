@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from oneiric.monitoring.drift.text import Piece, Source
+from oneiric.monitoring.notation.text import Piece, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,15 +6,28 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.loki.regular import needed
-from oneiric.monitoring.loki.syntax import Address, Both, Duration, LogQLError, Matcher, Number, Size, Text, Variable
-from oneiric.monitoring.loki.tokens import TIME, seconds, size
+from oneiric.monitoring.notation.logql import (
+    TIME,
+    Address,
+    Both,
+    Duration,
+    LogQLError,
+    Matcher,
+    Number,
+    Size,
+    Text,
+    Variable,
+    needed,
+    seconds,
+    size,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oneiric.monitoring.loki.lines import Entry
-    from oneiric.monitoring.loki.syntax import Condition, LineFilter
+    from logql.lines import Entry
+
+    from oneiric.monitoring.notation.logql import Condition, LineFilter
 
 FILTER_ERROR = "LabelFilterErr"
 _ADDRESSES = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:]+)(?![\w:])")

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from oneiric.monitoring.loki.syntax import LogQLError
+from oneiric.monitoring.notation.logql.syntax import LogQLError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

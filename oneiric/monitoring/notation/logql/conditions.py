@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.loki.selectors import address, matcher_of
-from oneiric.monitoring.loki.syntax import Both, Comparison
+from oneiric.monitoring.notation.logql.selectors import address, matcher_of
+from oneiric.monitoring.notation.logql.syntax import Both, Comparison
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.loki.cursor import Cursor
-    from oneiric.monitoring.loki.syntax import Address, Condition, Duration, Number, Size, Variable
+    from oneiric.monitoring.notation.logql.cursor import Cursor
+    from oneiric.monitoring.notation.logql.syntax import Address, Condition, Duration, Number, Size, Variable
 
 OPERATORS = ("==", "=", "!=", ">=", ">", "<=", "<", "=~", "!~")
 

@@ -6,12 +6,12 @@ import math
 import operator
 from typing import TYPE_CHECKING, TypeAlias
 
-from oneiric.monitoring.loki.syntax import LogQLError
+from oneiric.monitoring.notation.logql import LogQLError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oneiric.monitoring.loki.syntax import Binary, Matching
+    from oneiric.monitoring.notation.logql import Binary, Matching
 
 Labels: TypeAlias = frozenset[tuple[str, str]]
 Vector: TypeAlias = dict[Labels, float]

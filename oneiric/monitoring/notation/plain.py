@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from oneiric.monitoring.drift.nodes import Node
+    from oneiric.monitoring.notation.nodes import Node
 
 
 def written(node: Node, *, key: str = "") -> tuple[list[str], Sequence[int]]:

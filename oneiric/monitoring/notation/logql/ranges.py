@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.loki.pipelines import log_query, stages
-from oneiric.monitoring.loki.syntax import (
+from oneiric.monitoring.notation.logql.pipelines import log_query, stages
+from oneiric.monitoring.notation.logql.syntax import (
     Grouping,
     LabelFilter,
     LogQLError,
@@ -16,8 +16,8 @@ from oneiric.monitoring.loki.syntax import (
 )
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.loki.cursor import Cursor
-    from oneiric.monitoring.loki.syntax import LogQuery, Number
+    from oneiric.monitoring.notation.logql.cursor import Cursor
+    from oneiric.monitoring.notation.logql.syntax import LogQuery, Number
 
 OF_LINES = frozenset({"count_over_time", "bytes_over_time", "bytes_rate"})
 """Functions of the lines themselves."""

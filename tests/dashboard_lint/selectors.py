@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import promql_parser
 
-from oneiric.monitoring.loki.variables import replaced
+from oneiric.monitoring.notation.logql import replaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,8 +7,8 @@ from typing import Any
 
 import promql_parser
 
-from oneiric.monitoring.drift.promql_tokens import Token, seconds, tokens, unquoted
-from oneiric.monitoring.drift.promql_tree import (
+from oneiric.monitoring.notation.promql.tokens import Token, seconds, tokens, unquoted
+from oneiric.monitoring.notation.promql.tree import (
     Aggregation,
     Binary,
     Call,

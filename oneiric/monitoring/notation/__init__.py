@@ -1,0 +1,1 @@
+"""One reader for each notation: YAML, JSON, Alloy, PromQL, LogQL, expositions."""
