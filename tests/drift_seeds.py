@@ -11,10 +11,10 @@ import typer
 from oneiric.cli._surface import surface
 from oneiric.cli.app import app
 from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.bundle.runbooks import runbook_page
 from oneiric.monitoring.config import configured
 from oneiric.monitoring.drift import Options, check
 from oneiric.monitoring.drift.policy import FILE, read_policy
-from oneiric.monitoring.runbooks import runbook_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

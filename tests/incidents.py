@@ -20,9 +20,8 @@ import yaml
 from processes import Alertmanager, Prometheus, eventually, free_port, untraced
 
 from oneiric.cli._drill_scenarios import SCENARIOS
-from oneiric.monitoring import alertmanager as routing
-from oneiric.monitoring import prometheus, scraping
-from oneiric.monitoring.bundle import write
+from oneiric.monitoring.bundle import alertmanager as routing
+from oneiric.monitoring.bundle import prometheus, scraping, write
 from oneiric.monitoring.config import configured
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from oneiric.cli._drill_lifecycle import resolve_missing
 from oneiric.cli._drill_remote import kill_server, revive_server
 from oneiric.cli._drill_scenario import Scenario, resolve
-from oneiric.monitoring.alerts.budgets import BURNS
+from oneiric.monitoring.bundle.alerts import BURNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

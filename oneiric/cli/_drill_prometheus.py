@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx
 
 from oneiric.cli._drill_scenario import DrillError
-from oneiric.monitoring.alerts import promql
+from oneiric.monitoring.bundle.alerts import promql
 from oneiric.observability import catalogue
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from oneiric.core.activity import ActivityStoreError
 from oneiric.core.config import LoggingConfig, LoggingSinkConfig, LogQueueConfig, OneiricSettings
 from oneiric.core.logging import configure_logging
 from oneiric.monitoring._values import checked_url
-from oneiric.monitoring.alerts import alerts
+from oneiric.monitoring.bundle.alerts import alerts
 from oneiric.monitoring.config import BundleConfig, ConfigError, configured
 
 if TYPE_CHECKING:

@@ -73,10 +73,9 @@ def export(
     ] = None,
 ) -> None:
     """Write the rules, alerts, dashboards and pipeline configurations for your thresholds and names."""
-    from oneiric.monitoring.bundle import bundle, write  # noqa: PLC0415 - only this command needs them
+    from oneiric.monitoring.bundle import bundle, merge_text, write  # noqa: PLC0415 - only this command needs them
+    from oneiric.monitoring.bundle.dashboards import MissingExtraError  # noqa: PLC0415 - likewise
     from oneiric.monitoring.config import ConfigError, configured  # noqa: PLC0415 - likewise
-    from oneiric.monitoring.dashboards import MissingExtraError  # noqa: PLC0415 - likewise
-    from oneiric.monitoring.merging import merge_text  # noqa: PLC0415 - likewise
 
     if out is None and not merge:
         _refuse("nothing to do: --out DIR writes the bundle, --merge prints what goes into configurations you have")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core.config import example_file, settings_page
-from oneiric.monitoring.bundle import bundle
+from oneiric.monitoring.bundle.dashboards import panels_page
+from oneiric.monitoring.bundle.files import bundle
+from oneiric.monitoring.bundle.golden import golden
+from oneiric.monitoring.bundle.guides import with_tables
+from oneiric.monitoring.bundle.loki import with_queries
+from oneiric.monitoring.bundle.reference import reference_page
+from oneiric.monitoring.bundle.runbooks import runbook_page
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.dashboards.guide import panels_page
 from oneiric.monitoring.drift.reference import with_codes
-from oneiric.monitoring.golden import golden
-from oneiric.monitoring.guides import with_tables
-from oneiric.monitoring.loki.guide import with_queries
-from oneiric.monitoring.reference import reference_page
-from oneiric.monitoring.runbooks import runbook_page
 from oneiric.observability.catalogue import CATALOGUE
 
 if TYPE_CHECKING:

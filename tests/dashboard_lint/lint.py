@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard_lint.reading import asked, panels, values_query, variables
 from dashboard_lint.selectors import selectors
 
-from oneiric.monitoring.dashboards.foreign import ALERTS
+from oneiric.monitoring.bundle.dashboards.foreign import ALERTS
 from oneiric.monitoring.notation.logql import LogQLError, parse, replaced
 
 if TYPE_CHECKING:

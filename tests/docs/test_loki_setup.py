@@ -13,11 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from oneiric.monitoring.bundle import bundle
+from oneiric.monitoring.bundle.loki import with_queries
+from oneiric.monitoring.bundle.loki.explore import explore_url
+from oneiric.monitoring.bundle.loki.queries import plan_searches, searches
+from oneiric.monitoring.bundle.loki.rules import log_rules
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.loki.explore import explore_url
-from oneiric.monitoring.loki.guide import with_queries
-from oneiric.monitoring.loki.queries import plan_searches, searches
-from oneiric.monitoring.loki.rules import log_rules
 
 GUIDE = Path(__file__).parents[2] / "docs" / "monitoring" / "LOKI_SETUP.md"
 CONFIG = BundleConfig()

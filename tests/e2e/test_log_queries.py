@@ -13,10 +13,10 @@ from logql.lines import Line
 from logql.measurement import measure
 from logql.selection import select
 
+from oneiric.monitoring.bundle.loki import METADATA
+from oneiric.monitoring.bundle.loki.queries import further_searches, measurements, plan_searches
+from oneiric.monitoring.bundle.loki.rules import INTERVAL, OFFSET, log_rules
 from oneiric.monitoring.config import configured
-from oneiric.monitoring.loki.queries import further_searches, measurements, plan_searches
-from oneiric.monitoring.loki.rules import INTERVAL, OFFSET, log_rules
-from oneiric.monitoring.loki.shipping import METADATA
 from oneiric.monitoring.notation.logql import LogQuery, VectorAggregation, parse, replaced
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from processes import Demo
 
-    from oneiric.monitoring.loki.queries import Search
+    from oneiric.monitoring.bundle.loki.queries import Search
 
 CONFIG = configured(["swap_slow_seconds=0.005"])
 QUICK = 0.1

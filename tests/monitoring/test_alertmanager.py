@@ -12,9 +12,9 @@ import pytest
 import yaml
 from processes import Alertmanager, eventually, executable
 
-from oneiric.monitoring.alertmanager import receivers_of
-from oneiric.monitoring.alerts import alerts
 from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.bundle.alertmanager import receivers_of
+from oneiric.monitoring.bundle.alerts import alerts
 from oneiric.monitoring.config import BundleConfig, configured
 
 if TYPE_CHECKING:

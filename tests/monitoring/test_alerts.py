@@ -12,8 +12,8 @@ import yaml
 from processes import executable
 from timelines import DAY, NONE, TIMELINES, A, P, Timeline, growing, held
 
-from oneiric.monitoring.alerts import alerts
 from oneiric.monitoring.bundle import bundle
+from oneiric.monitoring.bundle.alerts import alerts
 from oneiric.monitoring.config import BundleConfig
 
 if TYPE_CHECKING:

@@ -12,11 +12,10 @@ import promql_parser
 import pytest
 import yaml
 
-from oneiric.monitoring.alerts import alerts
-from oneiric.monitoring.alerts.budgets import budget_alert_name, objectives
 from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.bundle.alerts import alerts, budget_alert_name, objectives
+from oneiric.monitoring.bundle.runbooks import runbook_page
 from oneiric.monitoring.config import BundleConfig, configured
-from oneiric.monitoring.runbooks import runbook_page
 
 ROOT = Path(__file__).parents[2]
 

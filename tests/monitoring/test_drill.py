@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from oneiric.cli._drill_scenarios import SCENARIOS
 from oneiric.cli.app import app
-from oneiric.monitoring.alerts import alerts
 from oneiric.monitoring.bundle import write
+from oneiric.monitoring.bundle.alerts import alerts
 from oneiric.monitoring.config import BundleConfig, configured
 
 if TYPE_CHECKING:

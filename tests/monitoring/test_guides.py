@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from oneiric.monitoring.alertmanager import TEAMS
-from oneiric.monitoring.alerts import alerts
+from oneiric.monitoring.bundle.alertmanager import TEAMS
+from oneiric.monitoring.bundle.alerts import alerts
+from oneiric.monitoring.bundle.guides import END, begin, with_tables
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.guides import END, begin, with_tables
 
 ROWS = {"routes": len(alerts(BundleConfig())), "escalation": len(TEAMS), "settings": len(BundleConfig.model_fields)}
 

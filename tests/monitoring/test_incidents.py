@@ -14,7 +14,7 @@ from incidents import Incidents, page
 from processes import eventually
 
 from oneiric.cli._drill_scenarios import SCENARIOS
-from oneiric.monitoring.alerts import alerts
+from oneiric.monitoring.bundle.alerts import alerts
 from oneiric.monitoring.config import BundleConfig
 
 if TYPE_CHECKING:

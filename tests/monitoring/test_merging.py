@@ -12,11 +12,11 @@ import pytest
 import yaml
 from processes import Alertmanager, eventually, executable
 
-from oneiric.monitoring.alertmanager import receivers_of
-from oneiric.monitoring.alerts import alerts
 from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.bundle.alertmanager import receivers_of
+from oneiric.monitoring.bundle.alerts import alerts
+from oneiric.monitoring.bundle.merging import PREFIX, merge_text
 from oneiric.monitoring.config import BundleConfig, configured
-from oneiric.monitoring.merging import PREFIX, merge_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,11 +12,11 @@ import pytest
 from processes import Alertmanager, eventually, get
 from sinks import MailSink, WebSink
 
-from oneiric.monitoring.alertmanager import receivers_of
-from oneiric.monitoring.alerts import alerts
 from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.bundle.alertmanager import receivers_of
+from oneiric.monitoring.bundle.alerts import alerts
+from oneiric.monitoring.bundle.notices import DEADMAN, ESCALATION, RECORD
 from oneiric.monitoring.config import BundleConfig, configured
-from oneiric.monitoring.notices import DEADMAN, ESCALATION, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from oneiric.monitoring.alertmanager import WATCHDOG
-from oneiric.monitoring.alerts import alerts
+from oneiric.monitoring.bundle.alertmanager import WATCHDOG
+from oneiric.monitoring.bundle.alerts import alerts
+from oneiric.monitoring.bundle.runbooks import runbook_section
 from oneiric.monitoring.config import BundleConfig, configured
-from oneiric.monitoring.runbooks import runbook_section
 from oneiric.observability.catalogue import CATALOGUE
 
 ALERTS = {alert.name: alert for alert in alerts(BundleConfig())}

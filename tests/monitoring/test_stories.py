@@ -11,7 +11,7 @@ from operations import selector
 from processes import executable
 from stories import STORIES, Story
 
-from oneiric.monitoring import prometheus
+from oneiric.monitoring.bundle import prometheus
 from oneiric.monitoring.config import configured
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.bundle.unused import UNUSED
 from oneiric.monitoring.notation.text import Place
-from oneiric.monitoring.unused import UNUSED
 from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
@@ -22,10 +22,12 @@ def judge_usage(context: Context) -> None:
         ("ON702", "log event", context.vocabulary.log_names),
     ):
         for name in sorted(names - used - UNUSED.keys()):
-            hint = "use it, or say in oneiric/monitoring/unused.py why not"
+            hint = "use it, or say in oneiric/monitoring/bundle/unused.py why not"
             context.report.add(_defined(name), code, f"nothing asks for the {what} {name}", hint)
     for name in sorted(UNUSED.keys() & used):
-        context.report.add(_defined(name), "ON703", f"{name} is used, and oneiric/monitoring/unused.py says it is not")
+        context.report.add(
+            _defined(name), "ON703", f"{name} is used, and oneiric/monitoring/bundle/unused.py says it is not"
+        )
 
 
 def _defined(name: str) -> Place:

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.bundle.loki import METADATA
 from oneiric.monitoring.drift.dialects import is_open
 from oneiric.monitoring.drift.finding import did_you_mean, one_of
 from oneiric.monitoring.drift.log_lines import EVENT, LEVEL, STREAMS, Lines, looks_like_a_name
 from oneiric.monitoring.drift.query import is_about_us
 from oneiric.monitoring.drift.values import UNKNOWN, Value
-from oneiric.monitoring.loki.shipping import METADATA
 from oneiric.monitoring.notation.logql import LogQLError, parse_all, walk
 from oneiric.monitoring.notation.logql import syntax as logql
 from oneiric.monitoring.notation.promql import has_variable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring import prometheus
+from oneiric.monitoring.bundle import prometheus
 from oneiric.monitoring.config import BundleConfig
 from oneiric.monitoring.drift.query import unheard
 from oneiric.monitoring.drift.rules import read_rules

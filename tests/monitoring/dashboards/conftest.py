@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from watched import Watched
 
-from oneiric.monitoring.alerts import LIFECYCLE, OVERVIEW, REMOTE, RESOLUTION
 from oneiric.monitoring.bundle import bundle
+from oneiric.monitoring.bundle.alerts import LIFECYCLE, OVERVIEW, REMOTE, RESOLUTION
 from oneiric.monitoring.config import BundleConfig
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dashboard_lint.reading import Asked, asked, values_query, variables
 from logql.lines import Line
 from logql.selection import select
 
-from oneiric.monitoring.dashboards.provisioning import TRACE_ID
+from oneiric.monitoring.bundle.dashboards.provisioning import TRACE_ID
 from oneiric.monitoring.notation.logql import LogQuery, parse, replaced
 
 if TYPE_CHECKING:

@@ -14,12 +14,13 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from oneiric.monitoring.alerts import alerts
 from oneiric.monitoring.bundle import bundle
+from oneiric.monitoring.bundle.alerts import alerts
+from oneiric.monitoring.bundle.dashboards.boards import boards
+from oneiric.monitoring.bundle.dashboards.boards.collection import overview
+from oneiric.monitoring.bundle.dashboards.grafana import dashboard_json
+from oneiric.monitoring.bundle.dashboards.panels import Board, DashboardError, Panel, Query, Row, placed
 from oneiric.monitoring.config import BundleConfig, configured
-from oneiric.monitoring.dashboards.boards import boards, overview
-from oneiric.monitoring.dashboards.grafana import dashboard_json
-from oneiric.monitoring.dashboards.model import Board, DashboardError, Panel, Query, Row, placed
 from oneiric.monitoring.promql import Expr
 from oneiric.observability import catalogue
 from oneiric.observability.catalogue import CATALOGUE

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.bundle.dashboards import panels_page
+from oneiric.monitoring.bundle.dashboards.boards import boards
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.dashboards.boards import boards
-from oneiric.monitoring.dashboards.guide import panels_page
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.dashboards.model import Row
+    from oneiric.monitoring.bundle.dashboards.panels import Row
 
 DOCUMENTS = Path(__file__).parents[3] / "docs" / "monitoring"
 GUIDE = (DOCUMENTS / "GRAFANA_DASHBOARDS.md").read_text(encoding="utf-8")

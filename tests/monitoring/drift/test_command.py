@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from oneiric.cli.app import app
 from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.bundle.unused import UNUSED
 from oneiric.monitoring.config import BundleConfig, configured
 from oneiric.monitoring.drift import CODES, check, complete
 from oneiric.monitoring.drift.reference import BEGIN, END, with_codes
-from oneiric.monitoring.unused import UNUSED
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -142,7 +142,7 @@ def test_a_reason_for_what_is_used_is_found(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(complete, "UNUSED", {"oneiric_cache_size_bytes": "why not"})
     findings = check([tmp_path], type(OPTIONS)(is_complete=True)).findings
     assert [one.message for one in findings if one.code == "ON703"] == [
-        "oneiric_cache_size_bytes is used, and oneiric/monitoring/unused.py says it is not"
+        "oneiric_cache_size_bytes is used, and oneiric/monitoring/bundle/unused.py says it is not"
     ]
 
 

@@ -13,11 +13,11 @@ from logql.selection import select
 
 from oneiric.core import events
 from oneiric.monitoring.bundle import bundle
+from oneiric.monitoring.bundle.dashboards.boards import boards
+from oneiric.monitoring.bundle.dashboards.logs import told_of
+from oneiric.monitoring.bundle.loki.queries import searches
+from oneiric.monitoring.bundle.loki.rules import INTERVAL, OFFSET, log_rules
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.dashboards.boards import boards
-from oneiric.monitoring.dashboards.logs import told_of
-from oneiric.monitoring.loki.queries import searches
-from oneiric.monitoring.loki.rules import INTERVAL, OFFSET, log_rules
 from oneiric.monitoring.notation.logql import LogQuery, parse, replaced
 from oneiric.monitoring.promql import ExpressionError
 from oneiric.observability.catalogue import CATALOGUE

@@ -11,11 +11,11 @@ import pytest
 from grafana_grammar import first_errors
 from logql_samples import ACCEPTED, REFUSED, REFUSED_BY_GRAFANA, REFUSED_BY_LOKI
 
-from oneiric.monitoring.alerts import alerts
 from oneiric.monitoring.bundle import bundle
+from oneiric.monitoring.bundle.alerts import alerts
+from oneiric.monitoring.bundle.loki.queries import searches
+from oneiric.monitoring.bundle.loki.rules import log_rules
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.loki.queries import searches
-from oneiric.monitoring.loki.rules import log_rules
 from oneiric.monitoring.notation.logql import LogQLError, parse, parse_all, replaced
 from oneiric.monitoring.notation.logql.tokens import tokens
 

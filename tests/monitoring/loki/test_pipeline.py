@@ -11,9 +11,9 @@ from log_pipeline_kinds import faults_of_alloy, faults_of_yaml
 from log_pipeline_names import ALLOY, ALLOY_CONSTANTS, ALLOY_REQUIRED, LOKI, PROMTAIL
 
 from oneiric.monitoring.bundle import bundle
+from oneiric.monitoring.bundle.loki import METADATA
 from oneiric.monitoring.config import ConfigError, configured
 from oneiric.monitoring.logql import COMMON_FIELDS, STREAM_LABELS
-from oneiric.monitoring.loki.shipping import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,9 @@
+"""The log pipeline: Loki, Alloy and Promtail, and the queries over it."""
+
+from oneiric.monitoring.bundle.loki.guide import with_queries
+from oneiric.monitoring.bundle.loki.shipping import METADATA
+
+__all__ = [
+    "METADATA",
+    "with_queries",
+]

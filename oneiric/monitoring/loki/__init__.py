@@ -1,1 +1,0 @@
-"""The log pipeline: Loki, Alloy and Promtail, and the queries over it."""
