@@ -14,7 +14,8 @@ from oneiric.monitoring.bundle import bundle, write
 from oneiric.monitoring.bundle.runbooks import runbook_page
 from oneiric.monitoring.config import configured
 from oneiric.monitoring.drift import Options, check
-from oneiric.monitoring.drift.policy import FILE, read_policy
+from oneiric.monitoring.drift.findings import read_policy
+from oneiric.monitoring.drift.findings.policy import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from oneiric.core.config import ALIASES, NESTING, OTHERS, OneiricSettings, field_variables, prefix_of
-from oneiric.monitoring.drift.commands import Command, Option, Surface
+from oneiric.monitoring.drift.documents import Command, Option, Surface
 
 
 def surface(root: Any, project: str) -> Surface:

@@ -13,7 +13,7 @@ from oneiric.monitoring.bundle.loki import with_queries
 from oneiric.monitoring.bundle.reference import reference_page
 from oneiric.monitoring.bundle.runbooks import runbook_page
 from oneiric.monitoring.config import BundleConfig
-from oneiric.monitoring.drift.reference import with_codes
+from oneiric.monitoring.drift.findings import with_codes
 from oneiric.observability.catalogue import CATALOGUE
 
 if TYPE_CHECKING:

@@ -7,32 +7,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.alerts import Targets, judge_alert
-from oneiric.monitoring.drift.commands import UNKNOWN_SURFACE, Surface
-from oneiric.monitoring.drift.complete import judge_usage
-from oneiric.monitoring.drift.dashboards import judge_dashboard, judge_uid
-from oneiric.monitoring.drift.files import read_again
-from oneiric.monitoring.drift.live import judge_live
-from oneiric.monitoring.drift.markdown import judge_markdown
-from oneiric.monitoring.drift.openslo import judge_openslo
-from oneiric.monitoring.drift.policy import NOTHING_ASKED, Policy
-from oneiric.monitoring.drift.query import USUAL, Context, Pace
-from oneiric.monitoring.drift.report import Report
-from oneiric.monitoring.drift.routes import judge_alertmanager, notice_of
-from oneiric.monitoring.drift.rulebook import RuleBook
-from oneiric.monitoring.drift.rules import judge_record, read_rules
-from oneiric.monitoring.drift.shipped import shipped_rules
-from oneiric.monitoring.drift.shippers import judge_alloy, judge_promtail
-from oneiric.monitoring.drift.survey import Survey
-from oneiric.monitoring.drift.validators import Validators
-from oneiric.monitoring.drift.vocabulary import Vocabulary
+from oneiric.monitoring.drift.documents import (
+    UNKNOWN_SURFACE,
+    RuleBook,
+    Surface,
+    Survey,
+    Targets,
+    Validators,
+    judge_alert,
+    judge_alertmanager,
+    judge_alloy,
+    judge_dashboard,
+    judge_live,
+    judge_markdown,
+    judge_openslo,
+    judge_promtail,
+    judge_record,
+    judge_uid,
+    judge_usage,
+    notice_of,
+    read_again,
+    read_rules,
+    shipped_rules,
+)
+from oneiric.monitoring.drift.findings import NOTHING_ASKED, Policy, Report
+from oneiric.monitoring.drift.queries import USUAL, Context, Pace, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from oneiric.monitoring.drift.documents import Document
-    from oneiric.monitoring.drift.finding import Finding
-    from oneiric.monitoring.drift.routes import Notice
+    from oneiric.monitoring.drift.documents import Document, Notice
+    from oneiric.monitoring.drift.findings import Finding
     from oneiric.monitoring.notation.text import Source
 
 _IGNORED = re.compile(r"oneiric: ignore ((?:ON\d{3}(?:,\s*)?)+)")

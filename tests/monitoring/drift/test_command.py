@@ -17,8 +17,10 @@ from oneiric.cli.app import app
 from oneiric.monitoring.bundle import bundle, write
 from oneiric.monitoring.bundle.unused import UNUSED
 from oneiric.monitoring.config import BundleConfig, configured
-from oneiric.monitoring.drift import CODES, check, complete
-from oneiric.monitoring.drift.reference import BEGIN, END, with_codes
+from oneiric.monitoring.drift import CODES, check
+from oneiric.monitoring.drift.documents import complete
+from oneiric.monitoring.drift.findings import with_codes
+from oneiric.monitoring.drift.findings.reference import BEGIN, END
 
 if TYPE_CHECKING:
     from typer.testing import Result

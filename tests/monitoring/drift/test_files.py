@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oneiric.monitoring.drift import Options, check
-from oneiric.monitoring.drift.files import MAX_BYTES
-from oneiric.monitoring.drift.report import MAX_FINDINGS
+from oneiric.monitoring.drift.documents.files import MAX_BYTES
+from oneiric.monitoring.drift.findings.report import MAX_FINDINGS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from oneiric.cli.app import app
 from oneiric.monitoring.drift import NOTHING_ASKED, Options, Policy, PolicyError, check, find_policy, read_policy
-from oneiric.monitoring.drift.policy import FILE
+from oneiric.monitoring.drift.findings.policy import FILE
 
 ROOT = Path(__file__).parents[3]
 RULES = """groups:

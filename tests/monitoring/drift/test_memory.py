@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oneiric.monitoring.drift import check, documents, survey
+from oneiric.monitoring.drift import check
+from oneiric.monitoring.drift.documents import documents, survey
 from oneiric.monitoring.notation.text import Source
 
 if TYPE_CHECKING:

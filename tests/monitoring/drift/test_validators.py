@@ -157,12 +157,12 @@ def test_a_program_that_hangs_or_talks_is_bounded(tmp_path: Path, monkeypatch: p
     (tmp_path / "a.yml").write_text("groups:\n" + rule(), encoding="utf-8")
     program = tmp_path / "promtool"
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr("oneiric.monitoring.drift.validators.TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("oneiric.monitoring.drift.documents.validators.TIMEOUT_SECONDS", 0.2)
     program.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
     program.chmod(0o755)
     assert check([tmp_path], VALIDATED).notices == ("1 rule file not validated: promtool took longer than 0.2 s",)
-    monkeypatch.setattr("oneiric.monitoring.drift.validators.TIMEOUT_SECONDS", 60)
-    monkeypatch.setattr("oneiric.monitoring.drift.validators.MAX_OUTPUT_BYTES", 5_000)
+    monkeypatch.setattr("oneiric.monitoring.drift.documents.validators.TIMEOUT_SECONDS", 60)
+    monkeypatch.setattr("oneiric.monitoring.drift.documents.validators.MAX_OUTPUT_BYTES", 5_000)
     program.write_text(
         '#!/bin/sh\necho "Checking $4"\necho "  FAILED:"\nyes "$4: $(printf %09000d 0)" | head -n 9\n', "utf-8"
     )
