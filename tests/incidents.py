@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from processes import Alertmanager, Prometheus, eventually, free_port, untraced
 
-from oneiric.cli._drill_scenarios import SCENARIOS
 from oneiric.monitoring.bundle import alertmanager as routing
 from oneiric.monitoring.bundle import prometheus, scraping, write
 from oneiric.monitoring.config import configured
+from oneiric.rehearsal.drills import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

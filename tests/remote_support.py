@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core.config import RemoteSourceConfig
-from oneiric.remote.security import generate_signing_key, sign_manifest_for_publishing
+from oneiric.remote.manifest import generate_signing_key, sign_manifest_for_publishing
 
 if TYPE_CHECKING:
     from pathlib import Path

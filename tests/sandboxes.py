@@ -13,10 +13,10 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from oneiric.cli._drill_rehearsal import Rehearsal
-from oneiric.cli._drill_sandbox import Sandbox
-from oneiric.cli._drill_scenarios import SCENARIOS
 from oneiric.monitoring.config import configured
+from oneiric.rehearsal.drills import SCENARIOS
+from oneiric.rehearsal.drills.rehearsal import Rehearsal
+from oneiric.rehearsal.drills.sandbox import Sandbox
 
 
 async def main(directory: Path, port: int, names: list[str]) -> None:

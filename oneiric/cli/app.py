@@ -108,7 +108,7 @@ def _names_shell(arguments: list[str]) -> bool:
 
 def _report(error: OSError) -> None:
     """Say on standard error what could not be read or written: standard output, or else what *error* is about."""
-    from oneiric.cli._screen import let_go_of_unwritable_output  # noqa: PLC0415 - hardly ever needed
+    from oneiric.rehearsal.screen import let_go_of_unwritable_output  # noqa: PLC0415 - hardly ever needed
 
     why = error.strerror or str(error)
     let_go_of_unwritable_output()
@@ -135,8 +135,8 @@ def _print_version() -> None:
 
 
 def _demo(**options: Any) -> None:
-    from oneiric.cli.demo import DemoOptions, run_demo  # noqa: PLC0415 - other commands do not need the runtime
     from oneiric.core.config import SettingsError  # noqa: PLC0415 - likewise
+    from oneiric.rehearsal.demo import DemoOptions, run_demo  # noqa: PLC0415 - other commands do not need the runtime
 
     try:
         run_demo(DemoOptions(**options))

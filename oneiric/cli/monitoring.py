@@ -211,8 +211,12 @@ def drill(  # noqa: PLR0913 - one parameter an option
     ] = None,
 ) -> None:
     """Rehearse an incident in a sandbox: show metrics, log lines and alert as they come, and what the runbook says."""
-    from oneiric.cli._drill_scenario import DrillError  # noqa: PLC0415 - other commands do not need the runtime
-    from oneiric.cli.drill import DrillOptions, list_drills, run_drill  # noqa: PLC0415 - likewise
+    from oneiric.rehearsal.drills import (  # noqa: PLC0415 - likewise
+        DrillError,
+        DrillOptions,
+        list_drills,
+        run_drill,
+    )
 
     if list_them:
         typer.echo("\n".join(list_drills()))

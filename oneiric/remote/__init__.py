@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from oneiric.remote.cache import ArtifactCache, cache_for
+from oneiric.remote.delivery import ArtifactCache, cache_for
 from oneiric.remote.errors import RemoteSyncError
 from oneiric.remote.loader import remote_sync_loop, sync_remote_manifest
-from oneiric.remote.models import RemoteManifest, RemoteManifestEntry, RemoteSyncResult
+from oneiric.remote.manifest import RemoteManifest, RemoteManifestEntry, RemoteSyncResult
 from oneiric.remote.source import RemoteSource
 from oneiric.remote.telemetry import RemoteSyncTelemetry, load_remote_telemetry
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from oneiric.core.redaction import describe
+from oneiric.remote.manifest import Mark, latest
 from oneiric.remote.telemetry import StatusFile, failed, succeeded
-from oneiric.remote.trust import Mark, latest
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from oneiric.remote.models import RemoteSyncResult
+    from oneiric.remote.manifest import RemoteSyncResult
     from oneiric.remote.preparation import Prepared
     from oneiric.remote.tally import Tally
     from oneiric.remote.telemetry import RemoteSyncTelemetry

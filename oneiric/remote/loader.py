@@ -6,10 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from oneiric.remote.artifacts import DEFAULT_HTTP_TIMEOUT, ArtifactManager
-from oneiric.remote.cache import ArtifactCache, cache_for
-from oneiric.remote.entries import VALID_DOMAINS
-from oneiric.remote.models import RemoteSyncResult
+from oneiric.remote.delivery import DEFAULT_HTTP_TIMEOUT, ArtifactCache, ArtifactManager, cache_for
+from oneiric.remote.manifest import VALID_DOMAINS, RemoteSyncResult
 from oneiric.remote.source import RemoteSource
 
 if TYPE_CHECKING:

@@ -15,14 +15,10 @@ from oneiric.core.events import EntryRejected, RetryScheduled
 from oneiric.core.redaction import host_of
 from oneiric.core.resiliency import run_with_retry
 from oneiric.core.security import load_factory_allowlist
-from oneiric.remote._hosts import check_address
-from oneiric.remote.entries import candidate_of, select_entries
+from oneiric.remote.delivery import Fetcher, check_address
 from oneiric.remote.errors import RemoteSyncError, may_pass
-from oneiric.remote.fetch import Fetcher
 from oneiric.remote.locations import locate_artifact, locate_manifest, shown
-from oneiric.remote.manifest import read_manifest
-from oneiric.remote.models import RemoteSyncResult
-from oneiric.remote.trust import Judge
+from oneiric.remote.manifest import Judge, RemoteSyncResult, candidate_of, read_manifest, select_entries
 
 if TYPE_CHECKING:
     import ssl
@@ -31,11 +27,9 @@ if TYPE_CHECKING:
     from oneiric.core.config import RemoteSourceConfig
     from oneiric.core.observers import Observers
     from oneiric.core.resolution import Candidate
-    from oneiric.remote.cache import ArtifactCache
-    from oneiric.remote.draft import Draft
-    from oneiric.remote.models import RemoteManifest, RemoteManifestEntry
+    from oneiric.remote.delivery import ArtifactCache, Draft
+    from oneiric.remote.manifest import Mark, RemoteManifest, RemoteManifestEntry
     from oneiric.remote.tally import Tally
-    from oneiric.remote.trust import Mark
 
 MAX_CONCURRENT_DOWNLOADS = 4
 """Artifacts that are fetched at the same time."""

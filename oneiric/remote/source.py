@@ -15,8 +15,7 @@ import httpx
 from oneiric.core.events import CircuitOpened, RemoteSync, SourceAdded, SourceRemoved, SourceState
 from oneiric.core.redaction import host_of
 from oneiric.core.resiliency import CircuitBreaker
-from oneiric.remote._threads import to_its_end
-from oneiric.remote.cache import ArtifactCache, cache_for
+from oneiric.remote.delivery import ArtifactCache, cache_for, to_its_end
 from oneiric.remote.errors import reason_of
 from oneiric.remote.ledger import Ledger
 from oneiric.remote.preparation import Preparation
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from oneiric.core.events import State
     from oneiric.core.observers import Observers, Running
     from oneiric.core.resolution import Resolver
-    from oneiric.remote.models import RemoteSyncResult
+    from oneiric.remote.manifest import RemoteSyncResult
     from oneiric.remote.preparation import Prepared, Secrets
 
 LOOP_JITTER = 0.05

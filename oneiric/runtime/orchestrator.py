@@ -26,9 +26,9 @@ from oneiric.domains.tasks import TaskBridge
 from oneiric.domains.workflows import WorkflowBridge
 from oneiric.observability import MetricsServer, ServerLimits, ServerSecurity, Telemetry, attach
 from oneiric.observability.events import MetricsServerJoined
-from oneiric.runtime._health import HealthLoop
-from oneiric.runtime._sources import RemoteSources
-from oneiric.runtime._workers import Leadership, Succession
+from oneiric.runtime.health_reports import HealthLoop
+from oneiric.runtime.sources import RemoteSources
+from oneiric.runtime.workers import Leadership, Succession
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from oneiric.core.observers import Observers
     from oneiric.domains.base import DomainBridge
-    from oneiric.remote.models import RemoteSyncResult
+    from oneiric.remote.manifest import RemoteSyncResult
 
 _SHARED = "its page shows the counts of this process too"
 _ALONE = (

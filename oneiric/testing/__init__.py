@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oneiric.testing._capture import TelemetryCapture
-    from oneiric.testing._expectations import equals
-    from oneiric.testing._lines import LogLine
-    from oneiric.testing._names import UnknownSignalError
-    from oneiric.testing._selectors import event, metric, span
-    from oneiric.testing._spans import SpanRecord
-    from oneiric.testing._window import Window
+    from oneiric.testing.capture import TelemetryCapture
+    from oneiric.testing.expectations import equals
+    from oneiric.testing.lines import LogLine
+    from oneiric.testing.names import UnknownSignalError
+    from oneiric.testing.selectors import event, metric, span
+    from oneiric.testing.spans import SpanRecord
+    from oneiric.testing.window import Window
 
 __all__ = [
     "LogLine",
@@ -31,15 +31,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "LogLine": "_lines",
-    "SpanRecord": "_spans",
-    "TelemetryCapture": "_capture",
-    "UnknownSignalError": "_names",
-    "Window": "_window",
-    "equals": "_expectations",
-    "event": "_selectors",
-    "metric": "_selectors",
-    "span": "_selectors",
+    "LogLine": "lines",
+    "SpanRecord": "spans",
+    "TelemetryCapture": "capture",
+    "UnknownSignalError": "names",
+    "Window": "window",
+    "equals": "expectations",
+    "event": "selectors",
+    "metric": "selectors",
+    "span": "selectors",
 }
 
 

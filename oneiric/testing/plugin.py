@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     __tracebackhide__ = True
-    from oneiric.testing._capture import TelemetryCapture
+    from oneiric.testing.capture import TelemetryCapture
 
 _FAILED = pytest.StashKey[bool]()
 
@@ -22,7 +22,7 @@ _FAILED = pytest.StashKey[bool]()
 def oneiric_telemetry(request: pytest.FixtureRequest) -> Iterator[TelemetryCapture]:
     """Capture what Oneiric counts, logs and traces: expect(...), value(...), events(...), spans(...), attach(...)."""
     __tracebackhide__ = True
-    from oneiric.testing._capture import TelemetryCapture  # noqa: PLC0415 - whoever does not use it pays nothing
+    from oneiric.testing.capture import TelemetryCapture  # noqa: PLC0415 - whoever does not use it pays nothing
 
     capture = TelemetryCapture()
     try:

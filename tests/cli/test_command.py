@@ -13,10 +13,9 @@ from processes import untraced
 from typer.testing import CliRunner
 
 from oneiric.cli import app as cli
-from oneiric.cli import drill
-from oneiric.cli._drill_scenario import DrillError
 from oneiric.cli.app import app
 from oneiric.core.activity import ActivityStoreError
+from oneiric.rehearsal.drills import DrillError, session
 
 INTERRUPTED = Path(__file__).parents[1] / "programs" / "interrupted_command.py"
 COMMANDS = [(), ("demo",), ("monitoring",), ("monitoring", "export"), ("monitoring", "check"), ("monitoring", "drill")]
@@ -79,7 +78,7 @@ def test_an_empty_argument_is_refused(
 )
 def test_only_what_is_wrong_with_the_sandbox_is_called_so(error: Exception, said: str) -> None:
     """An error within a drill is one of the sandbox where that cannot be written, and else what it says itself."""
-    with pytest.raises(DrillError) as refused, drill._directory() as directory:
+    with pytest.raises(DrillError) as refused, session._directory() as directory:
         raise error
     assert str(refused.value).startswith(said)
     assert ("TMPDIR" in str(refused.value)) == said.startswith("the sandbox")

@@ -128,7 +128,7 @@ async def test_a_falsy_instance_is_an_instance(bench: Bench, instance: object) -
         ("oneiric.demo:missing", r"^Failed to load factory 'oneiric.demo:missing': module"),
         ("oneiric.demo:__doc__", r"^Failed to load factory .*: str is not callable"),
         ("oneiric:configure_logging", r"^Security validation failed: Factory module 'oneiric.core.logging' is blocked"),
-        ("oneiric.remote.cache:Path", r"^Security validation failed: Factory module 'pathlib"),
+        ("oneiric.remote.delivery.cache:Path", r"^Security validation failed: Factory module 'pathlib"),
     ],
 )
 async def test_a_factory_string_that_is_no_good_is_a_failed_swap(bench: Bench, factory: str, text: str) -> None:

@@ -27,7 +27,7 @@ from oneiric.core.logging import configure_logging
 from oneiric.core.resolution import STACK_ORDER_ENV, Resolver
 from oneiric.core.security import FACTORY_ALLOWLIST_ENV
 from oneiric.observability import MetricsServer, ServerLimits, ServerSecurity, attach
-from oneiric.remote.security import ENV_TRUSTED_PUBLIC_KEYS
+from oneiric.remote.manifest import ENV_TRUSTED_PUBLIC_KEYS
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 if TYPE_CHECKING:

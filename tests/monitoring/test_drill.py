@@ -17,11 +17,11 @@ from incidents import PACE, Desk, exported
 from processes import Prometheus, free_port
 from typer.testing import CliRunner
 
-from oneiric.cli._drill_scenarios import SCENARIOS
 from oneiric.cli.app import app
 from oneiric.monitoring.bundle import write
 from oneiric.monitoring.bundle.alerts import alerts
 from oneiric.monitoring.config import BundleConfig, configured
+from oneiric.rehearsal.drills import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from oneiric.cli._drill_prometheus import PrometheusError, PrometheusWatch
 from oneiric.monitoring.config import BundleConfig
+from oneiric.rehearsal.drills.prometheus import PrometheusError, PrometheusWatch
 
 URL = "http://prometheus.example"
 NAME = "OneiricSwapFailures"

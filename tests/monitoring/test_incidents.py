@@ -13,9 +13,9 @@ import pytest
 from incidents import Incidents, page
 from processes import eventually
 
-from oneiric.cli._drill_scenarios import SCENARIOS
 from oneiric.monitoring.bundle.alerts import alerts
 from oneiric.monitoring.config import BundleConfig
+from oneiric.rehearsal.drills import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from oneiric.core.descriptors import Descriptor, open_files
 from oneiric.core.lifecycle import LifecycleManager
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach
-from oneiric.remote.draft import Draft
+from oneiric.remote.delivery import Draft
 
 DIRECTORY = Path(sys.argv[2])
 THEIRS: list[Descriptor] = []

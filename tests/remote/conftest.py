@@ -10,7 +10,7 @@ from remote_support import NOW, Publisher, Site, config
 from support import Clock
 
 from oneiric.core.resolution import Resolver
-from oneiric.remote.security import ENV_TRUSTED_PUBLIC_KEYS
+from oneiric.remote.manifest import ENV_TRUSTED_PUBLIC_KEYS
 from oneiric.remote.source import RemoteSource
 
 if TYPE_CHECKING:

@@ -21,9 +21,10 @@ from oneiric.core.events import (
     DigestMatched,
     DigestMismatched,
 )
-from oneiric.remote.cache import GRACE_INTERVALS, ArtifactCache
+from oneiric.remote.delivery import ArtifactCache
+from oneiric.remote.delivery.cache import GRACE_INTERVALS
+from oneiric.remote.delivery.eviction import MAX_PART_AGE, Bounds, CachedArtifact, choose_victims
 from oneiric.remote.errors import RemoteSyncError
-from oneiric.remote.eviction import MAX_PART_AGE, Bounds, CachedArtifact, choose_victims
 from oneiric.remote.tally import Tally
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from support import Clock, Recorder
 
     from oneiric.core.observers import Observers
-    from oneiric.remote.draft import Draft
+    from oneiric.remote.delivery import Draft
 
     Make = Callable[..., ArtifactCache]
 

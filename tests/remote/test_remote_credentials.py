@@ -13,8 +13,8 @@ from remote_support import Answer, Site, config, entry, manifest, page
 
 from oneiric.core.events import CircuitOpened, RemoteSync
 from oneiric.core.resiliency import CircuitBreakerOpen
+from oneiric.remote.delivery.fetch import MAX_REDIRECTS
 from oneiric.remote.errors import RemoteSyncError
-from oneiric.remote.fetch import MAX_REDIRECTS
 from oneiric.remote.source import RemoteSource
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oneiric.remote.draft import Draft
+from oneiric.remote.delivery import Draft
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,11 +23,11 @@ from oneiric.remote import (
     samples,
     sync_remote_manifest,
 )
-from oneiric.remote.artifacts import ArtifactManager
-from oneiric.remote.entries import candidate_of
+from oneiric.remote.delivery import ArtifactManager
 from oneiric.remote.errors import FAILURE_REASONS, RemoteSyncError
 from oneiric.remote.loader import MAX_SOURCES, source_of
-from oneiric.remote.models import CapabilityDescriptor
+from oneiric.remote.manifest import candidate_of
+from oneiric.remote.manifest.model import CapabilityDescriptor
 from oneiric.remote.source import RemoteSource
 from oneiric.remote.telemetry import (
     RemoteSyncTelemetry,

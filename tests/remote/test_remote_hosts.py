@@ -12,8 +12,8 @@ import pytest
 from remote_support import NOW, Answer, Site, config, entry, manifest, page
 
 from oneiric.core.events import EntryRejected, RemoteSync
-from oneiric.remote._hosts import is_internal
-from oneiric.remote.artifacts import ArtifactManager
+from oneiric.remote.delivery import ArtifactManager
+from oneiric.remote.delivery.hosts import is_internal
 from oneiric.remote.errors import RemoteSyncError
 from oneiric.remote.source import RemoteSource
 

@@ -25,8 +25,8 @@ from oneiric.core.events import (
     SignatureVerified,
 )
 from oneiric.remote.errors import RemoteSyncError, may_pass
-from oneiric.remote.manifest import MAX_SERIAL, MAX_SIGNATURES
-from oneiric.remote.parsing import MAX_DEPTH, parse_manifest
+from oneiric.remote.manifest.parsing import MAX_DEPTH, parse_manifest
+from oneiric.remote.manifest.reading import MAX_SERIAL, MAX_SIGNATURES
 from oneiric.remote.telemetry import load_remote_telemetry
 
 if TYPE_CHECKING:

@@ -14,16 +14,18 @@ from hypothesis import strategies as st
 from remote_support import Publisher, entry, manifest
 
 from oneiric.remote.errors import RemoteSyncError
-from oneiric.remote.manifest import read_manifest
-from oneiric.remote.security import (
+from oneiric.remote.manifest import (
     ENV_TRUSTED_PUBLIC_KEYS,
+    generate_signing_key,
+    read_manifest,
+    sign_manifest_for_publishing,
+)
+from oneiric.remote.manifest.signatures import (
     SignatureVerificationError,
     fingerprint_of,
-    generate_signing_key,
     get_canonical_manifest_for_signing,
     load_trusted_public_keys,
     sanitize_filename,
-    sign_manifest_for_publishing,
     verify_manifest_signature,
     verify_manifest_signatures,
 )

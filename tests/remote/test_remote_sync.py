@@ -27,8 +27,8 @@ from oneiric.core.events import (
     SourceState,
 )
 from oneiric.core.files import make_private_directory
+from oneiric.remote.delivery.fetch import CHUNK_BYTES
 from oneiric.remote.errors import RemoteSyncError
-from oneiric.remote.fetch import CHUNK_BYTES
 from oneiric.remote.source import RemoteSource
 from oneiric.remote.telemetry import load_remote_telemetry
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from oneiric.core.events import Event
     from oneiric.core.observers import Observers, Receiver
     from oneiric.core.resolution import Resolver
-    from oneiric.remote.cache import ArtifactCache
+    from oneiric.remote.delivery import ArtifactCache
 
     Make = Callable[..., RemoteSource]
 

@@ -16,8 +16,8 @@ import pytest
 from processes import eventually, free_port, get
 
 from oneiric.core.config import OneiricSettings
-from oneiric.runtime._workers import Leadership
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
+from oneiric.runtime.workers import Leadership
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

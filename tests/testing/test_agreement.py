@@ -16,11 +16,11 @@ from oneiric.core.logging import json_logger
 from oneiric.core.observers import Observers
 from oneiric.observability.catalogue import CATALOGUE
 from oneiric.observability.logs import LogSink
-from oneiric.testing import _tracing
-from oneiric.testing._kept import Kept
-from oneiric.testing._lines import capturing_sink
-from oneiric.testing._sdk_spans import recording_sink
-from oneiric.testing._spans import SeamSpans, SpanRecord
+from oneiric.testing import tracing
+from oneiric.testing.kept import Kept
+from oneiric.testing.lines import capturing_sink
+from oneiric.testing.sdk_spans import recording_sink
+from oneiric.testing.spans import SeamSpans, SpanRecord
 
 if TYPE_CHECKING:
     from oneiric.testing import LogLine
@@ -84,9 +84,9 @@ def test_spans_are_the_same_without_opentelemetry(operation: type[Operation], da
 def test_the_production_sink_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the SDK installed its spans are captured, unless the environment disables it."""
     kept = Kept[SpanRecord]()
-    assert type(_tracing.capturing_observer(kept)).__name__ == "TracingSink"
+    assert type(tracing.capturing_observer(kept)).__name__ == "TracingSink"
     monkeypatch.setenv("OTEL_SDK_DISABLED", " True")
-    assert isinstance(_tracing.capturing_observer(kept), SeamSpans)
+    assert isinstance(tracing.capturing_observer(kept), SeamSpans)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_environment_changes_no_span(monkeypatch: pytest.MonkeyPatch, variab
     monkeypatch.setenv(variable, value)
     kept = Kept[SpanRecord]()
     observers = Observers()
-    observers.add(_tracing.capturing_observer(kept))
+    observers.add(tracing.capturing_observer(kept))
     (swap,) = [operation for operation in SPANNED if operation.__name__ == "Swap"]
     with observers.operation(swap(domain="adapter", key="cache")):
         pass

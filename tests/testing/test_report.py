@@ -10,11 +10,11 @@ import pytest
 
 from oneiric.core import events
 from oneiric.testing import TelemetryCapture, equals, event, metric, span
-from oneiric.testing._kept import Kept
+from oneiric.testing.kept import Kept
 
 if TYPE_CHECKING:
     from oneiric.core.lifecycle import LifecycleManager
-    from oneiric.testing._expecting import Expecting
+    from oneiric.testing.expecting import Expecting
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "testing.md"
 RESOLVED: dict[str, Any] = {"provider": "memory", "duration": 0.001, "candidates": 1, "shadowed": 0}

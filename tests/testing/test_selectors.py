@@ -12,7 +12,7 @@ import pytest
 import oneiric.testing
 from oneiric.observability.catalogue import CATALOGUE
 from oneiric.testing import UnknownSignalError, event, metric, span
-from oneiric.testing._selectors import agrees
+from oneiric.testing.selectors import agrees
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oneiric.monitoring.drift import check
-from oneiric.monitoring.drift.documents import documents, survey
+from oneiric.monitoring.drift.documents import document, survey
 from oneiric.monitoring.notation.text import Source
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def test_files_are_held_one_at_a_time(tmp_path: Path, monkeypatch: pytest.Monkey
         (tmp_path / f"{number}.json").write_text(f'{{"uid": "u{number}", "panels": [{panels}]}}', encoding="utf-8")
         (tmp_path / f"{number}.md").write_text("```promql\noneiric_nothing\n```\n" * 9, encoding="utf-8")
     held: list[int] = []
-    again = documents.read_documents
+    again = document.read_documents
 
     def watched(*arguments: object) -> object:
         held.append(texts())

@@ -1,0 +1,1 @@
+"""The runtime rehearsed on this machine: the demo and the drills."""

@@ -1,0 +1,57 @@
+"""The block in which something is expected."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from oneiric.testing.report import report
+from oneiric.testing.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from oneiric.testing.expectations import Expectation
+    from oneiric.testing.window import Source
+
+
+class Expecting:
+    """A context manager that raises an AssertionError unless what is expected comes in its body.
+
+    Args:
+        source: Where to look.
+        expected: What should come.
+        unmet: Gets the report of a body that raised and in which something expected did not come.
+        exactly: Whether nothing else may come.
+    """
+
+    def __init__(self, source: Source, expected: Sequence[Expectation], unmet: list[str], *, exactly: bool) -> None:
+        self._source = source
+        self._expected = expected
+        self._unmet = unmet
+        self._exactly = exactly
+        self._windows: list[Window] = []
+
+    def __enter__(self) -> Window:
+        """Return what can be read of the body, in it and after it."""
+        window = Window(self._source)
+        self._windows.append(window)
+        return window
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Judge; an error of the body is never replaced."""
+        __tracebackhide__ = True
+        window = self._windows.pop()
+        window.end()
+        if error is not None and not isinstance(error, Exception | asyncio.CancelledError):
+            return  # an interrupt, or a test that skips itself
+        text = report(self._expected, window, exactly=self._exactly)
+        if not text:
+            return
+        if error is None:
+            raise AssertionError(text)
+        error.add_note(text)
+        self._unmet.append(f"an expect block was left by {type(error).__name__}, which was caught, and {text}")
