@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from oneiric.cli._surface import surface
 from oneiric.cli.app import app
+from oneiric.cli.surface import surface
 from oneiric.monitoring.bundle import bundle, write
 from oneiric.monitoring.bundle.runbooks import runbook_page
 from oneiric.monitoring.config import configured

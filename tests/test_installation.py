@@ -34,7 +34,7 @@ def test_it_can_be_installed_from_a_clone_or_an_address(requirement: str, tmp_pa
     python, command = environment / "bin" / "python", environment / "bin" / "oneiric"
     run("uv", "pip", "install", "--quiet", "--python", python, requirement.format(clone=clone), cwd=tmp_path)
     assert run(command, "--version", cwd=tmp_path).startswith("oneiric ")
-    program = "import oneiric, sys; from oneiric.observability import _otlp; print(oneiric.__file__)"
+    program = "import oneiric, sys; from oneiric.observability.export import otlp; print(oneiric.__file__)"
     assert run(python, "-c", program, cwd=tmp_path).startswith(str(environment))
     if "monitoring" in requirement:
         assert " files in bundle" in run(command, "monitoring", "export", "--out", "bundle", cwd=tmp_path)

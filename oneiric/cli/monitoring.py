@@ -132,7 +132,7 @@ def check(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Check that what your rules, dashboards and documents name exists: exit code 1 with errors, 2 if nothing was."""
     try:
-        from oneiric.cli._surface import surface  # noqa: PLC0415 - only this command needs them
+        from oneiric.cli.surface import surface  # noqa: PLC0415 - only this command needs them
         from oneiric.monitoring.drift import (  # noqa: PLC0415 - likewise
             CODES,
             LEVELS,

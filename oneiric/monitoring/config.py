@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from oneiric.monitoring._values import (
+from oneiric.monitoring.values import (
     LABEL_NAME,
     checked_address,
     checked_hours,

@@ -19,9 +19,9 @@ from rich.console import Console
 from oneiric.core.activity import ActivityStoreError
 from oneiric.core.config import LoggingConfig, LoggingSinkConfig, LogQueueConfig, OneiricSettings
 from oneiric.core.logging import configure_logging
-from oneiric.monitoring._values import checked_url
 from oneiric.monitoring.bundle.alerts import alerts
 from oneiric.monitoring.config import BundleConfig, ConfigError, configured
+from oneiric.monitoring.values import checked_url
 from oneiric.rehearsal.drills.lines import LogWatch
 from oneiric.rehearsal.drills.metrics import MetricsWatch
 from oneiric.rehearsal.drills.prometheus import PrometheusWatch

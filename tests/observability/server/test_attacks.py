@@ -26,7 +26,7 @@ from oneiric.observability import ServerLimits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 ATTACK_SECONDS = 2.5
 SCRAPE_INTERVAL = 0.5
 LOOK_INTERVAL = 0.05

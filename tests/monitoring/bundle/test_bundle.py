@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import promql_parser
 import pytest
 import yaml
+from documents import ROOT
 
 from oneiric.monitoring.bundle import bundle, write
 from oneiric.monitoring.bundle.alerts import alerts, budget_alert_name, objectives
 from oneiric.monitoring.bundle.runbooks import runbook_page
 from oneiric.monitoring.config import BundleConfig, configured
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def export(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

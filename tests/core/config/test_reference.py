@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from documents import ROOT
 
 from oneiric.core.config import OneiricSettings, SettingsError, example_file, load_settings, settings_page
 from oneiric.core.config.environment import read_environment
@@ -17,8 +17,9 @@ from oneiric.core.config.reference import UNLESS_SET, all_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-PACKAGE = Path(__file__).parents[2] / "oneiric"
+PACKAGE = ROOT / "oneiric"
 SETTINGS = list(all_settings())
 KEYS = [setting.key for setting in SETTINGS]
 UNMISTAKABLE = {"config_dir", "auto_load", "watchers_enabled", "inline_manifest_only", "supervisor_enabled"}

@@ -7,18 +7,19 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import PROGRAMS
 
 from oneiric.core.logging import files
 from oneiric.core.logging.handlers import RotatingLineHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-PROGRAM = Path(__file__).parents[1] / "programs" / "log_rotation.py"
+PROGRAM = PROGRAMS / "log_rotation.py"
 
 
 @pytest.fixture

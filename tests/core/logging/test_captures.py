@@ -7,14 +7,17 @@ import subprocess
 import sys
 import threading
 import warnings
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import PROGRAMS
 
 from oneiric.core.logging import configure_logging
 
-PROGRAM = Path(__file__).parents[1] / "programs" / "log_captures.py"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROGRAM = PROGRAMS / "log_captures.py"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

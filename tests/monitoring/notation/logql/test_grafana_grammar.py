@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from documents import ROOT
 from grafana_grammar import first_errors
 from logql_samples import ACCEPTED, REFUSED, REFUSED_BY_GRAFANA, REFUSED_BY_LOKI
 
@@ -22,7 +22,6 @@ from oneiric.monitoring.notation.logql.tokens import tokens
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[3]
 CONFIG = BundleConfig()
 FENCE = re.compile(r"^ *```logql\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 

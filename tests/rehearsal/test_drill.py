@@ -9,10 +9,10 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from documents import ROOT
 from incidents import PACE, Desk, exported
 from processes import Prometheus, free_port
 from typer.testing import CliRunner
@@ -25,6 +25,7 @@ from oneiric.rehearsal.drills import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow  # each starts a process, some several
 ALERTS = {alert.name: alert for alert in alerts(BundleConfig())}
@@ -37,7 +38,7 @@ def drill(*arguments: str) -> Done:
     return subprocess.run([*DRILL, *arguments], capture_output=True, text=True, timeout=120, check=False)
 
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "monitoring" / "DRILLS.md"
+DOCUMENT = ROOT / "docs" / "monitoring" / "DRILLS.md"
 
 
 def said(done: Done, kind: str) -> str:

@@ -8,16 +8,15 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from processes import eventually, free_port, get
+from processes import PROGRAMS, eventually, free_port, get
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-PROGRAMS = Path(__file__).parents[1] / "programs"
 SECONDS = 120.0
 
 

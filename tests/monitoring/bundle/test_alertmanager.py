@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from documents import ROOT
 from processes import Alertmanager, eventually, executable
 
 from oneiric.monitoring.bundle import bundle, write
@@ -19,10 +19,10 @@ from oneiric.monitoring.config import BundleConfig, configured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from oneiric.monitoring.rules import Alert
 
-ROOT = Path(__file__).parents[2]
 CONFIG = BundleConfig()
 ALERTS = {alert.name: alert for alert in alerts(CONFIG)}
 WATCHDOG = "OneiricWatchdog"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from documents import ROOT
 
 from oneiric.monitoring.bundle.dashboards import panels_page
 from oneiric.monitoring.bundle.dashboards.boards import boards
@@ -13,7 +14,7 @@ from oneiric.monitoring.config import BundleConfig
 if TYPE_CHECKING:
     from oneiric.monitoring.bundle.dashboards.panels import Row
 
-DOCUMENTS = Path(__file__).parents[3] / "docs" / "monitoring"
+DOCUMENTS = ROOT / "docs" / "monitoring"
 GUIDE = (DOCUMENTS / "GRAFANA_DASHBOARDS.md").read_text(encoding="utf-8")
 KILOBYTES = 250
 
