@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from oneiric.cli.entry import interrupt_raises
+from oneiric.cli.interrupts import interrupt_raises
 
 USAGE = 2
 """Exit code where what was asked for cannot be done."""

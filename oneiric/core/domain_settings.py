@@ -1,6 +1,6 @@
 """The settings of one domain; their home is :mod:`oneiric.core.config`, and this path to them stays."""
 
-from oneiric.core.config.domains import (
+from oneiric.core.config import (
     SUPPORTED_DOMAINS,
     create_layer_selector,
     get_domain_settings,

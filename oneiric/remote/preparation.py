@@ -15,7 +15,7 @@ from oneiric.core.events import EntryRejected, RetryScheduled
 from oneiric.core.redaction import host_of
 from oneiric.core.resiliency import run_with_retry
 from oneiric.core.security import load_factory_allowlist
-from oneiric.remote.delivery import Fetcher, check_address
+from oneiric.remote.delivery import ARTIFACT_DEADLINE_FACTOR, Fetcher, check_address
 from oneiric.remote.errors import RemoteSyncError, may_pass
 from oneiric.remote.locations import locate_artifact, locate_manifest, shown
 from oneiric.remote.manifest import Judge, RemoteSyncResult, candidate_of, read_manifest, select_entries
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 MAX_CONCURRENT_DOWNLOADS = 4
 """Artifacts that are fetched at the same time."""
-
-ARTIFACT_DEADLINE_FACTOR = 20
-"""How many times the configured timeout the download of one artifact may take in all."""
 
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
 

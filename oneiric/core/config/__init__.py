@@ -1,5 +1,11 @@
 """The settings: their models, where they come from and what is wrong with them."""
 
+from oneiric.core.config.domains import (
+    SUPPORTED_DOMAINS,
+    create_layer_selector,
+    get_domain_settings,
+    is_supported_domain,
+)
 from oneiric.core.config.environment import ALIASES, NESTING, OTHERS, field_variables, prefix_of
 from oneiric.core.config.export import OtlpSettings, PushSettings
 from oneiric.core.config.files import SettingsError
@@ -40,6 +46,7 @@ from oneiric.core.config.paths import (
 from oneiric.core.config.reference import example_file, settings_page
 from oneiric.core.config.remote import DEFAULT_CACHE_DIR, RemoteAuthConfig, RemoteSourceConfig, SecretsConfig
 from oneiric.core.config.secrets import SecretsHook
+from oneiric.core.config.secrets_cache import SecretValueCache
 from oneiric.core.config.server import MetricsServerSettings
 from oneiric.core.resolution import ResolverSettings
 
@@ -49,6 +56,7 @@ __all__ = [
     "DEFAULT_FILE_SIZE",
     "NESTING",
     "OTHERS",
+    "SUPPORTED_DOMAINS",
     "AppConfig",
     "LayerSettings",
     "LifecycleConfig",
@@ -69,14 +77,18 @@ __all__ = [
     "RuntimePathsConfig",
     "RuntimeProfileConfig",
     "RuntimeSupervisorConfig",
+    "SecretValueCache",
     "SecretsConfig",
     "SecretsHook",
     "SettingsError",
     "apply_profile_with_fallback",
     "apply_runtime_profile",
+    "create_layer_selector",
     "domain_activity_path",
     "example_file",
     "field_variables",
+    "get_domain_settings",
+    "is_supported_domain",
     "lifecycle_snapshot_path",
     "load_settings",
     "prefix_of",

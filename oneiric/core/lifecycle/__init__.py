@@ -4,7 +4,7 @@ from oneiric.core.errors import CallTimeoutError, LifecycleError
 from oneiric.core.lifecycle.factories import resolve_factory
 from oneiric.core.lifecycle.manager import LifecycleManager
 from oneiric.core.lifecycle.options import LifecycleHooks, LifecycleSafetyOptions
-from oneiric.core.lifecycle.status import LifecycleStatus, read_statuses
+from oneiric.core.lifecycle.status import LifecycleStatus, State, read_statuses
 
 __all__ = [
     "CallTimeoutError",
@@ -13,6 +13,7 @@ __all__ = [
     "LifecycleManager",
     "LifecycleSafetyOptions",
     "LifecycleStatus",
+    "State",
     "read_statuses",
     "resolve_factory",
 ]

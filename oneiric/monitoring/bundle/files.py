@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.bundle import alertmanager, dashboards, openslo, prometheus, scraping
-from oneiric.monitoring.bundle.loki import alloy, promtail
-from oneiric.monitoring.bundle.loki import rules as loki_rules
-from oneiric.monitoring.bundle.loki import server as loki_server
+from oneiric.monitoring.bundle.loki import pipeline_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +20,7 @@ PARTS = (
     prometheus.files,
     alertmanager.files,
     openslo.files,
-    loki_server.files,
-    loki_rules.files,
-    alloy.files,
-    promtail.files,
+    pipeline_files,
     dashboards.files,
 )
 """What makes the files of one part, in the order of the reference."""

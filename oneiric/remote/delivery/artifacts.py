@@ -9,9 +9,8 @@ import httpx
 
 from oneiric.core.files import make_private_directory
 from oneiric.remote.delivery.cache import ArtifactCache
-from oneiric.remote.delivery.fetch import Fetcher
+from oneiric.remote.delivery.fetch import ARTIFACT_DEADLINE_FACTOR, Fetcher
 from oneiric.remote.locations import locate_artifact, shown
-from oneiric.remote.preparation import ARTIFACT_DEADLINE_FACTOR
 
 if TYPE_CHECKING:
     import os

@@ -22,6 +22,9 @@ MAX_REDIRECTS = 5
 DNS_TIMEOUT = 30.0
 """Seconds to wait for the name service where the client sets no time to connect."""
 
+ARTIFACT_DEADLINE_FACTOR = 20
+"""How many times the configured timeout the download of one artifact may take in all."""
+
 CHUNK_BYTES = 1024 * 1024
 """Size of the pieces that are handed on, in bytes."""
 

@@ -12,8 +12,8 @@ from oneiric.monitoring.drift.queries.dialects import is_open
 from oneiric.monitoring.drift.queries.judge import is_about_us
 from oneiric.monitoring.drift.queries.log_lines import EVENT, LEVEL, STREAMS, Lines, looks_like_a_name
 from oneiric.monitoring.drift.queries.values import UNKNOWN, Value
+from oneiric.monitoring.notation import logql
 from oneiric.monitoring.notation.logql import LogQLError, parse_all, walk
-from oneiric.monitoring.notation.logql import syntax as logql
 from oneiric.monitoring.notation.promql import has_variable
 from oneiric.monitoring.notation.regex import alternatives, matches_any
 
