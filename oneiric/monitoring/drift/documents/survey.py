@@ -14,7 +14,7 @@ from oneiric.monitoring.drift.documents.rulebook import RuleBook
 from oneiric.monitoring.drift.documents.rules import read_rules
 from oneiric.monitoring.drift.documents.shippers import alloy_labels, promtail_labels
 from oneiric.monitoring.drift.findings import Report
-from oneiric.monitoring.drift.queries import unheard
+from oneiric.monitoring.drift.queries import discarding
 from oneiric.monitoring.notation.promql import seconds
 from oneiric.monitoring.notation.text import Piece
 
@@ -99,7 +99,7 @@ class Survey:
     def _note(self, document: Document) -> None:
         node, prefix = document.node, self.context.vocabulary.prefix
         if document.kind == "rules":
-            for rule in read_rules(node, unheard(self.context), is_for_loki=document.is_for_loki):
+            for rule in read_rules(node, discarding(self.context), is_for_loki=document.is_for_loki):
                 self.book.add(rule.known())
         elif document.kind == "prometheus":
             self._note_targets(node, prefix)
