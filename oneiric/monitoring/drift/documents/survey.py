@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from oneiric.monitoring.drift.documents.dashboards import uid_of
 from oneiric.monitoring.drift.documents.document import KINDS_HINT, Document, read_documents
 from oneiric.monitoring.drift.documents.files import read_again, sources
-from oneiric.monitoring.notation.markdown import anchors
 from oneiric.monitoring.drift.documents.rulebook import RuleBook
 from oneiric.monitoring.drift.documents.rules import read_rules
 from oneiric.monitoring.drift.documents.shippers import alloy_labels, promtail_labels
 from oneiric.monitoring.drift.findings import Report
 from oneiric.monitoring.drift.queries import discarding
+from oneiric.monitoring.notation.markdown import anchors
 from oneiric.monitoring.notation.promql import seconds
 from oneiric.monitoring.notation.text import Piece
 
