@@ -98,7 +98,7 @@ class PrometheusSink(Collector):
         self._backlog = (
             Backlog(self._count, settle=self._settle)
             if shared is None
-            else PromptBacklog(self._count_prompt, settle=self._settle)
+            else PromptBacklog(self._count_shared, settle=self._settle)
         )
         self._writes: dict[_Key, list[Write]] = {}
         self._late: dict[type[Event], tuple[tuple[str, ...], Getter, list[Write]]] = {}
@@ -347,6 +347,10 @@ class PrometheusSink(Collector):
             if self._over.contains(names, values_of(event)):
                 return writes
         return self._writes.get(key, ())
+
+    def _count_shared(self, record: Any) -> None:
+        if self._sharing is not None:
+            self._sharing.count(self._count_prompt, record)
 
     def _count_prompt(self, record: Any) -> None:
         if type(record) is tuple and type(record[0]) is PromptDurations:
