@@ -54,7 +54,7 @@ class SharedFile:
         directory: Where it lies.
         opened: Called when the file of this process was made.
         full: Called when it has become so large that there should be no further label sets.
-        report: Told of errors, at most one for each RETRY_SECONDS.
+        report: Called with errors, at most one for each RETRY_SECONDS.
         clock: Monotonic seconds.
     """
 
@@ -72,7 +72,7 @@ class SharedFile:
         self._directory = directory
         self._opened = opened
         self._full = full
-        self._tell = report
+        self._emit = report
         self._clock = clock
         self._descriptor = Descriptor(-1)
         self._is_checked = False
@@ -222,4 +222,4 @@ class SharedFile:
 
     def _report(self, error: OSError) -> None:
         self._quiet_until = self._clock() + RETRY_SECONDS
-        self._tell(error)
+        self._emit(error)
