@@ -52,7 +52,8 @@ with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
     main()
 print(*(name for name in sys.modules if name.partition(".")[0] == "oneiric"))
 """
-    needed = {"oneiric", "oneiric.cli", "oneiric.cli.app", "oneiric.cli.entry", "oneiric.cli.monitoring"}
+    names = ("app", "interrupts", "monitoring")
+    needed = {"oneiric", "oneiric.cli", *(f"oneiric.cli.{name}" for name in names)}
     assert set(run(program).split()) == needed
 
 

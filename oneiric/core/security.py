@@ -28,6 +28,7 @@ BLOCKED_MODULES = frozenset(
         "oneiric.core",
         "oneiric.monitoring",
         "oneiric.observability",
+        "oneiric.rehearsal",
         "oneiric.runtime",
         "os",
         "pathlib",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import oneiric
 from oneiric.core.security import (
     BLOCKED_MODULES,
     DEFAULT_ALLOWED_PREFIXES,
@@ -218,3 +221,11 @@ def test_comparison_of_other_types_raises(compare: object, first: object, second
     """A mix of types, or another type, is a TypeError, never False."""
     with pytest.raises(TypeError, match=r"expected two"):
         compare(first, second)  # type: ignore[operator]
+
+
+def test_every_package_is_open_to_manifests_or_blocked() -> None:
+    """A package that comes anew is decided about: a manifest may name what is in it, or may not."""
+    open_to_manifests = {"_version", "actions", "adapters", "demo", "domains", "remote", "testing"}
+    packages = {module.name for module in pkgutil.iter_modules(oneiric.__path__)}
+    blocked = {name.removeprefix("oneiric.") for name in BLOCKED_MODULES if name.startswith("oneiric.")}
+    assert packages | {"__main__"} == open_to_manifests | blocked

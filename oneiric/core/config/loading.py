@@ -85,6 +85,6 @@ def apply_profile_with_fallback(settings: OneiricSettings, name: str | None) -> 
 def _report(problems: Sequence[str], observers: Observers | None) -> None:
     for problem in problems:
         if observers is None:
-            logging.getLogger(__name__).warning("%s", problem)
+            logging.getLogger("oneiric.core.config").warning("%s", problem)
         else:
             observers.hook_failed("settings", SettingsError(problem))

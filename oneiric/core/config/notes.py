@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -51,7 +50,9 @@ def report_once(kind: str, subjects: Iterable[str], *, text: str) -> None:
     if not fresh:
         return
     _reported.update(f"{kind} {subject}" for subject in fresh)
-    logging.getLogger("oneiric.settings").warning(text.format(", ".join(fresh)))
+    from oneiric.core.logging import get_logger  # noqa: PLC0415 - it needs the settings
+
+    get_logger("oneiric.settings").warning(text.format(", ".join(fresh)))
 
 
 def _set_keys(value: Any, path: Sequence[str], at: tuple[str, ...]) -> Iterator[str]:

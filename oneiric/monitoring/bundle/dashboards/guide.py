@@ -8,7 +8,7 @@ from oneiric.monitoring.bundle.dashboards.boards import boards
 from oneiric.monitoring.bundle.output import MARKDOWN_NOTICE
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.bundle.dashboards.panels import Board, Panel
+    from oneiric.monitoring.bundle.dashboards.model import Board, Panel
     from oneiric.monitoring.config import BundleConfig
 
 INTRODUCTION = """\

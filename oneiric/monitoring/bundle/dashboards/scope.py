@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.bundle.dashboards import foreign
-from oneiric.monitoring.bundle.dashboards.panels import Limit, Variable
+from oneiric.monitoring.bundle.dashboards.model import Limit, Variable
 from oneiric.monitoring.promql import Expr, PromQL, call, quantile, total
 from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oneiric.monitoring.bundle.dashboards.panels import Color
+    from oneiric.monitoring.bundle.dashboards.model import Color
     from oneiric.monitoring.config import BundleConfig
     from oneiric.monitoring.rules import Record
     from oneiric.observability.model import Metric

@@ -19,7 +19,7 @@ from oneiric.monitoring.bundle.alerts import alerts
 from oneiric.monitoring.bundle.dashboards.boards import boards
 from oneiric.monitoring.bundle.dashboards.boards.collection import overview
 from oneiric.monitoring.bundle.dashboards.grafana import dashboard_json
-from oneiric.monitoring.bundle.dashboards.panels import Board, DashboardError, Panel, Query, Row, placed
+from oneiric.monitoring.bundle.dashboards.model import Board, DashboardError, Panel, Query, Row, placed
 from oneiric.monitoring.config import BundleConfig, configured
 from oneiric.monitoring.promql import Expr
 from oneiric.observability import catalogue

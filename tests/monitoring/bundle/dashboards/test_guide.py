@@ -12,7 +12,7 @@ from oneiric.monitoring.bundle.dashboards.boards import boards
 from oneiric.monitoring.config import BundleConfig
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.bundle.dashboards.panels import Row
+    from oneiric.monitoring.bundle.dashboards.model import Row
 
 DOCUMENTS = ROOT / "docs" / "monitoring"
 GUIDE = (DOCUMENTS / "GRAFANA_DASHBOARDS.md").read_text(encoding="utf-8")

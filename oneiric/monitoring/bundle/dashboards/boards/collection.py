@@ -10,7 +10,7 @@ from oneiric.monitoring.bundle.alerts import LIFECYCLE, OVERVIEW, REMOTE, RESOLU
 from oneiric.monitoring.bundle.dashboards.boards import health, lifecycle, remote, resolution, resources
 from oneiric.monitoring.bundle.dashboards.boards.telemetry import telemetry
 from oneiric.monitoring.bundle.dashboards.logs import told_of
-from oneiric.monitoring.bundle.dashboards.panels import Board, Panel, Row
+from oneiric.monitoring.bundle.dashboards.model import Board, Panel, Row
 from oneiric.monitoring.bundle.dashboards.scope import Scope, targets, values_of
 from oneiric.monitoring.logql import troubles
 from oneiric.observability import catalogue

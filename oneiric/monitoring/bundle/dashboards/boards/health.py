@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.bundle.alerts import BURNS, HOUR, MINUTE, budget_alert_name, objectives, ratio_record
 from oneiric.monitoring.bundle.dashboards import foreign
-from oneiric.monitoring.bundle.dashboards.panels import Limit, Panel, Query
+from oneiric.monitoring.bundle.dashboards.model import Limit, Panel, Query
 from oneiric.monitoring.bundle.dashboards.scope import NOTHING, RATE, above
 from oneiric.monitoring.promql import NOW, call, scalar, total
 from oneiric.observability import catalogue

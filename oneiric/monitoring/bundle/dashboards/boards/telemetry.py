@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.bundle.dashboards.panels import Panel, Query
+from oneiric.monitoring.bundle.dashboards.model import Panel, Query
 from oneiric.monitoring.bundle.dashboards.scope import NOTHING, RATE, above
 from oneiric.monitoring.promql import call, total
 from oneiric.observability import catalogue

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Dynam
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oneiric.monitoring.bundle.dashboards.panels.model import Color, Panel, Query
+    from oneiric.monitoring.bundle.dashboards.model import Color, Panel, Query
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from oneiric.core import events
 from oneiric.monitoring.bundle.dashboards import foreign
+from oneiric.monitoring.bundle.dashboards.grafana.sources import LOKI, PROMETHEUS
 from oneiric.monitoring.bundle.dashboards.logs import told
 from oneiric.monitoring.bundle.dashboards.scope import Scope
-from oneiric.monitoring.bundle.dashboards.sources import LOKI, PROMETHEUS
 from oneiric.monitoring.promql import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oneiric.monitoring.bundle.dashboards.panels import Board
-    from oneiric.monitoring.bundle.dashboards.sources import Source
+    from oneiric.monitoring.bundle.dashboards.grafana.sources import Source
+    from oneiric.monitoring.bundle.dashboards.model import Board
     from oneiric.monitoring.config import BundleConfig
 
 STEP = 60

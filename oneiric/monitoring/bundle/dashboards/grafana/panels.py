@@ -14,13 +14,13 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from oneiric.monitoring.bundle.dashboards.panels.columns import columns, tidied
-from oneiric.monitoring.bundle.dashboards.sources import LOKI, PROMETHEUS
+from oneiric.monitoring.bundle.dashboards.grafana.columns import columns, tidied
+from oneiric.monitoring.bundle.dashboards.grafana.sources import LOKI, PROMETHEUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from oneiric.monitoring.bundle.dashboards.panels.model import Color, Kind, Limit, Panel
+    from oneiric.monitoring.bundle.dashboards.model import Color, Kind, Limit, Panel
     from oneiric.monitoring.config import Severity
 
 P = TypeVar("P")

@@ -10,15 +10,16 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
 from oneiric.monitoring.bundle.alerts import alerts
-from oneiric.monitoring.bundle.dashboards.marks import marks
-from oneiric.monitoring.bundle.dashboards.panels import DashboardError, made, placed
-from oneiric.monitoring.bundle.dashboards.sources import LOKI, PROMETHEUS
+from oneiric.monitoring.bundle.dashboards.grafana.marks import marks
+from oneiric.monitoring.bundle.dashboards.grafana.panels import made
+from oneiric.monitoring.bundle.dashboards.grafana.sources import LOKI, PROMETHEUS
+from oneiric.monitoring.bundle.dashboards.model import DashboardError, placed
 from oneiric.monitoring.config import RUNBOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oneiric.monitoring.bundle.dashboards.panels import Board, Panel, Row, Variable
+    from oneiric.monitoring.bundle.dashboards.model import Board, Panel, Row, Variable
     from oneiric.monitoring.config import BundleConfig
 
 TAG = "oneiric"
