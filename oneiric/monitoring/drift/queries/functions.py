@@ -86,7 +86,7 @@ def _growth(judge: Judge, call: Call, value: Value) -> Value:
         _judge_growth(judge, call, inner, value)
     nature: Nature = "bucket rate" if value.nature == "bucket" else "rate"
     interval, paced = Interval(0.0), False
-    if value.metric is not None and judge.vocabulary.source_of(value.metric) == "sync" and value.window:
+    if value.metric is not None and value.metric.moved_by == "sync" and value.window:
         most = value.window / judge.context.pace.sync + 1
         if call.function.lower() == "increase" and not value.unit:
             interval, paced = Interval(0.0, most), True
@@ -124,11 +124,11 @@ def judge_range(judge: Judge, over: Range, value: Value) -> Value:
         message = f"a window of {over.window:g} s holds less than two scrapes, {pace.scrape:g} s apart"
         judge.find(over.window_at, "ON302", message, f"take {4 * pace.scrape:g}s or more")
     elif value.metric is not None and value.nature in {"counter", "bucket"}:
-        _judge_pace(judge, over, over.window, judge.vocabulary.source_of(value.metric))
+        _judge_pace(judge, over, over.window, value.metric.moved_by)
     return replace(value, window=over.window)
 
 
-def _judge_pace(judge: Judge, over: Range, window: float, driver: str) -> None:
+def _judge_pace(judge: Judge, over: Range, window: float, driver: str | None) -> None:
     if driver and window < judge.context.pace.of(driver):
         every = judge.context.pace.of(driver)
         message = f"a {driver} comes every {every:g} s: a window of {window:g} s mostly holds none"
