@@ -57,7 +57,7 @@ def measures() -> list[Measure]:
     return [
         Measure("files in one folder", in_folder, folder, 25),
         Measure("lines of a file", len(code[longest].splitlines()), str(longest.relative_to(ROOT)), 300),
-        Measure("lines of a function", lines, function, 40),
+        Measure("lines of a function body", lines, function, 40),
         Measure("imports that close a circle", len(circles), ", ".join(circles), 0),
         Measure("imports from a lower layer", len(up), ", ".join(up), 0),
         Measure("lines in all", sum(every.values()), PACKAGE),
@@ -70,11 +70,17 @@ def _is_list(path: Path) -> bool:
 
 
 def _functions(path: Path, text: str) -> list[tuple[int, str]]:
+    """Return the lines of each function's body, without its signature and docstring, and where it stands."""
     return [
-        ((node.end_lineno or node.lineno) - node.lineno + 1, f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+        (_lines_of(node), f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ] or [(0, "")]
+    ]
+
+
+def _lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) and len(function.body) > 1 else function.body
+    return (body[-1].end_lineno or body[-1].lineno) - body[0].lineno + 1
 
 
 def _circles(graph: grimp.ImportGraph) -> list[str]:
