@@ -62,6 +62,15 @@ class LifecycleStatus:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class LastCheck:
+    """The last health check: when, in seconds since the epoch, and since when it fails, in seconds of the seam's clock."""
+
+    healthy: bool
+    checked_at: float
+    failing_since: float | None
+
+
 _FIELDS = tuple(known.name for known in fields(LifecycleStatus))
 
 
