@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from oneiric.core.observers import Observers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
 pytest_plugins = ["pytester"]
 WITHOUT_SLOW = pytest.StashKey[bool]()
@@ -32,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = config.option.all or config.option.markexpr or config.option.keyword
     decided: dict[str, bool] = getattr(config, "workerinput", {})
     config.stash[WITHOUT_SLOW] = decided.get("without_slow", _is_whole(config) and not chosen)
+    if sys.dont_write_bytecode:
+        _keep_bytecode(config.rootpath / ".pytest_cache" / "bytecode")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -61,6 +65,13 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and session.config.stash[WITHOUT_SLOW]:
         reporter.write_line("The slow tests, which measure and stress processes, were left out: uv run pytest --all")
+
+
+def _keep_bytecode(directory: Path) -> None:
+    """Keep what is compiled with the results, where it may not lie beside its source: tests start many interpreters."""
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(directory)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _is_whole(config: pytest.Config) -> bool:

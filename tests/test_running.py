@@ -14,7 +14,6 @@ TESTS = Path(__file__).parent
 SETTINGS = """
 [pytest]
 addopts = --numprocesses=auto --dist=loadfile
-asyncio_default_fixture_loop_scope = function
 markers = slow: slow
 testpaths = tests
 """
@@ -26,6 +25,8 @@ def test_slow(): pass
 
 def test_fast(): assert ("PYTEST_XDIST_WORKER" in os.environ) == {shared}
 """
+ONLY_XDIST = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"}
+"""No other plugin takes part in what is tested here."""
 HINT = "The slow tests, which measure and stress processes, were left out: uv run pytest --all"
 
 
@@ -39,7 +40,7 @@ def last_lines(directory: Path, *arguments: str, shared: bool) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--color=no", *arguments],
         cwd=directory,
-        env=environment | {"PYTHONPATH": str(TESTS)},
+        env=environment | {"PYTHONPATH": str(TESTS)} | ONLY_XDIST,
         capture_output=True,
         text=True,
         check=False,
@@ -73,3 +74,8 @@ def test_what_is_chosen_by_name_or_marker_is_not_cut_down(tmp_path: Path) -> Non
     """`pytest -m slow` runs the slow tests of the whole."""
     _, last = last_lines(tmp_path, "-m", "slow", shared=os.cpu_count() != 1)
     assert " 1 passed" in last
+
+
+def test_programs_find_what_is_compiled() -> None:
+    """Nothing keeps the many interpreters that the tests start from sharing what one of them compiled."""
+    assert (sys.dont_write_bytecode, os.environ.get("PYTHONDONTWRITEBYTECODE")) == (False, None)

@@ -17,7 +17,7 @@ from oneiric.observability.exposition.isolation import isolated
 from oneiric.observability.exposition.negotiation import accepts_gzip, prefers_openmetrics, wanted_names
 from oneiric.observability.exposition.single_flight import Flights
 from oneiric.observability.exposition.text import text_of
-from oneiric.observability.metrics import SnapshotFamily, ask_for_way, interrupts_counting, restricted, sample_names
+from oneiric.observability.metrics import SnapshotFamily, interrupts_counting, request_yields, restricted, sample_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -174,7 +174,7 @@ class Exposition:
         if path == READYZ_PATH and method in _METHODS and self._ready is not None:
             return self._readiness.ask(None)
         if path in METRICS_PATHS and method in _METHODS:
-            ask_for_way()
+            request_yields()
             page = Page(
                 openmetrics=prefers_openmetrics(accept),
                 compressed=accepts_gzip(accept_encoding),
