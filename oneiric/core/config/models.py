@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     PrivateAttr,
     ValidationError,
     model_validator,
@@ -77,7 +78,7 @@ class OneiricSettings(Section):
     actions: LayerSettings = LayerSettings()
     secrets: SecretsConfig = SecretsConfig()
     remote: RemoteSourceConfig = RemoteSourceConfig()
-    remotes: dict[SourceName, RemoteSourceConfig] = Field(default_factory=dict)
+    remotes: dict[SourceName, RemoteSourceConfig] = Field(default={})
     logging: LoggingConfig = LoggingConfig()
     lifecycle: LifecycleConfig = LifecycleConfig()
     plugins: PluginsConfig = PluginsConfig()

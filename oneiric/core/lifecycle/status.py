@@ -64,7 +64,7 @@ class LifecycleStatus:
 
 @dataclass(frozen=True, slots=True)
 class LastCheck:
-    """The last health check: when, in seconds since the epoch, and since when it fails, in seconds of the seam's clock."""
+    """When the health was checked last, in seconds since the epoch, and since when it fails, by the seam's clock."""
 
     healthy: bool
     checked_at: float
