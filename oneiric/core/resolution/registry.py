@@ -20,8 +20,7 @@ from oneiric.core.resolution.records import INVALID_KEY, OTHER, Attempt, registe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from oneiric.core.events import Event
-    from oneiric.core.resolution.ranking import Miss
+    from oneiric.core.events import Event, Miss
 
 MAX_GONE_REPORTED = 10_000
 """So many keys that have no candidate any more are still reported by their names."""

@@ -90,7 +90,7 @@ def _growth(query: Query, call: Call, value: Value) -> Value:
         _judge_growth(query, call, inner, value)
     nature: Nature = "bucket rate" if value.nature == "bucket" else "rate"
     interval, paced = Interval(0.0), False
-    if value.metric is not None and query.vocabulary.source_of(value.metric) == "sync" and value.window:
+    if value.metric is not None and value.metric.moved_by == "sync" and value.window:
         most = value.window / query.context.pace.sync + 1
         if call.function.lower() == "increase" and not value.unit:
             interval, paced = Interval(0.0, most), True
@@ -129,11 +129,11 @@ def judge_range(query: Query, over: Range, judge: Callable[[Query, Node], Value]
         message = f"a window of {over.window:g} s holds less than two scrapes, {pace.scrape:g} s apart"
         query.find(over.window_at, "ON302", message, f"take {4 * pace.scrape:g}s or more")
     elif value.metric is not None and value.nature in {"counter", "bucket"}:
-        _judge_pace(query, over, over.window, query.vocabulary.source_of(value.metric))
+        _judge_pace(query, over, over.window, value.metric.moved_by)
     return replace(value, window=over.window)
 
 
-def _judge_pace(query: Query, over: Range, window: float, driver: str) -> None:
+def _judge_pace(query: Query, over: Range, window: float, driver: str | None) -> None:
     if driver and window < query.context.pace.of(driver):
         every = query.context.pace.of(driver)
         message = f"a {driver} comes every {every:g} s: a window of {window:g} s mostly holds none"

@@ -96,7 +96,7 @@ def judge_binary(query: Query, node: Binary, judge: Callable[[Query, Node], Valu
     judge_units(query, node, left, right)
     if node.operator in COMPARISONS:
         return _labelled(node, judge_threshold(query, node, left, right), left, right)
-    return _labelled(node, _calculated(query, node, left, right), left, right)
+    return _labelled(node, _calculated(node, left, right), left, right)
 
 
 def _set(node: Binary, left: Value, right: Value) -> Value:
@@ -189,7 +189,7 @@ def _labelled(node: Binary, made: Value, left: Value, right: Value) -> Value:
     return replace(made, labels=None if labels is None else labels - names, exact=left.exact)
 
 
-def _calculated(query: Query, node: Binary, left: Value, right: Value) -> Value:
+def _calculated(node: Binary, left: Value, right: Value) -> Value:
     vector = left if left.kind == "vector" else right
     other = right if vector is left else left
     made = replace(
@@ -197,7 +197,7 @@ def _calculated(query: Query, node: Binary, left: Value, right: Value) -> Value:
         ours=left.ours or right.ours,
         metric=left.metric if left.metric is right.metric or other.kind == "number" else None,
         unit=_unit(node.operator, left, right),
-        interval=_interval(query, node.operator, left, right),
+        interval=_interval(node.operator, left, right),
         quantile=vector.quantile and other.kind == "number",
         paced=vector.paced and other.kind == "number",
         once=False,
@@ -205,12 +205,12 @@ def _calculated(query: Query, node: Binary, left: Value, right: Value) -> Value:
     )
     if vector.metric is not None and other.kind == "number":
         made = replace(made, metric=vector.metric)
-    return _natured(query, node.operator, left, right, made)
+    return _natured(node.operator, left, right, made)
 
 
-def _natured(query: Query, operator: str, left: Value, right: Value, made: Value) -> Value:
+def _natured(operator: str, left: Value, right: Value, made: Value) -> Value:
     if operator == "-" and left.unit == right.unit == "timestamp" and left.kind == "number":
-        driver = query.vocabulary.age_driver(right.metric) if right.metric is not None else ""
+        driver = right.metric.moved_by if right.metric is not None else None
         return replace(made, nature="age" if driver else "gauge", metric=right.metric, step=1.0)
     if right.kind == "number" or left.kind == "number":
         return made if operator in {"*", "/"} else replace(made, nature="gauge" if made.nature == "gauge" else "other")
@@ -221,10 +221,11 @@ def _natured(query: Query, operator: str, left: Value, right: Value, made: Value
     return replace(made, nature="other", metric=None)
 
 
-def _interval(query: Query, operator: str, left: Value, right: Value) -> Interval:
+def _interval(operator: str, left: Value, right: Value) -> Interval:
     if operator == "/":
-        parts = left.metric is not None and right.metric is not None and left.nature == right.nature
-        if parts and left.unit == right.unit and query.vocabulary.is_part(left.metric, right.metric):  # type: ignore[arg-type]
+        part, whole = left.metric, right.metric
+        is_part = part is not None and whole is not None and whole in {part, part.part_of}
+        if is_part and left.nature == right.nature and left.unit == right.unit:
             return Interval(0.0, 1.0)
         return left.interval.over(right.interval)
     calculate = {"+": left.interval.plus, "-": left.interval.minus, "*": left.interval.times}.get(operator)

@@ -116,9 +116,10 @@ def _judge_first(query: Query, at: int, operator: str, limit: float, value: Valu
 
 
 def _judge_age(query: Query, at: int, operator: str, limit: float, value: Value) -> None:
-    if value.nature != "age" or value.metric is None or operator not in {">", ">="}:
+    driver = value.metric.moved_by if value.metric is not None else None
+    if value.nature != "age" or value.metric is None or driver is None or operator not in {">", ">="}:
         return
-    every = query.context.pace.of(query.vocabulary.age_driver(value.metric))
+    every = query.context.pace.of(driver)
     if value.step is not None and limit < every * value.step:
         message = f"{value.metric.name} is renewed every {every:g} s: an age of {limit / value.step:g} s is usual"
         query.find(at, "ON308", message, f"take {2 * every * value.step:g} or more")
