@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from oneiric._version import __version__
 from oneiric.core.config import OneiricSettings
+from oneiric.core.limits import PAGE_REUSE, RENDER_TIMEOUT
 from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful, once
 from oneiric.core.unset import UNSET, Unset, given_or
 from oneiric.observability import events as own
 from oneiric.observability.catalogue import CATALOGUE
 from oneiric.observability.export import STOP_SECONDS, Exporters
 from oneiric.observability.exposition import (
-    DEFAULT_REUSE_SECONDS,
-    DEFAULT_TIMEOUT_SECONDS,
     Exposition,
     IsolatedCollector,
     own_registry,
@@ -260,8 +259,8 @@ class Telemetry:
         self,
         *,
         ready: Callable[[], bool] | None = None,
-        timeout: float = DEFAULT_TIMEOUT_SECONDS,
-        reuse: float = DEFAULT_REUSE_SECONDS,
+        timeout: float = RENDER_TIMEOUT,
+        reuse: float = PAGE_REUSE,
     ) -> Exposition:
         """Return what answers requests for the metrics, to be served or mounted; for the arguments see there."""
         return Exposition(

@@ -3,8 +3,6 @@
 from oneiric.observability.exposition.applications import asgi_app, wsgi_app
 from oneiric.observability.exposition.isolation import IsolatedCollector, own_registry
 from oneiric.observability.exposition.page import (
-    DEFAULT_REUSE_SECONDS,
-    DEFAULT_TIMEOUT_SECONDS,
     LANDING_PATH,
     LIVEZ_PATH,
     MAX_RESTRICTED,
@@ -25,8 +23,6 @@ from oneiric.observability.exposition.page import (
 from oneiric.observability.exposition.text import text_of
 
 __all__ = [
-    "DEFAULT_REUSE_SECONDS",
-    "DEFAULT_TIMEOUT_SECONDS",
     "LANDING_PATH",
     "LIVEZ_PATH",
     "MAX_RESTRICTED",

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
 from oneiric.core.concurrency import Background
+from oneiric.core.limits import PAGE_REUSE, RENDER_TIMEOUT
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
 from oneiric.observability.events import ScrapeFailed
@@ -36,9 +37,6 @@ MIN_GZIP_BYTES = 1024
 
 MAX_RESTRICTED: Final = 4
 """Different restricted pages that are rendered at once, each up to as large as the whole one; others wait."""
-
-DEFAULT_REUSE_SECONDS: Final = 0.1
-DEFAULT_TIMEOUT_SECONDS: Final = 5.0
 
 _GZIP_LEVEL = 1  # 2,000 series of a histogram: 8 ms to a 22nd, where level 9 takes 98 ms to a 26th
 _PLAIN_CONTENT_TYPE = "text/plain; charset=utf-8"
@@ -125,8 +123,8 @@ class Exposition:
         ready: Callable[[], bool] | None = None,
         observers: Observers | None = None,
         fallback: Source | None = None,
-        timeout: float = DEFAULT_TIMEOUT_SECONDS,
-        reuse: float = DEFAULT_REUSE_SECONDS,
+        timeout: float = RENDER_TIMEOUT,
+        reuse: float = PAGE_REUSE,
     ) -> None:
         self.registry = registry
         self.observers = Observers() if observers is None else observers
