@@ -12,17 +12,21 @@ from contextlib import suppress
 
 
 class Descriptor:
-    """A file that was opened under *number*."""
+    """A file that was opened under *number*; -1 stands for none.
 
-    __slots__ = ("_identity", "number")
+    Attributes:
+        identity: Device and inode of the file; None: it is closed.
+    """
+
+    __slots__ = ("identity", "number")
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self._identity = identity_of(number)
+        self.identity = identity_of(number)
 
     def is_ours(self) -> bool:
         """Whether the number still stands for the file."""
-        return identity_of(self.number) == self._identity is not None
+        return identity_of(self.number) == self.identity is not None
 
     def write(self, data: bytes | memoryview, place: int) -> int:
         """Write *data* at *place* and return how many bytes were written; OSError where that is not our file."""
@@ -33,7 +37,7 @@ class Descriptor:
     def close(self) -> None:
         """Close the file, unless the number is another file's by now; idempotent."""
         if self.is_ours():
-            self._identity = None
+            self.identity = None
             with suppress(OSError):
                 os.close(self.number)
 

@@ -136,7 +136,7 @@ class MemoryActivityStore:
 
     def _update(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
         after = self._write(domain, key, lambda row: _dated(decide(row), row, self._clock()))
-        self._changes.tell(self.observers)
+        self._changes.notify(self.observers)
         return after
 
     def _write(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:

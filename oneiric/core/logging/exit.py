@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from oneiric.core.concurrency import start_thread
 from oneiric.core.logging.handlers import FLUSH_TIMEOUT, SinkHandler
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Ending:
         if any(handler.queue.entered for handler in self._handlers):
             # This thread was interrupted where the writer needs it to go on, so that another one does the waiting.
             with contextlib.suppress(RuntimeError):
-                threading.Thread(target=self._flush_and_end, args=(number,), daemon=True).start()
+                start_thread("log-flush", self._flush_and_end, number)
                 return
         self._flush_and_end(number)
 

@@ -13,7 +13,7 @@ from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.redaction import describe
 from oneiric.observability.events import ScrapeFailed
 from oneiric.observability.exposition.text import text_of
-from oneiric.observability.metrics import Patience, SnapshotFamily, ask_for_way
+from oneiric.observability.metrics import CallTimeout, SnapshotFamily, request_yields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,11 +42,11 @@ class IsolatedCollector(Collector):
         self._inner = inner
         self._name = name
         self._observers = observers
-        self._patience: Patience[int, list[Metric]] = Patience()
+        self._timeout: CallTimeout[int, list[Metric]] = CallTimeout()
 
     def collect(self) -> Iterable[Metric]:
         """Return the families of the inner collector, complete and fit to be rendered; never raises an Exception."""
-        return collect_isolated([self], self._patience)
+        return collect_isolated([self], self._timeout)
 
     def describe(self) -> Iterable[Metric]:
         """Return what the inner collector declares, or nothing, so that to register never collects."""
@@ -82,12 +82,12 @@ class IsolatedCollector(Collector):
 
 
 def collect_isolated(
-    collectors: Iterable[IsolatedCollector], patience: Patience[int, list[Metric]]
+    collectors: Iterable[IsolatedCollector], timeout: CallTimeout[int, list[Metric]]
 ) -> Iterator[Metric]:
-    """Yield the families of *collectors*, each name once; those that are not trusted are asked with *patience*."""
-    ask_for_way()
+    """Yield the families of *collectors*, each name once; those that are not trusted are asked with *timeout*."""
+    request_yields()
     names: set[str] = set()
-    for collector, families in _collected(list(collectors), patience):
+    for collector, families in _collected(list(collectors), timeout):
         for family in collector.fit(families):
             if family.name in names:
                 collector.failed(ValueError(f"collected {family.name[:200]}, which another collector has too"))
@@ -97,7 +97,7 @@ def collect_isolated(
 
 
 def _collected(
-    collectors: list[IsolatedCollector], patience: Patience[int, list[Metric]]
+    collectors: list[IsolatedCollector], timeout: CallTimeout[int, list[Metric]]
 ) -> Iterator[tuple[IsolatedCollector, list[Metric] | BaseException]]:
     for collector in collectors:
         if collector.trusted:
@@ -107,7 +107,7 @@ def _collected(
                 families = error
             yield collector, families
     foreign = {id(collector): collector for collector in collectors if not collector.trusted}
-    for key, outcome in patience.call([(key, collector.everything) for key, collector in foreign.items()]):
+    for key, outcome in timeout.call([(key, collector.everything) for key, collector in foreign.items()]):
         yield foreign[key], outcome
 
 
@@ -122,7 +122,7 @@ class IsolatedView:
     def __init__(self, registry: CollectorRegistry, observers: Observers) -> None:
         self._registry = registry
         self._observers = observers
-        self._patience: Patience[int, list[Metric]] = Patience()
+        self._timeout: CallTimeout[int, list[Metric]] = CallTimeout()
         self._isolated: dict[int, IsolatedCollector] = {}
 
     def collect(self) -> Iterable[Metric]:
@@ -133,7 +133,7 @@ class IsolatedView:
             members = list(getattr(self._registry, "_collector_to_names", members))
         isolated = {id(member): self._isolated.get(id(member)) or self._isolate(member) for member in members}
         self._isolated = isolated
-        return collect_isolated(isolated.values(), self._patience)
+        return collect_isolated(isolated.values(), self._timeout)
 
     def _isolate(self, collector: Collector) -> IsolatedCollector:
         if isinstance(collector, IsolatedCollector):
@@ -170,14 +170,14 @@ class OwnRegistry(RenewedRegistry):
     def __init__(self, observers: Observers) -> None:
         super().__init__()
         self._observers = observers
-        self._patience: Patience[int, list[Metric]] = Patience()
+        self._timeout: CallTimeout[int, list[Metric]] = CallTimeout()
         self._isolated: dict[int, IsolatedCollector] = {}
 
     def collect(self) -> Iterable[Metric]:
         """Return the families of every collector, all of them waited for together; never raises an Exception."""
         with self._lock:
             collectors = list(self._isolated.values())
-        return collect_isolated(collectors, self._patience)
+        return collect_isolated(collectors, self._timeout)
 
     def register(self, collector: Collector) -> None:
         """Register *collector*, isolated; ValueError for a name that is there already."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from prometheus_client.exposition import generate_latest as text_exposition
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_exposition
 
-from oneiric.observability.metrics import Breaks, SnapshotFamily
+from oneiric.observability.metrics import SnapshotFamily, YieldPoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,9 +54,9 @@ def text_of(families: Iterable[MetricFamily], *, openmetrics: bool, pause: Calla
     Args:
         families: Those of our catalogue, which are written here, and any others, which the reference client writes.
         openmetrics: OpenMetrics 1.0 instead of the text format 0.0.4.
-        pause: Lets other threads run and returns whether any did; None: :class:`Breaks`.
+        pause: Lets other threads run and returns whether any did; None: :class:`YieldPoints`.
     """
-    pause = Breaks() if pause is None else pause
+    pause = YieldPoints() if pause is None else pause
     chunks, made, due = [], 0, BUSY_CHARS
     for family in families:
         for chunk in _chunks(family, openmetrics=openmetrics):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oneiric.core.batches import BATCH_SIZE
 from oneiric.core.concurrency import renew_after_fork
-from oneiric.observability.metrics.yield_points import give_way
+from oneiric.observability.metrics.yield_points import yield_if_requested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sized
@@ -96,7 +96,7 @@ class Backlog:
             self._settle()
         if self._is_mine():
             return
-        give_way()
+        yield_if_requested()
         for _ in range(MAX_PAUSES):
             if waiting() < most:
                 return

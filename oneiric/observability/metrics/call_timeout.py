@@ -1,4 +1,4 @@
-"""Ask foreign code for something, and wait for it only so long."""
+"""Call foreign code, and wait for it only so long."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_AT_ONCE: Final = 16
 """Calls made at once when one is slow."""
 
 
-class Patience(Generic[K, T]):
+class CallTimeout(Generic[K, T]):
     """Calls made in threads of their own, all of them waited for *seconds* together; thread-safe.
 
     A call that hangs keeps its thread, and is not made again before it has returned: there are never more threads than

@@ -136,8 +136,8 @@ class Family(Generic[CellT]):
         metric: Its metric.
         cell: Makes a cell for a label set.
         budget: Label sets with a cell of their own.
-        folded: Told of each sample that has none.
-        dropped: Told of each cell that is removed.
+        folded: Called with the metric's name for each sample that has none.
+        dropped: Called with each cell that is removed.
     """
 
     def __init__(

@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from oneiric.core.concurrency import renew_after_fork
-from oneiric.observability.metrics.call_timeout import Patience
+from oneiric.observability.metrics.call_timeout import CallTimeout
 from oneiric.observability.metrics.gauges import Gauges
-from oneiric.observability.metrics.yield_points import Breaks
+from oneiric.observability.metrics.yield_points import YieldPoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from oneiric.observability.metrics.labels import LabelSet
     from oneiric.observability.model import Metric
 
-_AT_ONCE: Final = 128  # states read without a break for other threads
+_AT_ONCE: Final = 128  # states read before other threads are let run
 
 
 class GaugeSources:
@@ -30,8 +30,8 @@ class GaugeSources:
         plan: Which gauges are read from which states.
         budget: Label sets a gauge may have.
         is_gone: Says which label sets are over.
-        failed: Told the name of a source that raised, did not answer in time or had a state that cannot be read.
-        folded: Told how many samples of a metric went over the budget since it was told last.
+        failed: Called with the name of a source that raised, did not answer in time or had a state that cannot be read.
+        folded: Called with a metric's name and how many more samples of it are over the budget than ever before.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class GaugeSources:
         self._budget = budget
         self._is_gone = is_gone
         self._failed = failed
-        self._tell_folded = folded
-        self._patience: Patience[tuple[str, int], list[State]] = Patience()
+        self._report_folded = folded
+        self._timeout: CallTimeout[tuple[str, int], list[State]] = CallTimeout()
         self._sources: tuple[tuple[str, Stateful], ...] = ()
-        self._folded: dict[str, int] = {}
+        self._most_folded: dict[str, int] = {}
         self._lock = threading.Lock()
         renew_after_fork(self._renew)
 
@@ -70,22 +70,22 @@ class GaugeSources:
         """Return the gauges of every source, and last those of *own_states*, which are of *name*."""
         gauges = Gauges(self._plan, budget=self._budget, is_gone=self._is_gone)
         calls = [((known, id(source)), partial(_states, source)) for known, source in self._sources]
-        for (known, _), states in self._patience.call(calls):
+        for (known, _), states in self._timeout.call(calls):
             self._take(known, states, gauges)
         self._take(name, own_states(gauges), gauges)
         for metric, count in gauges.folded.items():
             with self._lock:
-                told = self._folded.get(metric, 0)
-                self._folded[metric] = max(count, told)
-            if count > told:
-                self._tell_folded(metric, count - told)
+                reported = self._most_folded.get(metric, 0)
+                self._most_folded[metric] = max(count, reported)
+            if count > reported:
+                self._report_folded(metric, count - reported)
         return gauges
 
     def _take(self, name: str, states: Sequence[State] | BaseException, gauges: Gauges) -> None:
         if isinstance(states, BaseException):
             self._failed(name, states)
             return
-        pause = Breaks()
+        pause = YieldPoints()
         try:
             for place, state in enumerate(states, 1):
                 gauges.read(state)
@@ -96,7 +96,7 @@ class GaugeSources:
 
     def _renew(self) -> None:
         self._lock = threading.Lock()
-        self._folded.clear()
+        self._most_folded.clear()
 
 
 def _states(source: Stateful) -> list[State]:

@@ -1,4 +1,4 @@
-"""Which label values are over, so that no gauge shows them though their state can still be read."""
+"""The label values that are retired: no gauge shows them though their state can still be read."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ if TYPE_CHECKING:
 
     from oneiric.observability.model import Metric
 
-MAX_DEPARTED = 10_000
-"""Departed label values that are remembered; over that the oldest are shown again if somebody still reports them."""
+MAX_RETIRED = 10_000
+"""Retired label values that are remembered; over that the oldest are shown again if somebody still reports them."""
 
 Names: TypeAlias = tuple[str, ...]
 
 
-class Departed:
-    """Label values by label names, from their departure until they are known again. Not thread-safe for writers."""
+class RetiredSeries:
+    """Label values by label names, from their retirement until they are known again. Not thread-safe for writers."""
 
     def __init__(self) -> None:
         self._values: dict[Names, dict[Names, None]] = {}
 
     def add(self, labels: Mapping[str, str]) -> None:
-        """Remember that what has these *labels* is over."""
+        """Retire what has these *labels*."""
         values = self._values.setdefault(tuple(labels), {})
         values[tuple(labels.values())] = None
-        if len(values) > MAX_DEPARTED:
+        if len(values) > MAX_RETIRED:
             del values[next(iter(values))]
 
     def remove(self, labels: Mapping[str, str]) -> None:
-        """Forget whatever departed that *labels* are a part of, or more of."""
+        """Forget whatever is retired that *labels* are a part of, or more of."""
         for names, values in self._values.items():
             if labels.keys() >= set(names):
                 values.pop(tuple(labels[name] for name in names), None)
 
     def contains(self, names: Names, values: Names) -> bool:
-        """Whether what has *values* of the labels *names* is over."""
+        """Whether what has *values* of the labels *names* is retired."""
         return values in self._values.get(names, ())
 
     def has(self, metric: Metric, labels: Names) -> bool:
-        """Whether a series of *metric* with *labels* belongs to what departed."""
+        """Whether a series of *metric* with *labels* belongs to what is retired."""
         for names, values in self._values.copy().items():
             if values and set(names) <= set(metric.label_names):
                 own = dict(zip(metric.label_names, labels, strict=True))

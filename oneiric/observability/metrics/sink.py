@@ -21,10 +21,10 @@ from oneiric.observability.metrics.exemplar import Exemplar
 from oneiric.observability.metrics.families import Distribution, Snapshot, SnapshotFamily
 from oneiric.observability.metrics.gauge_sources import GaugeSources
 from oneiric.observability.metrics.gauges import compile_reads
-from oneiric.observability.metrics.retired import Departed
+from oneiric.observability.metrics.retired import RetiredSeries
 from oneiric.observability.metrics.shared import COLLECTOR, DEFAULT_INTERVAL, Budgeted, CorruptFileError, Sharing
 from oneiric.observability.metrics.writes import AnyFamily, Write, counting, observing, preparing, removing
-from oneiric.observability.metrics.yield_points import ask_for_way
+from oneiric.observability.metrics.yield_points import request_yields
 from oneiric.observability.model import ENDED, Catalogue, Count, Observe, Phase, Read, Signal
 
 if TYPE_CHECKING:
@@ -98,11 +98,11 @@ class PrometheusSink(Collector):
         self._backlog = (
             Backlog(self._count, settle=self._settle)
             if shared is None
-            else PromptBacklog(self._count_prompt, settle=self._settle)
+            else PromptBacklog(self._count_shared, settle=self._settle)
         )
         self._writes: dict[_Key, list[Write]] = {}
         self._late: dict[type[Event], tuple[tuple[str, ...], Getter, list[Write]]] = {}
-        self._over = Departed()
+        self._over = RetiredSeries()
         self._ended: deque[Durations] = deque()
         self._batches: dict[tuple[str, ...], Durations] = {}
         self._scrape_duration: float | None = None
@@ -110,7 +110,7 @@ class PrometheusSink(Collector):
         self._folded: dict[str, int] = {}
         self._full: set[str] = set()
         self._settling = False
-        self._departed = Departed()
+        self._departed = RetiredSeries()
         self._gauge_sources = GaugeSources(
             compile_reads(catalogue),
             budget=series_budget,
@@ -179,10 +179,10 @@ class PrometheusSink(Collector):
     def snapshots(self) -> list[Snapshot]:
         """Return the values of every metric of the catalogue, those of one metric being of the same instant."""
         started = self._clock()
-        ask_for_way()
+        request_yields()
         self._count_everything()
         gauges = self._read_gauges()
-        ask_for_way()  # again, as a source may be slow
+        request_yields()  # again, as a source may be slow
         snapshots: list[Snapshot] = []
 
         def copy() -> None:
@@ -347,6 +347,10 @@ class PrometheusSink(Collector):
             if self._over.contains(names, values_of(event)):
                 return writes
         return self._writes.get(key, ())
+
+    def _count_shared(self, record: Any) -> None:
+        if self._sharing is not None:
+            self._sharing.count(self._count_prompt, record)
 
     def _count_prompt(self, record: Any) -> None:
         if type(record) is tuple and type(record[0]) is PromptDurations:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from oneiric.observability.metrics.cells import CounterLike, Family, HistogramLike
     from oneiric.observability.metrics.exemplar import Exemplar
     from oneiric.observability.metrics.labels import LabelSet
-    from oneiric.observability.metrics.retired import Departed
+    from oneiric.observability.metrics.retired import RetiredSeries
     from oneiric.observability.model import Count, Gone, Observe, Signal
 
 Write: TypeAlias = "Callable[[Any, Exemplar | None], None]"
@@ -62,7 +62,7 @@ def preparing(signal: Signal, families: Iterable[AnyFamily], known_again: Callab
 
 
 def removing(
-    gone: Gone, families: Iterable[AnyFamily], departed: Departed, drop: Callable[[dict[str, str]], None]
+    gone: Gone, families: Iterable[AnyFamily], departed: RetiredSeries, drop: Callable[[dict[str, str]], None]
 ) -> Write:
     """Return what removes the series that an event says are over; *drop* is told their labels too."""
     own_families = [family for family in families if set(gone.labels) <= set(family.metric.label_names)]

@@ -5,37 +5,37 @@ from __future__ import annotations
 import time
 from typing import Final
 
-BREAK_SECONDS: Final = 0.00005
+YIELD_SECONDS: Final = 0.00005
 """How long other threads are let run; with 0 the interpreter would not switch to one that waits."""
 
-QUIET_BREAKS: Final = 12
-"""After so many breaks in which nobody ran, about a millisecond of work, nobody is expected to."""
+QUIET_YIELDS: Final = 12
+"""After so many yields in which nobody ran, about a millisecond of work, nobody is expected to."""
 
-WAY_SECONDS: Final = 0.5
-"""For how long whoever records gives way to a scrape that asks for it: no slow scrape slows them down for longer."""
+REQUEST_SECONDS: Final = 0.5
+"""For how long recorders yield to a scrape that requests it: no slow scrape slows them down for longer."""
 
 _BUSY_SECONDS: Final = 0.000003  # of the processor, which the clocks do not show by themselves
 _LONG_SECONDS: Final = 0.002  # others that compute without an end keep the interpreter for 5 ms each
 
 
-class Breaks:
-    """Breaks in the work of one thread, for the others; used by one thread at a time.
+class YieldPoints:
+    """Points in the work of one thread at which it lets others run; used by one thread at a time.
 
-    After a break that others made a long one, as much is worked before the next: who computes all the time takes the
+    After a yield that others made a long one, as much is worked before the next: who computes all the time takes the
     interpreter anyway.
 
     Args:
-        seconds: How long a break is, at least.
+        seconds: How long a yield is, at least.
     """
 
-    def __init__(self, seconds: float = BREAK_SECONDS) -> None:
+    def __init__(self, seconds: float = YIELD_SECONDS) -> None:
         self._seconds = seconds
         self._used = _used_by_others()
         self._quiet = 0
         self._resumed = self._rest = 0.0
 
     def __call__(self) -> bool:
-        """Let other threads run, and return whether any is to be expected: one did, in one of the last breaks."""
+        """Let other threads run, and return whether any is to be expected: one did, in one of the last yields."""
         if 0 <= time.thread_time() - self._resumed < self._rest:
             return True
         began = time.perf_counter()
@@ -45,21 +45,21 @@ class Breaks:
         used = self._used - before
         self._quiet = 0 if used > _BUSY_SECONDS else self._quiet + 1
         self._resumed, self._rest = time.thread_time(), lasted if used > _LONG_SECONDS else 0.0
-        return self._quiet < QUIET_BREAKS
+        return self._quiet < QUIET_YIELDS
 
 
-def ask_for_way() -> None:
-    """Have whoever records make breaks for a short time, so that a scrape need not wait 5 ms for each of them."""
-    _way_until[0] = time.monotonic() + WAY_SECONDS
+def request_yields() -> None:
+    """Have recorders yield for a short time, so that a scrape need not wait 5 ms for each of them."""
+    _requested_until[0] = time.monotonic() + REQUEST_SECONDS
 
 
-def give_way() -> None:
-    """Let other threads run if a scrape asks for it."""
-    if time.monotonic() < _way_until[0]:
-        time.sleep(BREAK_SECONDS)
+def yield_if_requested() -> None:
+    """Let other threads run if a scrape requested it."""
+    if time.monotonic() < _requested_until[0]:
+        time.sleep(YIELD_SECONDS)
 
 
-_way_until: Final = [0.0]
+_requested_until: Final = [0.0]
 
 
 def _used_by_others() -> float:

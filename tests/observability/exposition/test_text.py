@@ -22,16 +22,16 @@ from prometheus_client.samples import Exemplar as ClientExemplar
 from oneiric.observability.exposition import text_of
 from oneiric.observability.exposition.text import BUSY_CHARS, QUIET_CHARS, number_text
 from oneiric.observability.metrics import (
-    Breaks,
     Distribution,
     Exemplar,
     Snapshot,
     SnapshotFamily,
+    YieldPoints,
     restricted,
     sample_names,
 )
 from oneiric.observability.metrics.cells import CounterCell
-from oneiric.observability.metrics.yield_points import QUIET_BREAKS
+from oneiric.observability.metrics.yield_points import QUIET_YIELDS
 from oneiric.observability.model import Label, Metric
 
 if TYPE_CHECKING:
@@ -187,8 +187,8 @@ def test_a_break_tells_whether_others_ran() -> None:
     stop = threading.Event()
     waiting, working = threading.Thread(target=stop.wait), threading.Thread(target=lambda: sum(range(3_000_000)))
     waiting.start()
-    pause = Breaks()
-    quiet = [pause() for _ in range(QUIET_BREAKS + 20)][QUIET_BREAKS:]
+    pause = YieldPoints()
+    quiet = [pause() for _ in range(QUIET_YIELDS + 20)][QUIET_YIELDS:]
     working.start()
     busy = [pause() for _ in range(20)]
     working.join()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from oneiric.observability.metrics import Patience
+from oneiric.observability.metrics import CallTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,29 +29,29 @@ def test_outcomes_come_in_order() -> None:
 
     wrong, ending = LookupError("gone"), SystemExit(3)
     calls: Calls = [("a", lambda: 1), ("b", lambda: raises(wrong)), ("c", lambda: raises(ending)), ("d", lambda: 4)]
-    assert list(Patience[str, object]().call(calls)) == [("a", 1), ("b", wrong), ("c", ending), ("d", 4)]
+    assert list(CallTimeout[str, object]().call(calls)) == [("a", 1), ("b", wrong), ("c", ending), ("d", 4)]
 
 
 def test_a_call_that_hangs_costs_itself_only(gate: threading.Event) -> None:
     """The calls after a hanging one are made; while it hangs it is not made again, and no further thread hangs."""
-    patience = Patience[str, object](seconds=0.05)
+    timeout = CallTimeout[str, object](seconds=0.05)
     calls: Calls = [("hanging", gate.wait), ("good", lambda: "good")]
     before = threading.active_count()
     for _ in range(5):
-        (_, hung), good = patience.call(calls)
+        (_, hung), good = timeout.call(calls)
         assert (type(hung), good) == (TimeoutError, ("good", "good"))
         assert threading.active_count() <= before + 2
     gate.set()
     for thread in threading.enumerate():
         if thread.name == "oneiric-collect":
             thread.join(120)
-    assert list(patience.call(calls)) == [("hanging", True), ("good", "good")]
+    assert list(timeout.call(calls)) == [("hanging", True), ("good", "good")]
 
 
 def test_a_call_that_comes_back_late_is_the_last_of_its_thread(gate: threading.Event) -> None:
     """What was to be called after a hanging call is called once, not again when that returns."""
-    patience, called = Patience[str, object](seconds=0.05), []
-    list(patience.call([("hanging", gate.wait), ("good", lambda: called.append(1))]))
+    timeout, called = CallTimeout[str, object](seconds=0.05), []
+    list(timeout.call([("hanging", gate.wait), ("good", lambda: called.append(1))]))
     gate.set()
     for thread in threading.enumerate():
         if thread.name == "oneiric-collect":

@@ -17,7 +17,7 @@ from oneiric.core.observers import Observers
 from oneiric.observability import events as own
 from oneiric.observability.catalogue import CATALOGUE, HEALTH_STATUS
 from oneiric.observability.metrics import PrometheusSink
-from oneiric.observability.metrics.retired import MAX_DEPARTED, Departed
+from oneiric.observability.metrics.retired import MAX_RETIRED, RetiredSeries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -206,8 +206,8 @@ def test_who_serves_is_shown_though_its_candidate_is_gone(scraped: Scraped) -> N
 @pytest.mark.parametrize(("more", "shown"), [(0, 0), (1, 1)])
 def test_departures_that_are_remembered_are_bounded(more: int, shown: int) -> None:
     """As many departures as the bound hide their gauges; with one more the oldest shows again."""
-    departed = Departed()
-    for number in range(MAX_DEPARTED + more):
+    departed = RetiredSeries()
+    for number in range(MAX_RETIRED + more):
         departed.add({"domain": "adapter", "key": f"k{number}"})
     assert (not departed.has(HEALTH_STATUS, ("adapter", "k0"))) == bool(shown)
     assert departed.has(HEALTH_STATUS, ("adapter", "k1"))

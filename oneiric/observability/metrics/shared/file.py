@@ -1,7 +1,8 @@
 """The file in which one process keeps its counts, where every process of its service can read them.
 
-Written with one system call a change, not through a memory map: a full disk or a file that somebody cut short is an
-error then, and no signal that ends the process. The file is locked for as long as its process lives.
+Written with one system call a series, not through a memory map: a full disk or a file that somebody cut short is an
+error then, and no signal that ends the process. The series of one event cannot be one write: the slots of each stand in
+a record of its own. The file is locked for as long as its process lives.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ import fcntl
 import os
 import secrets
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from oneiric.core.descriptors import lost_descriptor
+from oneiric.core.descriptors import Descriptor, lost_descriptor
 from oneiric.core.files import make_private_directory
 from oneiric.observability.metrics.shared.format import (
     HEADER_BYTES,
@@ -54,7 +54,7 @@ class SharedFile:
         directory: Where it lies.
         opened: Called when the file of this process was made.
         full: Called when it has become so large that there should be no further label sets.
-        report: Told of errors, at most one for each RETRY_SECONDS.
+        report: Called with errors, at most one for each RETRY_SECONDS.
         clock: Monotonic seconds.
     """
 
@@ -72,15 +72,20 @@ class SharedFile:
         self._directory = directory
         self._opened = opened
         self._full = full
-        self._tell = report
+        self._emit = report
         self._clock = clock
-        self.descriptor = -1
-        self._status: os.stat_result | None = None
+        self._descriptor = Descriptor(-1)
+        self._is_checked = False
         self._used = HEADER_BYTES
         self._times_used = 2
         self._waste = 0
         self._quiet_until = float("-inf")
         self._closed = False
+
+    @property
+    def descriptor(self) -> int:
+        """The number under which the file is open; -1: there is none."""
+        return self._descriptor.number
 
     def add(self, cell: SharedCell) -> None:
         """Let *cell* be in the file."""
@@ -110,19 +115,27 @@ class SharedFile:
 
         Somebody who closes all descriptors and opens a file of his own would find our counts in it.
         """
-        found, made = os.fstat(self.descriptor), self._status
-        if made is None or found.st_ino != made.st_ino or found.st_dev != made.st_dev:
+        if not self._is_checked and not self._descriptor.is_ours():
             raise lost_descriptor()
-        return os.pwrite(self.descriptor, data, place)
+        return os.pwrite(self._descriptor.number, data, place)
+
+    def check_once(self, count: Callable[[Any], None], record: Any) -> None:
+        """Call *count* with *record*, and check the descriptor once for all that it writes."""
+        self._is_checked = self._descriptor.is_ours()  # no call before the block: a handler that raises resets it too
+        try:
+            count(record)
+        finally:
+            self._is_checked = False
 
     def is_in_place(self) -> bool:
         """Whether the file is where readers look for it, if there is one."""
-        if self._status is None or self.descriptor < 0:
+        if self.descriptor < 0:
             return True
         try:
-            return os.path.samestat(self._status, (self._directory / self.name).stat())
+            found = (self._directory / self.name).stat()
         except OSError:
             return False
+        return (found.st_dev, found.st_ino) == self._descriptor.identity
 
     def mend(self) -> None:
         """Write the file anew, where there is one."""
@@ -141,13 +154,8 @@ class SharedFile:
         self._close()
 
     def _close(self) -> None:
-        """Close the file, unless somebody closed all descriptors and ours is another file's by now."""
-        descriptor, self.descriptor = self.descriptor, -1
-        if self._status is None or descriptor < 0:
-            return
-        with suppress(OSError):
-            if os.path.samestat(os.fstat(descriptor), self._status):
-                os.close(descriptor)
+        self._descriptor.close()
+        self._descriptor, self._is_checked = Descriptor(-1), False
 
     def failed(self, error: OSError) -> None:
         """Make the file, or make it anew, because something could not be written; at times only. Never raises."""
@@ -178,7 +186,7 @@ class SharedFile:
             return
         first = not self.name
         self._close()
-        self.name, self.descriptor, self._status = name, descriptor, os.fstat(descriptor)
+        self.name, self._descriptor = name, Descriptor(descriptor)
         self._waste, self._times_used = 0, 2
         place = HEADER_BYTES
         for cell in self.cells.values():
@@ -214,4 +222,4 @@ class SharedFile:
 
     def _report(self, error: OSError) -> None:
         self._quiet_until = self._clock() + RETRY_SECONDS
-        self._tell(error)
+        self._emit(error)

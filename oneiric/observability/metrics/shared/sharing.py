@@ -21,7 +21,7 @@ from oneiric.observability.metrics.shared.merge import (
     series_in,
     series_of,
 )
-from oneiric.observability.metrics.yield_points import Breaks
+from oneiric.observability.metrics.yield_points import YieldPoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,7 +60,7 @@ class Sharing:
         alone: Does something under the lock of whoever counts.
         gauges: Reads the gauges of this process.
         full: Called when there should be no further label sets.
-        failed: Told of an error in writing or publishing.
+        failed: Called with an error in writing or publishing.
     """
 
     def __init__(  # noqa: PLR0913 - one for each part of the sink
@@ -104,6 +104,10 @@ class Sharing:
         """Take a series out of the file."""
         self._file.drop(cell)
 
+    def count(self, count: Callable[[Any], None], record: Any) -> None:
+        """Call *count* with *record*; its series are written to one file, which is checked once."""
+        self._file.check_once(count, record)
+
     def merged(self, snapshots: list[Snapshot]) -> tuple[list[Snapshot], list[Problem]]:
         """Return *snapshots*, of this process, with the series of all others, and the files that were left out."""
         own = self._file.name
@@ -115,7 +119,7 @@ class Sharing:
         shares = [(found.name, self._series(found, problems)) for found in reading.files]
         shares.append((own or _LAST, [series for snapshot in snapshots for series in series_in(snapshot)]))
         shares.sort(key=itemgetter(0))  # which label sets are folded must not depend on who is scraped
-        totals, pause = Totals(budget=self._budget), Breaks()
+        totals, pause = Totals(budget=self._budget), YieldPoints()
         for _, series in shares:
             totals.add(series)
             pause()
@@ -198,7 +202,7 @@ class Budgeted:
     Args:
         sharing: Where series are shared.
         budget: Label sets of a metric with a series of their own.
-        folded: Told the metric's name of each sample without one.
+        folded: Called with the metric's name for each sample without one.
     """
 
     def __init__(self, sharing: Sharing | None, *, budget: int, folded: Callable[[str], None]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import resource
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given, settings, strategies
 from support import Clock
 
+from oneiric.core.resolution import Candidate, Resolver
+from oneiric.observability import attach
 from oneiric.observability.catalogue import RESOLUTION_DURATION, RESOLUTIONS
 from oneiric.observability.metrics.shared import CorruptFileError, SharedCounterCell, SharedHistogramCell
 from oneiric.observability.metrics.shared.directory import read_file
@@ -28,6 +31,7 @@ from oneiric.observability.metrics.shared.format import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 RECORDS = [
@@ -259,6 +263,46 @@ def test_a_descriptor_that_is_another_file_now_is_not_written(shared: Shared, tm
     cell.add(1.0)
     shared.counter("a", "b", "d").add(1.0)
     assert (os.fstat(theirs).st_size, shared.values(), len(shared.reports)) == (0, [2.0, 1.0], 1)
+    os.close(theirs)
+
+
+def test_the_descriptor_is_checked_once_for_each_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolution takes one look at the descriptor and a write for each of its two series."""
+    resolver = Resolver()
+    resolver.register(Candidate(domain="adapter", key="cache", provider="memory", factory=dict))
+    calls: list[str] = []
+    with attach(resolver, shared_dir=tmp_path, shared_interval=86_400.0):
+        for _ in range(2):
+            resolver.resolve("adapter", "cache")
+        with monkeypatch.context() as patch:
+            for name in ("fstat", "pwrite"):
+                patch.setattr(os, name, _noting(calls, name, getattr(os, name)))
+            for _ in range(3):
+                resolver.resolve("adapter", "cache")
+    assert calls == 3 * ["fstat", "pwrite", "pwrite"]
+
+
+def _noting(calls: list[str], name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    here = threading.get_ident()
+
+    def noted(*args: Any) -> Any:
+        if threading.get_ident() == here:  # the thread that publishes gauges has calls of its own
+            calls.append(name)
+        return function(*args)
+
+    return noted
+
+
+def test_a_check_holds_for_one_record_only(shared: Shared, tmp_path: Path) -> None:
+    """Whatever ends the counting of a record, the next write looks at the descriptor again."""
+    cell = shared.counter("a", "b", "c")
+    cell.add(1.0)
+    with pytest.raises(KeyError):
+        shared.file.check_once({}.__getitem__, "missing")
+    os.close(shared.file.descriptor)
+    theirs = os.open(tmp_path / "theirs", os.O_RDWR | os.O_CREAT)
+    cell.add(1.0)
+    assert (os.fstat(theirs).st_size, shared.values()) == (0, [2.0])
     os.close(theirs)
 
 
