@@ -119,4 +119,6 @@ def test_paths_in_the_architecture_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.(?:py|md))?)`", text))
     assert len(named) > 30
-    assert [path for path in sorted(named) if not any((root / path).exists() for root in (ROOT, ROOT / "oneiric"))] == []
+    assert [
+        path for path in sorted(named) if not any((root / path).exists() for root in (ROOT, ROOT / "oneiric"))
+    ] == []
