@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
+from oneiric.core.limits import PAGE_REUSE, RENDER_TIMEOUT
 from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful, once
 from oneiric.observability import events as own
 from oneiric.observability.export import STOP_SECONDS, Exporters
 from oneiric.observability.exposition import (
-    DEFAULT_REUSE_SECONDS,
-    DEFAULT_TIMEOUT_SECONDS,
     Exposition,
     IsolatedCollector,
 )
@@ -158,8 +157,8 @@ class Telemetry:
         self,
         *,
         ready: Callable[[], bool] | None = None,
-        timeout: float = DEFAULT_TIMEOUT_SECONDS,
-        reuse: float = DEFAULT_REUSE_SECONDS,
+        timeout: float = RENDER_TIMEOUT,
+        reuse: float = PAGE_REUSE,
     ) -> Exposition:
         """Return what answers requests for the metrics, to be served or mounted; for the arguments see there."""
         return Exposition(

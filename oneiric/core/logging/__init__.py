@@ -1,6 +1,7 @@
 """Structured log lines: made, queued and written without holding up whoever logs."""
 
 from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig
+from oneiric.core.limits import FLUSH_TIMEOUT
 from oneiric.core.logging.configure import (
     bind_log_context,
     clear_log_context,
@@ -16,7 +17,6 @@ from oneiric.core.logging.configure import (
 from oneiric.core.logging.event_line import EventFields, EventLine
 from oneiric.core.logging.failures import LogFailures
 from oneiric.core.logging.failures import trouble as log_trouble
-from oneiric.core.logging.handlers import FLUSH_TIMEOUT
 from oneiric.core.logging.processors import DEFAULT_LOGGER_NAME
 from oneiric.core.logging.setup import LoggingHandle
 

@@ -8,6 +8,7 @@ import math
 import threading
 from typing import TYPE_CHECKING, Any
 
+from oneiric.core.limits import FLUSH_TIMEOUT
 from oneiric.core.logging.failures import LogFailures, Tally
 from oneiric.core.logging.files import LogFile, open_log
 from oneiric.core.logging.queue import LineQueue
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
     from oneiric.core.logging.buffer import EncodedLine, QueueLimits
     from oneiric.core.logging.target import Target
-
-FLUSH_TIMEOUT = 2.0
-"""Seconds that flushing and closing may wait for lines to be taken, unless said otherwise."""
 
 
 class SinkHandler(logging.Handler):

@@ -11,6 +11,8 @@ import logging.handlers
 import sys
 from typing import TYPE_CHECKING, Any
 
+from oneiric.core.limits import FLUSH_TIMEOUT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from io import TextIOWrapper
@@ -54,7 +56,7 @@ def opened(handler: logging.handlers.RotatingFileHandler) -> TextIOWrapper:
     return handler._open()  # noqa: SLF001 - the standard library's own way
 
 
-def flush_before_end_of_worker(flush: Callable[[float], object], timeout: float = 2.0) -> None:
+def flush_before_end_of_worker(flush: Callable[[float], object], timeout: float = FLUSH_TIMEOUT) -> None:
     """Call *flush* at the end of this process where exit handlers do not run: in a worker of :mod:`multiprocessing`."""
     util, process = sys.modules.get("multiprocessing.util"), sys.modules.get("multiprocessing.process")
     if util is not None and process is not None and process.parent_process() is not None:

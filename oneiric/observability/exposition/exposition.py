@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from oneiric.core.concurrency import Background
+from oneiric.core.limits import PAGE_REUSE, RENDER_TIMEOUT
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
 from oneiric.observability.events import ScrapeFailed
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from oneiric.observability.exposition.rendering import Source
-
-DEFAULT_REUSE_SECONDS: Final = 0.1
-DEFAULT_TIMEOUT_SECONDS: Final = 5.0
 
 
 class Exposition:
@@ -60,8 +58,8 @@ class Exposition:
         ready: Callable[[], bool] | None = None,
         observers: Observers | None = None,
         fallback: Source | None = None,
-        timeout: float = DEFAULT_TIMEOUT_SECONDS,
-        reuse: float = DEFAULT_REUSE_SECONDS,
+        timeout: float = RENDER_TIMEOUT,
+        reuse: float = PAGE_REUSE,
     ) -> None:
         self.registry = registry
         self.observers = Observers() if observers is None else observers
