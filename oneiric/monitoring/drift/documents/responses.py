@@ -59,7 +59,7 @@ def get(url: str) -> str:
         error.close()
         raise StatusError(error.code) from None
     except HTTPException as error:
-        raise LiveError(f"it does not response as HTTP has it: {type(error).__name__}") from None
+        raise LiveError(f"it does not respond as HTTP has it: {type(error).__name__}") from None
     except (OSError, ValueError, zlib.error) as error:
         reason = getattr(error, "reason", error)
         why = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
