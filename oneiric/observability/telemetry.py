@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
+from oneiric.core.limits import PAGE_REUSE, RENDER_TIMEOUT
 from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful, once
 from oneiric.observability import events as own
 from oneiric.observability.export import STOP_SECONDS, Exporters
 from oneiric.observability.exposition import (
-    DEFAULT_REUSE_SECONDS,
-    DEFAULT_TIMEOUT_SECONDS,
     Exposition,
     IsolatedCollector,
 )
@@ -158,8 +157,8 @@ class Telemetry:
         self,
         *,
         ready: Callable[[], bool] | None = None,
-        timeout: float = DEFAULT_TIMEOUT_SECONDS,
-        reuse: float = DEFAULT_REUSE_SECONDS,
+        timeout: float = RENDER_TIMEOUT,
+        reuse: float = PAGE_REUSE,
     ) -> Exposition:
         """Return what answers requests for the metrics, to be served or mounted; for the arguments see there."""
         return Exposition(
@@ -183,11 +182,11 @@ class Telemetry:
 
     def _watch(self, target: object, fresh: list[Observers]) -> Callable[[], None]:
         if isinstance(target, Replayable):
-            # What was told through a seam that was attached already has been counted.
+            # What was reported through a seam that was attached already has been counted.
             missed = not isinstance(target, Observable) or target.observers in fresh
-            tell = self._sink.catch_up if missed else self._sink.make_known
+            take = self._sink.catch_up if missed else self._sink.make_known
             for event in target.replay():
-                tell(event)
+                take(event)
         return self._sink.add_source(target) if isinstance(target, Stateful) else _nothing
 
 

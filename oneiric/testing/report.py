@@ -9,7 +9,8 @@ from oneiric.observability.catalogue import LOG_EVENTS, LOG_EVENTS_SUPPRESSED
 from oneiric.observability.model import LINE_FIELDS
 from oneiric.testing.expectations import signed
 from oneiric.testing.names import samples
-from oneiric.testing.selectors import SPAN_PREFIX, EventSelector, MetricSelector, SpanSelector, shown
+from oneiric.testing.selectors import EventSelector, MetricSelector, SpanSelector, shown
+from oneiric.testing.spans import SPAN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
+
+from oneiric.core import limits
+from oneiric.core.config.section import Section
 
 DEFAULT_FILE_SIZE = 64 * 1024 * 1024
 """Bytes a log file grows to before it is rotated."""
@@ -24,11 +27,7 @@ PathText = Annotated[str, BeforeValidator(_path_text)]
 """A path as text; a :class:`os.PathLike` is accepted too."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
-class LoggingSinkConfig(_Section):
+class LoggingSinkConfig(Section):
     """Where log lines go; ``path`` is for a file, ``endpoint`` and ``method`` are for http.
 
     Attributes:
@@ -50,7 +49,7 @@ class LoggingSinkConfig(_Section):
     method: str = "POST"
 
 
-class LogQueueConfig(_Section):
+class LogQueueConfig(Section):
     """What waits for a sink that is slow, each sink having a queue of its own, and how long the end waits for it.
 
     Attributes:
@@ -64,15 +63,15 @@ class LogQueueConfig(_Section):
             waits for the sink, for at most *flush_seconds*.
     """
 
-    max_lines: int = Field(default=20_000, ge=1, le=10_000_000)
-    max_bytes: int = Field(default=8 * 1024 * 1024, ge=MIN_QUEUE_BYTES, le=_GIB)
+    max_lines: int = Field(default=limits.QUEUE_LINES, ge=1, le=10_000_000)
+    max_bytes: int = Field(default=limits.QUEUE_BYTES, ge=MIN_QUEUE_BYTES, le=_GIB)
     drop: Literal["oldest", "newest"] = "oldest"
-    flush_seconds: float = Field(default=2.0, ge=0, le=_MAX_FLUSH_SECONDS)
+    flush_seconds: float = Field(default=limits.FLUSH_TIMEOUT, ge=0, le=_MAX_FLUSH_SECONDS)
     flush_on_sigterm: bool = True
     write_at_once: Literal["none", "errors", "all"] = "none"
 
 
-class LoggingConfig(_Section):
+class LoggingConfig(Section):
     """How log lines look and where they go.
 
     Attributes:
@@ -105,7 +104,7 @@ class LoggingConfig(_Section):
     capture_uncaught: bool = True
 
 
-class LogRateConfig(_Section):
+class LogRateConfig(Section):
     """How often one log event is written: *rate* a second, and *burst* at once; a rate of 0 limits nothing.
 
     Attributes:
@@ -113,8 +112,8 @@ class LogRateConfig(_Section):
         burst: Lines of one event at once.
     """
 
-    rate: float = Field(default=200.0, ge=0, le=1e9)
-    burst: int = Field(default=5_000, ge=1, le=100_000_000)
+    rate: float = Field(default=limits.LOG_RATE, ge=0, le=1e9)
+    burst: int = Field(default=limits.LOG_BURST, ge=1, le=100_000_000)
 
 
 class LogLimitsConfig(LogRateConfig):
@@ -128,6 +127,6 @@ class LogLimitsConfig(LogRateConfig):
     """
 
     events: dict[str, LogRateConfig] = {}
-    total_rate: float = Field(default=1_000.0, ge=0, le=1e9)
-    total_burst: int = Field(default=20_000, ge=1, le=100_000_000)
-    error_reserve: int = Field(default=2_000, ge=0, le=100_000_000)
+    total_rate: float = Field(default=limits.TOTAL_LOG_RATE, ge=0, le=1e9)
+    total_burst: int = Field(default=limits.TOTAL_LOG_BURST, ge=1, le=100_000_000)
+    error_reserve: int = Field(default=limits.LOG_ERROR_RESERVE, ge=0, le=100_000_000)

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
 )
 
+from oneiric.core import limits
 from oneiric.core.config.export import OtlpSettings, PushSettings
 from oneiric.core.config.logging import LogLimitsConfig, PathText
 from oneiric.core.config.remote import (
@@ -20,6 +20,7 @@ from oneiric.core.config.remote import (
     PositiveSeconds,
     Seconds,
 )
+from oneiric.core.config.section import Section
 from oneiric.core.config.server import MetricsServerSettings
 from oneiric.core.config.shared import SharedSettings
 from oneiric.core.resolution import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
@@ -41,12 +42,6 @@ def split_address(address: str) -> tuple[str, int]:
 def _checked_address(address: str) -> str:
     split_address(address)
     return address
-
-
-class Section(BaseModel):
-    """A section of the settings; no number in it may be infinite or NaN."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class AppConfig(Section):
@@ -94,14 +89,14 @@ class LifecycleConfig(Section):
         max_swap_samples: Durations of swaps kept for each component.
     """
 
-    activation_timeout: Seconds = 30.0
-    health_timeout: Seconds = 5.0
-    cleanup_timeout: Seconds = 10.0
-    hook_timeout: Seconds = 5.0
+    activation_timeout: Seconds = limits.ACTIVATION_TIMEOUT
+    health_timeout: Seconds = limits.HEALTH_TIMEOUT
+    cleanup_timeout: Seconds = limits.CLEANUP_TIMEOUT
+    hook_timeout: Seconds = limits.HOOK_TIMEOUT
     shield_tasks: bool = True
     sync_in_thread: bool = True
-    max_hanging_calls: int = Field(default=32, ge=1, le=10_000)
-    max_swap_samples: int = Field(default=20, ge=0, le=1000)
+    max_hanging_calls: int = Field(default=limits.MAX_HANGING_CALLS, ge=1, le=10_000)
+    max_swap_samples: int = Field(default=limits.MAX_SWAP_SAMPLES, ge=0, le=1000)
 
 
 class PluginsConfig(Section):
@@ -183,8 +178,8 @@ class ObservabilitySettings(Section):
     metrics_server: bool = True
     metrics_address: Annotated[str, AfterValidator(_checked_address)] = "127.0.0.1:9464"
     server: MetricsServerSettings = MetricsServerSettings()
-    series_budget: int = Field(default=2000, ge=1, le=MAX_SERIES_BUDGET)
-    log_rate_limit_seconds: Seconds = 1.0
+    series_budget: int = Field(default=limits.SERIES_BUDGET, ge=limits.MIN_SERIES_BUDGET, le=MAX_SERIES_BUDGET)
+    log_rate_limit_seconds: Seconds = limits.LOG_REPEAT_INTERVAL
     log_limits: LogLimitsConfig = LogLimitsConfig()
     tracing: bool = True
     otlp: OtlpSettings = OtlpSettings()

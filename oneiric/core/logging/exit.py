@@ -11,11 +11,13 @@ import time
 from typing import TYPE_CHECKING
 
 from oneiric.core.concurrency import start_thread
-from oneiric.core.logging.handlers import FLUSH_TIMEOUT, SinkHandler
+from oneiric.core.limits import FLUSH_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import FrameType
+
+    from oneiric.core.logging.handlers import SinkHandler
 
 
 class Ending:

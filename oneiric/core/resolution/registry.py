@@ -61,7 +61,7 @@ class CandidateRegistry:
         self.settings = ResolverSettings() if settings is None else settings
         self.observers = Observers() if observers is None else observers
         self._lock = ForkSafeLock()  # guards what follows; never held while observers are told
-        self._changes = InOrder()
+        self._changes: InOrder[Event] = InOrder()
         self._domains: dict[str, dict[str, Ranking]] = {domain: {} for domain in DOMAINS}
         self._totals: defaultdict[str, int] = defaultdict(int)
         self._gone: dict[tuple[str, str], None] = {}
@@ -76,7 +76,7 @@ class CandidateRegistry:
             entry = self._enter(stored, owner=None)
             self._publish(entry.domain, entry.key, self._ranking(entry.domain, entry.key).with_entry(entry))
             self._changes.put([registered(entry)])
-        self._changes.notify(self.observers)
+        self._changes.hand_on(self.observers.notify)
 
     def unregister(
         self, domain: str, key: str, provider: str | None = None, *, source: CandidateSource | None = None
@@ -90,7 +90,7 @@ class CandidateRegistry:
                 if provider in {None, entry.provider} and source in {None, entry.candidate.source}
             ]
             self._change(gone, [])
-        self._changes.notify(self.observers)
+        self._changes.hand_on(self.observers.notify)
         return len(gone)
 
     def replace(self, owner: str, candidates: Iterable[Candidate]) -> ReplaceResult:
@@ -104,7 +104,7 @@ class CandidateRegistry:
         with self._lock.held:
             gone, new = self._difference(owner, offered)
             self._change(gone, [self._enter(candidate, owner=owner) for candidate in new])
-        self._changes.notify(self.observers)
+        self._changes.hand_on(self.observers.notify)
         return ReplaceResult(added=len(new), removed=len(gone), kept=len(offered) - len(new))
 
     def select(self, domain: str, key: str, provider: str | None) -> None:

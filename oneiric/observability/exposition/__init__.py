@@ -1,7 +1,7 @@
 """The page of metrics: collected, written and negotiated, whoever asks for it."""
 
 from oneiric.observability.exposition.applications import asgi_app, wsgi_app
-from oneiric.observability.exposition.exposition import DEFAULT_REUSE_SECONDS, DEFAULT_TIMEOUT_SECONDS, Exposition
+from oneiric.observability.exposition.exposition import Exposition
 from oneiric.observability.exposition.isolation import IsolatedCollector, own_registry
 from oneiric.observability.exposition.rendering import (
     MAX_RESTRICTED,
@@ -25,8 +25,6 @@ from oneiric.observability.exposition.responses import (
 from oneiric.observability.exposition.text import text_of
 
 __all__ = [
-    "DEFAULT_REUSE_SECONDS",
-    "DEFAULT_TIMEOUT_SECONDS",
     "LANDING_PATH",
     "LIVEZ_PATH",
     "MAX_RESTRICTED",

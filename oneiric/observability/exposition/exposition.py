@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from oneiric.core.concurrency import Background
+from oneiric.core.limits import PAGE_REUSE, RENDER_TIMEOUT
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
 from oneiric.observability.events import ScrapeFailed
@@ -24,7 +25,7 @@ from oneiric.observability.exposition.responses import (
     immediate,
     no_page,
 )
-from oneiric.observability.exposition.single_flight import Flights
+from oneiric.observability.exposition.single_flight import SingleFlight
 from oneiric.observability.metrics import interrupts_counting, request_yields
 
 if TYPE_CHECKING:
@@ -32,15 +33,12 @@ if TYPE_CHECKING:
 
     from oneiric.observability.exposition.rendering import Source
 
-DEFAULT_REUSE_SECONDS: Final = 0.1
-DEFAULT_TIMEOUT_SECONDS: Final = 5.0
-
 
 class Exposition:
     """What is answered to a scraper and to a probe; thread-safe.
 
-    Scrapes at the same time share a rendering, see :class:`Flights`; whole pages, restricted ones and the readiness
-    check are computed in threads of their own, never in the caller's, so that none waits for another kind.
+    Scrapes at the same time share a rendering, see :class:`SingleFlight`. Whole pages, restricted ones and the
+    readiness check are computed in threads of their own, never in the caller's, so that none waits for another kind.
 
     Args:
         registry: What /metrics exposes; of a CollectorRegistry, each collector is isolated from the others.
@@ -60,8 +58,8 @@ class Exposition:
         ready: Callable[[], bool] | None = None,
         observers: Observers | None = None,
         fallback: Source | None = None,
-        timeout: float = DEFAULT_TIMEOUT_SECONDS,
-        reuse: float = DEFAULT_REUSE_SECONDS,
+        timeout: float = RENDER_TIMEOUT,
+        reuse: float = PAGE_REUSE,
     ) -> None:
         self.registry = registry
         self.observers = Observers() if observers is None else observers
@@ -70,9 +68,9 @@ class Exposition:
         sources = [isolated(registry, self.observers)]
         self._sources = sources if fallback is None else [WithOwn(source) for source in (*sources, fallback)]
         self._reporting = Background("oneiric-exposition-reports")
-        self._pages = Flights(self._compute, name="oneiric-exposition", timeout=timeout, reuse=reuse)
-        self._restricted = Flights(self._compute_some, name="oneiric-restricted", timeout=timeout, reuse=reuse)
-        self._readiness = Flights(self._check_readiness, name="oneiric-readiness", timeout=timeout)
+        self._pages = SingleFlight(self._compute, name="oneiric-exposition", timeout=timeout, reuse=reuse)
+        self._restricted = SingleFlight(self._compute_some, name="oneiric-restricted", timeout=timeout, reuse=reuse)
+        self._readiness = SingleFlight(self._check_readiness, name="oneiric-readiness", timeout=timeout)
 
     def respond(
         self, *, method: str, path: str, query: str = "", accept: str = "", accept_encoding: str = ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from oneiric.core.concurrency import BackgroundThread, ForkSafeLock, renew_after_fork
+from oneiric.core.limits import LOG_BURST, LOG_ERROR_RESERVE, LOG_RATE, TOTAL_LOG_BURST, TOTAL_LOG_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,9 +39,9 @@ class LogLimits:
         events: Of certain event names, instead of *each*; a name that there is not is a ValueError of the log sink.
     """
 
-    each: LogRate = LogRate(200.0, 5_000)
-    total: LogRate = LogRate(1_000.0, 20_000)
-    errors: int = 2_000
+    each: LogRate = LogRate(LOG_RATE, LOG_BURST)
+    total: LogRate = LogRate(TOTAL_LOG_RATE, TOTAL_LOG_BURST)
+    errors: int = LOG_ERROR_RESERVE
     events: Mapping[str, LogRate] = field(default_factory=dict)
 
 

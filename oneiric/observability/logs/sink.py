@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from oneiric.core.concurrency import ForkSafeLock
 from oneiric.core.events import Event, Finished, HookFailed, Operation
+from oneiric.core.limits import LOG_REPEAT_INTERVAL
 from oneiric.core.logging import EventLine, event_logger, is_enabled, log_failures, log_trouble
 from oneiric.observability import events as own
 from oneiric.observability.fields import label_values
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from oneiric.core.observers import Observers, Receiver
 
 LOGGER_PREFIX = "oneiric."
-DEFAULT_RATE_LIMIT_SECONDS = 1.0
-"""A rate-limited log event is written at most once in this time for each subject."""
-
 SUBJECT_FIELDS = ("domain", "key", "sink", "collector")
 """Fields that tell subjects apart: one component that is blocked again and again does not hide another."""
 
@@ -61,7 +59,7 @@ class LogSink:
         catalogue: Catalogue,
         observers: Observers,
         *,
-        rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
+        rate_limit: float = LOG_REPEAT_INTERVAL,
         limits: LogLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         logger: Callable[[str], Any] = event_logger,
@@ -130,7 +128,7 @@ class LogSink:
         def ordinary(fields: dict[str, Any]) -> None:
             getattr(logger(logger_name), log.level)(log.name, **fields)
 
-        line = EventLine(logger_name, log.level, log.name, fields, ordinary, ready=logger is event_logger)
+        line = EventLine(logger_name, log.level, log.name, fields, ordinary, fast=logger is event_logger)
 
         def write(event: Any, suppressed: int = 0) -> None:
             line.write(values(event), errors(event), suppressed)

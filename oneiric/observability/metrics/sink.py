@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.events import Event, Finished, Operation
+from oneiric.core.limits import MIN_SERIES_BUDGET, SERIES_BUDGET, SHARED_INTERVAL
 from oneiric.core.redaction import describe
 from oneiric.observability import events as own
 from oneiric.observability.fields import label_values
@@ -22,7 +23,7 @@ from oneiric.observability.metrics.families import Distribution, Snapshot, Snaps
 from oneiric.observability.metrics.gauge_sources import GaugeSources
 from oneiric.observability.metrics.gauges import compile_reads
 from oneiric.observability.metrics.retired import RetiredSeries
-from oneiric.observability.metrics.shared import COLLECTOR, DEFAULT_INTERVAL, Budgeted, CorruptFileError, Sharing
+from oneiric.observability.metrics.shared import COLLECTOR, Budgeted, CorruptFileError, Sharing
 from oneiric.observability.metrics.writes import AnyFamily, Write, counting, observing, preparing, removing
 from oneiric.observability.metrics.yield_points import request_yields
 from oneiric.observability.model import ENDED, Catalogue, Count, Observe, Phase, Read, Signal
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
 
 MAX_DURATIONS = 16_384
 """Durations of one component that may wait while another thread counts; over that, who resolves pauses."""
-
-DEFAULT_SERIES_BUDGET = 2000
-"""Label sets a metric may have before further ones are folded."""
 
 MAX_ENDED = 256
 """Batches of components that are gone whose late durations are still counted; the oldest is given up over that."""
@@ -82,14 +80,14 @@ class PrometheusSink(Collector):
         observers: Observers,
         *,
         version: str,
-        series_budget: int = DEFAULT_SERIES_BUDGET,
+        series_budget: int = SERIES_BUDGET,
         clock: Callable[[], float] = time.perf_counter,
         trace: Callable[[], tuple[str, str] | None] | None = None,
         shared: Path | None = None,
-        shared_interval: float = DEFAULT_INTERVAL,
+        shared_interval: float = SHARED_INTERVAL,
     ) -> None:
-        if series_budget < 1:
-            raise ValueError(f"series_budget must be at least 1, got {series_budget}")
+        if series_budget < MIN_SERIES_BUDGET:
+            raise ValueError(f"series_budget must be at least {MIN_SERIES_BUDGET}, got {series_budget}")
         self._catalogue = catalogue
         self._observers = observers
         self._budget = series_budget

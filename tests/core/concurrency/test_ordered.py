@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core.concurrency import InOrder
-from oneiric.core.events import RetryScheduled
+from oneiric.core.events import Event, RetryScheduled
 from oneiric.core.observers import Observers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from oneiric.core.events import Event
 
 
 def retry(source: str) -> RetryScheduled:
@@ -40,15 +38,15 @@ class Recorder:
 
 def test_a_receiver_that_makes_a_change_keeps_the_order() -> None:
     """What a receiver adds is reported after the event that it is in the middle of, before the first call returns."""
-    observers, order = Observers(), InOrder()
+    observers, order = Observers(), InOrder[Event]()
 
     def change() -> None:
         recorder.during = bool
         order.put([retry("second")])
-        order.notify(observers)
+        order.hand_on(observers.notify)
 
     recorder = Recorder(change)
     observers.add(recorder)
     order.put([retry("first")])
-    order.notify(observers)
+    order.hand_on(observers.notify)
     assert recorder.events == [retry("first"), retry("second")]
