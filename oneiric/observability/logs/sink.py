@@ -128,7 +128,7 @@ class LogSink:
         def ordinary(fields: dict[str, Any]) -> None:
             getattr(logger(logger_name), log.level)(log.name, **fields)
 
-        line = EventLine(logger_name, log.level, log.name, fields, ordinary, ready=logger is event_logger)
+        line = EventLine(logger_name, log.level, log.name, fields, ordinary, fast=logger is event_logger)
 
         def write(event: Any, suppressed: int = 0) -> None:
             line.write(values(event), errors(event), suppressed)
