@@ -29,6 +29,7 @@ RUN_ELSEWHERE = {
     "uv run pytest": ".ci/run",
     "uv run pytest --all": ".ci/run",
     "uv run pytest tests/core": "tests/test_running.py",
+    'uv run pytest tests/core/lifecycle -m "not slow"': "tests/test_running.py",
     "uv run ruff check .": ".ci/run",
     "uv run ruff format .": ".ci/run",
     "uv run mypy": ".ci/run",
