@@ -104,7 +104,7 @@ class RuleBook:
         return any(rule.is_alert is is_alert and is_about_us(rule.expr.text, context) for rule in self._rules)
 
     def names(self) -> Iterator[str]:
-        """Give what is recorded."""
+        """Give the names of recording rules."""
         yield from self._records
 
     def alert_names(self) -> Iterator[str]:
@@ -117,7 +117,7 @@ class RuleBook:
         yield from ((rule, judge_rule(rule, discarding(context))) for rule in self._alerts if context is not None)
 
     def value(self, name: str) -> Value | None:
-        """Return what the rule that records *name* gives, or None where there is none."""
+        """Return the value of the rule that records *name*, or None where there is none."""
         rule = self._records.get(name)
         if rule is None or self._context is None:
             return None
