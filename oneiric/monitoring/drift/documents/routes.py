@@ -13,8 +13,7 @@ from oneiric.monitoring.notation.regex import alternatives, matches_any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from oneiric.monitoring.drift.documents.rulebook import KnownRule
-    from oneiric.monitoring.drift.queries import Context, Value
+    from oneiric.monitoring.drift.queries import Context, KnownRule, Value
     from oneiric.monitoring.notation.nodes import Node
     from oneiric.monitoring.notation.text import Piece
 

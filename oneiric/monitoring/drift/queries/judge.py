@@ -11,8 +11,8 @@ from oneiric.monitoring.drift.findings import NOTHING_ASKED, Policy, Report
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from oneiric.monitoring.drift.documents import KnownRule
     from oneiric.monitoring.drift.findings import Level
+    from oneiric.monitoring.drift.queries.known_rule import KnownRule
     from oneiric.monitoring.drift.queries.values import Value
     from oneiric.monitoring.drift.queries.vocabulary import Vocabulary
     from oneiric.monitoring.notation.text import Piece, Place
