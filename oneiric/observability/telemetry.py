@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from oneiric._version import __version__
 from oneiric.core.config import OneiricSettings
-from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful, once
+from oneiric.core.observers import Observer, Observers, once
+from oneiric.core.sources import Observable, Replayable, Stateful
 from oneiric.core.unset import UNSET, Unset, given_or
 from oneiric.observability import events as own
 from oneiric.observability.catalogue import CATALOGUE

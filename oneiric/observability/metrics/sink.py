@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from oneiric.core.batches import Batch
     from oneiric.core.events import Event, Finished
-    from oneiric.core.observers import Observers, Receiver, Stateful
+    from oneiric.core.observers import Observers, Receiver
+    from oneiric.core.sources import Stateful
     from oneiric.observability.metrics.cells import CounterLike, HistogramLike
     from oneiric.observability.metrics.gauges import Gauges
 
