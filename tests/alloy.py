@@ -1,13 +1,17 @@
-"""Grafana Alloy's syntax, read: for tests of configurations, as there is no Alloy to ask."""
+"""Grafana Alloy's grammar, strictly: for tests of configurations, as there is no Alloy to ask."""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-TOKEN = re.compile(r'\s+|//[^\n]*|("(?:[^"\\\n]|\\.)*"|[A-Za-z_][\w.]*|-?\d+(?:\.\d+)?|[{}\[\]=,])')
+from oneiric.monitoring.notation.alloy import string, tokens
+from oneiric.monitoring.notation.text import Piece, Source
+
+if TYPE_CHECKING:
+    from oneiric.monitoring.notation.alloy import Lexeme
 
 
 class AlloyError(ValueError):
@@ -33,34 +37,33 @@ class Block:
 
 class _Reader:
     def __init__(self, text: str) -> None:
-        self.tokens: list[str] = []
-        at = 0
-        while at < len(text):
-            found = TOKEN.match(text, at)
-            if found is None:
-                raise AlloyError(f"offset {at}: {text[at]!r}")
-            self.tokens += [found[1]] if found[1] else []
-            at = found.end()
-        self.tokens.append("")
+        self.piece = Piece.whole(Source("", text))
+        self.tokens: list[Lexeme | None] = [*tokens(text), None]
 
-    def take(self, *allowed: str) -> str:
+    @property
+    def next(self) -> str:
         token = self.tokens[0]
-        if not token or (allowed and token not in allowed):
-            raise AlloyError(f"expected {' or '.join(allowed) or 'more'}, found {token or 'the end'}")
-        return self.tokens.pop(0)
+        return "" if token is None else token[0]
+
+    def take(self, *allowed: str) -> Lexeme:
+        token = self.tokens[0]
+        if token is None or token.lastgroup == "other" or (allowed and token[0] not in allowed):
+            raise AlloyError(f"expected {' or '.join(allowed) or 'more'}, found {self.next or 'the end'}")
+        self.tokens.pop(0)
+        return token
 
     def body(self, owner: Block, end: str) -> Block:
-        while self.tokens[0] != end:
-            name = self.take()
+        while self.next != end:
+            name = self.take()[0]
             if not re.fullmatch(r"[A-Za-z_][\w.]*", name):
                 raise AlloyError(f"{name} is no name")
-            if self.tokens[0] == "=":
+            if self.next == "=":
                 self.take("=")
                 if name in owner.attributes or "." in name:
                     raise AlloyError(f"{name} cannot be set here")
                 owner.attributes[name] = self.value()
                 continue
-            label = json.loads(self.take()) if self.tokens[0].startswith('"') else ""
+            label = self.text(self.take()) if self.next.startswith('"') else ""
             self.take("{")
             owner.blocks.append(self.body(Block(name, label), "}"))
             self.take("}")
@@ -68,26 +71,30 @@ class _Reader:
 
     def value(self) -> Any:
         token = self.take()
-        if token == "[":
+        if token[0] == "[":
             return self.items("]", self.value)
-        if token == "{":
+        if token[0] == "{":
             return dict(self.items("}", self.pair))
-        if token in {"true", "false"} or token[0] in '"-0123456789':
-            return json.loads(token)
-        if token in "{}[]=,":
-            raise AlloyError(f"{token} is no value")
-        return Reference(token)
+        if token.lastgroup == "string":
+            return self.text(token)
+        if token.lastgroup != "word":
+            raise AlloyError(f"{token[0]} is no value")
+        is_literal = token[0] in {"true", "false"} or token[0][0].isdigit()
+        return json.loads(token[0]) if is_literal else Reference(token[0])
+
+    def text(self, token: Lexeme) -> str:
+        return string(self.piece, token).text
 
     def pair(self) -> tuple[str, Any]:
-        name = self.take()
+        name = self.text(self.take())
         self.take("=")
-        return (json.loads(name) if name.startswith('"') else name), self.value()
+        return name, self.value()
 
     def items(self, end: str, item: Any) -> list[Any]:
         found = []
-        while self.tokens[0] != end:
+        while self.next != end:
             found.append(item())
-            if self.tokens[0] != end:
+            if self.next != end:
                 self.take(",")
         self.take(end)
         return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from hypothesis import settings
 from support import Clock, Recorder
 
 from oneiric.core.logging.handlers import SinkHandler
@@ -34,6 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = config.option.all or config.option.markexpr or config.option.keyword
     decided: dict[str, bool] = getattr(config, "workerinput", {})
     config.stash[WITHOUT_SLOW] = decided.get("without_slow", _is_whole(config) and not chosen)
+    if config.stash[WITHOUT_SLOW] or config.option.markexpr == "not slow":
+        settings.register_profile("quick", max_examples=40)
+        settings.load_profile("quick")
     if sys.dont_write_bytecode:
         _keep_bytecode(config.rootpath / ".pytest_cache" / "bytecode")
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from bundles import exported
 
 from oneiric.cli.app import app
 from oneiric.cli.surface import surface
-from oneiric.monitoring.bundle import bundle, write
+from oneiric.monitoring.bundle import write
 from oneiric.monitoring.bundle.runbooks import runbook_page
 from oneiric.monitoring.config import configured
 from oneiric.monitoring.drift import Options, check
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 MARK = "«"
 """Stands before the character that a finding is told at."""
 
-CONFIG = configured(["docs_url=https://docs.example"])
+SETTINGS = ("docs_url=https://docs.example",)
+CONFIG = configured(SETTINGS)
 """What the bundle is for."""
 
 SURFACE = surface(typer.main.get_command(app), "oneiric")
@@ -35,7 +37,7 @@ Found = list[tuple[str, int, int, str]]
 
 def write_bundle(directory: Path, *, below: str = "") -> None:
     """Write what of the bundle is *below* that path, and the runbooks that its alerts link to, into *directory*."""
-    write({path: text for path, text in bundle(CONFIG).items() if path.startswith(below)}, directory)
+    write({path: text for path, text in exported(SETTINGS).items() if path.startswith(below)}, directory)
     write({"docs/runbooks/ALERTS.md": runbook_page(CONFIG)}, directory)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from oneiric.cli.interrupts import interrupt_raises
+
+if TYPE_CHECKING:
+    from oneiric.monitoring.drift import Level, Outcome
 
 USAGE = 2
 """Exit code where what was asked for cannot be done."""
@@ -133,18 +136,7 @@ def check(  # noqa: PLR0913 - one parameter an option
     """Check that what your rules, dashboards and documents name exists: exit code 1 with errors, 2 if nothing was."""
     try:
         from oneiric.cli.surface import surface  # noqa: PLC0415 - only this command needs them
-        from oneiric.monitoring.drift import (  # noqa: PLC0415 - likewise
-            CODES,
-            LEVELS,
-            NOTHING_ASKED,
-            Options,
-            Pace,
-            PolicyError,
-            find_policy,
-            formatted,
-            read_policy,
-        )
-        from oneiric.monitoring.drift import check as run_check  # noqa: PLC0415 - likewise
+        from oneiric.monitoring import drift  # noqa: PLC0415 - likewise
     except ModuleNotFoundError:
         _refuse(
             "the check needs a parser of PromQL, which the extra monitoring brings: "
@@ -152,36 +144,40 @@ def check(  # noqa: PLR0913 - one parameter an option
         )
 
     interrupt_raises()
-    if unknown := sorted({*(ignore or ())} - CODES.keys()):
+    if unknown := sorted({*(ignore or ())} - drift.CODES.keys()):
         _refuse(f"--ignore {unknown[0]}: there is no such code; docs/monitoring/DRIFT_CHECK.md lists them")
     if against == "":
         _refuse("--against: must be http://HOST or https://HOST, and is empty")
     try:
-        file = policy or find_policy(paths or [Path()])
-        asked = read_policy(file) if file is not None else NOTHING_ASKED
-    except PolicyError as error:
+        file = policy or drift.find_policy(paths or [Path()])
+        asked = drift.read_policy(file) if file is not None else drift.NOTHING_ASKED
+    except drift.PolicyError as error:
         _refuse(f"--policy {error}")
-    options = Options(
+    options = drift.Options(
         against=against or "",
         is_complete=complete,
         surface=surface(context.find_root().command, "oneiric"),
         target_labels=frozenset(target_label or ()),
-        pace=Pace(scrape=scrape_interval, sync=refresh_interval),
+        pace=drift.Pace(scrape=scrape_interval, sync=refresh_interval),
         ignored=frozenset(ignore or ()),
         policy=asked,
         is_validated=True,
     )
-    outcome = run_check(paths or ([] if against else [Path()]), options)
-    if text := formatted(outcome.findings, style.value):
+    outcome = drift.check(paths or ([] if against else [Path()]), options)
+    if text := drift.formatted(outcome.findings, style.value):
         typer.echo(text)
     if not outcome.findings and not outcome.files and not against:
         _refuse("nothing to check: none of the files is of a kind that can be checked")
+    found = [sum(finding.level == level for finding in outcome.findings) for level in drift.LEVELS]
+    _show_counts(outcome, dict(zip(drift.LEVELS, found, strict=True)))
+    raise typer.Exit(FINDINGS if sum(found[: drift.LEVELS.index(fail_on.value) + 1]) else 0)
+
+
+def _show_counts(outcome: Outcome, found: dict[Level, int]) -> None:
     for notice in outcome.notices:
         typer.echo(notice, err=True)
-    found = [sum(finding.level == level for finding in outcome.findings) for level in LEVELS]
-    numbers = ", ".join(_count(number, level) for number, level in zip(found, LEVELS, strict=True))
+    numbers = ", ".join(_count(number, level) for level, number in found.items())
     typer.echo(f"{_count(outcome.files, 'file')}, {numbers}", err=True)
-    raise typer.Exit(FINDINGS if sum(found[: LEVELS.index(fail_on.value) + 1]) else 0)
 
 
 @app.command()

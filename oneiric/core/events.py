@@ -20,6 +20,33 @@ import msgspec
 Outcome = Literal["success", "failed", "skipped", "cancelled"]
 """How an operation ended; ``cancelled`` is an outcome, not an error."""
 
+Miss = Literal["no_candidate", "provider_not_found", "capability_mismatch"]
+"""Why no candidate of a key is selected."""
+
+SelectionFailure = Literal[Miss, "error"]
+"""Why a resolution selects nothing."""
+
+Origin = Literal["local_pkg", "remote_manifest", "entry_point", "manual"]
+"""Where a candidate was found."""
+
+SwapFailure = Literal["no_candidate", "factory", "health", "timeout", "hook", "cancelled", "other"]
+"""Why a swap fails: the reason in its :class:`Finished`."""
+
+SyncFailure = Literal[
+    "network",
+    "http_status",
+    "timeout",
+    "signature",
+    "expired",
+    "replay",
+    "digest",
+    "parse",
+    "path",
+    "too_large",
+    "other",
+]
+"""Why a synchronisation fails: the reason in its :class:`Finished`."""
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something that happened; the base of everything that can be observed."""
@@ -68,14 +95,11 @@ class Resolved(Event, frozen=True, kw_only=True, gc=False):
 
 
 class ResolutionFailed(Event, frozen=True, kw_only=True, gc=False):
-    """A resolution selected nothing.
-
-    ``reason`` is one of no_candidate, provider_not_found, capability_mismatch, error; ``provider`` is always "none".
-    """
+    """A resolution selected nothing; ``provider`` is always "none"."""
 
     domain: str
     key: str
-    reason: Literal["no_candidate", "provider_not_found", "capability_mismatch", "error"]
+    reason: SelectionFailure
     duration: float
     candidates: int = 0
     shadowed: int = 0
@@ -85,12 +109,12 @@ class ResolutionFailed(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Registered(Event, frozen=True, kw_only=True, gc=False):
-    """A candidate was registered; ``origin`` is local_pkg, remote_manifest, entry_point or manual."""
+    """A candidate was registered."""
 
     domain: str
     key: str
     provider: str
-    origin: str
+    origin: Origin
     priority: int
     stack_level: int
 
@@ -119,7 +143,7 @@ class CandidateCount(State, frozen=True, kw_only=True, gc=False):
 class Swap(Operation, frozen=True, kw_only=True, gc=False):
     """A provider takes over a key; an activation is a swap from nothing (``previous_provider`` "none").
 
-    Reasons: no_candidate, factory, health, timeout, hook, cancelled, other.
+    Reasons: :data:`SwapFailure`.
     """
 
     domain: str
@@ -255,8 +279,7 @@ class SourceRemoved(Event, frozen=True, kw_only=True, gc=False):
 class RemoteSync(Operation, frozen=True, kw_only=True, gc=False):
     """One synchronisation with a remote source, fetch and verification included.
 
-    Reasons: network, http_status, timeout, signature, expired, replay, digest, parse, path, too_large, other; for
-    skipped: circuit_open, disabled.
+    Reasons: :data:`SyncFailure`; for skipped: circuit_open, disabled.
     """
 
     source: str
@@ -386,7 +409,7 @@ class CacheUsageHigh(Event, frozen=True, kw_only=True, gc=False):
 
 
 class CacheEvicted(Event, frozen=True, kw_only=True, gc=False):
-    """Artifacts were removed; ``reason`` is size or age."""
+    """Artifacts were removed; ``reason``: for the size of all, or the age of each."""
 
     reason: Literal["size", "age"]
     artifacts: int

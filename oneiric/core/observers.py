@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from oneiric.core.batches import SEAM, Handle, handle_of
-from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.concurrency import ForkSafeLock
 from oneiric.core.events import Event, Finished, HookFailed, Operation, Outcome
 from oneiric.core.redaction import describe
 
@@ -76,12 +76,11 @@ class Observers:
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
         self.silent = True
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
         self._reporting_failure = threading.local()
         self._observers: tuple[Observer, ...] = ()
         self.audience = object()
         self._table = _Table(self, ())
-        renew_after_fork(self._renew)
 
     @property
     def observers(self) -> Observers:
@@ -95,7 +94,7 @@ class Observers:
 
     def add(self, observer: Observer) -> Callable[[], None]:
         """Add *observer* and return what removes it again; adding it twice and removing it twice change nothing."""
-        with self._lock:
+        with self._lock.held:
             if not any(known is observer for known in self._observers):
                 self._replace((*self._observers, observer))
 
@@ -103,7 +102,7 @@ class Observers:
 
     def refresh(self) -> None:
         """Ask every observer anew what it wants, after a log level was changed for instance."""
-        with self._lock:
+        with self._lock.held:
             self._replace(self._observers)
 
     def wants(self, event_type: type[Event]) -> bool:
@@ -168,7 +167,7 @@ class Observers:
                 self.hook_failed(sink, error)
 
     def _remove(self, observer: Observer) -> None:
-        with self._lock:
+        with self._lock.held:
             self._replace(tuple(known for known in self._observers if known is not observer))
 
     def _replace(self, observers: tuple[Observer, ...]) -> None:
@@ -179,9 +178,6 @@ class Observers:
         self._table = table
         self.audience = object()
         self.silent = not observers
-
-    def _renew(self) -> None:
-        self._lock = threading.RLock()
 
 
 class Running(Generic[OperationT]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from oneiric.monitoring.promql import ExpressionError
 from oneiric.observability.catalogue import CATALOGUE
@@ -14,25 +14,7 @@ if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
     from oneiric.observability.model import Log, Phase, Signal
 
-COMMON_FIELDS = frozenset(
-    {
-        "timestamp",
-        "level",
-        "logger",
-        "event",
-        "service.name",
-        "service.version",
-        "deployment.environment",
-        "domain",
-        "key",
-        "provider",
-        "trace_id",
-        "span_id",
-        "error_type",
-        "error",
-        "suppressed",
-    }
-)
+COMMON_FIELDS = CATALOGUE.common_fields
 """Fields that any log event may have."""
 STREAM_LABELS = ("app", "env", "host")
 """The labels of the runtime's streams, and no others: each value of one makes a stream of its own."""
@@ -139,4 +121,4 @@ def field_values(signal: Signal, field: str) -> tuple[str, ...]:
         for label in binding.metric.labels:
             if label.name == field and field not in binding.const:
                 return label.values
-    return tuple(str(value) for value in get_args(signal.event.__annotations__.get(field)))
+    return signal.literals(field)

@@ -1,10 +1,12 @@
-"""The catalogue: every metric, log event and span, bound to the event or state it is told of.
+"""The catalogue: every metric, log event and span, bound to the event or state type that feeds it.
 
 This is data, and the only place where a telemetry name is written. Sinks are compiled from it; rules, dashboards and
 reference tables are generated from it.
 """
 
 from __future__ import annotations
+
+from typing import get_args
 
 from oneiric.core import events
 from oneiric.observability import events as own
@@ -32,25 +34,6 @@ SINK = Label(
     open=True,
 )
 METRIC = Label("metric")
-LOSS = Label("reason", ("queue_full", "refused", "invalid", "stopped"))
-
-SELECTION_REASONS = ("no_candidate", "provider_not_found", "capability_mismatch", "error")
-ORIGINS = ("local_pkg", "remote_manifest", "entry_point", "manual")
-SWAP_REASONS = ("no_candidate", "factory", "health", "timeout", "hook", "cancelled", "other")
-SYNC_REASONS = (
-    "network",
-    "http_status",
-    "timeout",
-    "signature",
-    "expired",
-    "replay",
-    "digest",
-    "parse",
-    "path",
-    "too_large",
-    "other",
-)
-
 RESOLUTIONS = Metric(
     "oneiric_resolution_total",
     "counter",
@@ -87,7 +70,8 @@ RESOLUTION_FAILURES = Metric(
     "oneiric_resolution_failures_total",
     "counter",
     "Resolutions that selected nothing.",
-    (DOMAIN, KEY, Label("reason", SELECTION_REASONS)),
+    (DOMAIN, KEY, Label.of(events.ResolutionFailed, "reason")),
+    part_of=RESOLUTIONS,
 )
 CANDIDATES = Metric(
     "oneiric_resolver_candidates",
@@ -100,7 +84,7 @@ REGISTRATIONS = Metric(
     "oneiric_resolver_registrations_total",
     "counter",
     "Candidates registered.",
-    (DOMAIN, Label("origin", ORIGINS)),
+    (DOMAIN, Label.of(events.Registered, "origin")),
 )
 
 SWAPS = Metric(
@@ -140,27 +124,32 @@ SWAP_FAILURES = Metric(
     "oneiric_lifecycle_swap_failures_total",
     "counter",
     "Swaps that failed.",
-    (DOMAIN, KEY, Label("reason", SWAP_REASONS)),
+    (DOMAIN, KEY, Label("reason", get_args(events.SwapFailure))),
+    part_of=SWAPS,
 )
 ROLLBACKS = Metric(
     "oneiric_lifecycle_rollbacks_total",
     "counter",
     "Failed swaps after which the previous, still open, instance serves on.",
     (DOMAIN, KEY),
+    part_of=SWAPS,
 )
 SWAPS_IN_PROGRESS = Metric("oneiric_lifecycle_swaps_in_progress", "gauge", "Swaps that run now.", (DOMAIN,))
+HEALTH_CHECKS = Metric(
+    "oneiric_lifecycle_health_checks_total",
+    "counter",
+    "Health checks made.",
+    (DOMAIN, KEY, Label.of(events.HealthCheck, "phase")),
+    moved_by="probe",
+)
 HEALTH_CHECK_FAILURES = Metric(
     "oneiric_lifecycle_health_check_failures_total",
     "counter",
     "Health checks, in a swap or a probe, that answered false, raised or timed out.",
     (DOMAIN, KEY),
     stability="plan",
-)
-HEALTH_CHECKS = Metric(
-    "oneiric_lifecycle_health_checks_total",
-    "counter",
-    "Health checks made.",
-    (DOMAIN, KEY, Label("phase", ("swap", "probe"))),
+    part_of=HEALTH_CHECKS,
+    moved_by="probe",
 )
 HEALTH_STATUS = Metric(
     "oneiric_lifecycle_health_status", "gauge", "Whether the last health check passed.", (DOMAIN, KEY), merge="min"
@@ -172,6 +161,7 @@ LAST_HEALTH_CHECK = Metric(
     (DOMAIN, KEY),
     fold="min",
     merge="max",
+    moved_by="probe",
 )
 COMPONENTS = Metric(
     "oneiric_lifecycle_components",
@@ -226,7 +216,7 @@ BLOCKED = Metric(
     "oneiric_activity_blocked_total",
     "counter",
     "Work refused because its component is paused or draining.",
-    (DOMAIN, Label("reason", ("paused", "draining"))),
+    (DOMAIN, Label.of(events.WorkBlocked, "reason")),
 )
 
 SYNCS = Metric(
@@ -235,6 +225,7 @@ SYNCS = Metric(
     "Synchronisations with a remote source.",
     (SOURCE, Label("outcome", ("success", "failed", "skipped"))),
     stability="plan",
+    moved_by="sync",
 )
 SYNC_DURATION = Metric(
     "oneiric_remote_sync_duration_seconds",
@@ -243,12 +234,15 @@ SYNC_DURATION = Metric(
     (SOURCE,),
     buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
     stability="plan",
+    moved_by="sync",
 )
 SYNC_FAILURES = Metric(
     "oneiric_remote_sync_failures_total",
     "counter",
     "Synchronisations that failed.",
-    (SOURCE, Label("reason", SYNC_REASONS)),
+    (SOURCE, Label("reason", get_args(events.SyncFailure))),
+    part_of=SYNCS,
+    moved_by="sync",
 )
 CONSECUTIVE_FAILURES = Metric(
     "oneiric_remote_sync_consecutive_failures",
@@ -264,6 +258,7 @@ LAST_SUCCESS = Metric(
     (SOURCE,),
     fold="min",
     merge="max",
+    moved_by="sync",
 )
 LAST_ATTEMPT = Metric(
     "oneiric_remote_sync_last_attempt_timestamp_seconds",
@@ -272,6 +267,7 @@ LAST_ATTEMPT = Metric(
     (SOURCE,),
     fold="min",
     merge="max",
+    moved_by="sync",
 )
 SYNC_INTERVAL = Metric(
     "oneiric_remote_sync_interval_seconds",
@@ -293,6 +289,7 @@ SIGNATURES = Metric(
     "counter",
     "Manifest signatures verified, or found absent.",
     (SOURCE, Label("result", ("valid", "invalid", "expired", "unsigned"))),
+    moved_by="sync",
 )
 MANIFEST_EXPIRY = Metric(
     "oneiric_remote_manifest_expiry_timestamp_seconds",
@@ -320,6 +317,7 @@ DIGEST_MISMATCHES = Metric(
     "counter",
     "SHA-256 comparisons that disagreed.",
     (SOURCE,),
+    part_of=DIGEST_CHECKS,
 )
 DOWNLOADS = Metric(
     "oneiric_remote_artifact_downloads_total",
@@ -340,7 +338,7 @@ RETRIES = Metric(
     "oneiric_remote_retries_total",
     "counter",
     "Requests made again after a failure that may pass.",
-    (SOURCE, Label("operation", ("manifest", "artifact"))),
+    (SOURCE, Label.of(events.RetryScheduled, "operation")),
 )
 
 CACHE_SIZE = Metric("oneiric_cache_size_bytes", "gauge", "Size of the artifact cache at its last scan.", merge="max")
@@ -354,13 +352,16 @@ CACHE_FILESYSTEM_AVAIL = Metric(
     "gauge",
     "Space available on the file system that holds the cache.",
     merge="min",
+    part_of=CACHE_FILESYSTEM_SIZE,
 )
-CACHE_SCAN = Metric("oneiric_cache_scan_timestamp_seconds", "gauge", "When the cache was last scanned.", merge="max")
+CACHE_SCAN = Metric(
+    "oneiric_cache_scan_timestamp_seconds", "gauge", "When the cache was last scanned.", merge="max", moved_by="scan"
+)
 CACHE_EVICTIONS = Metric(
     "oneiric_cache_evictions_total",
     "counter",
     "Artifacts evicted from the cache.",
-    (Label("reason", ("size", "age")),),
+    (Label.of(events.CacheEvicted, "reason"),),
 )
 
 BUILD = Metric(
@@ -374,13 +375,14 @@ LOG_EVENTS = Metric(
     "oneiric_log_events_total",
     "counter",
     "Log events handed to the logging set-up.",
-    (Label("event"), Label("level", ("debug", "info", "warning", "error"))),
+    (Label("event"), Label.of(own.LogWritten, "level")),
 )
 LOG_EVENTS_SUPPRESSED = Metric(
     "oneiric_log_events_suppressed_total",
     "counter",
     "Log events dropped by the rate limit.",
     (Label("event"),),
+    part_of=LOG_EVENTS,
 )
 HOOK_ERRORS = Metric(
     "oneiric_observability_hook_errors_total",
@@ -408,72 +410,13 @@ SPANS_LOST = Metric(
     "oneiric_observability_spans_lost_total",
     "counter",
     "Ended spans that could not be exported.",
-    (LOSS,),
+    (Label.of(own.SpansLost, "reason"),),
 )
 
 COMPONENT = ("domain", "key", "provider")
 
 CATALOGUE = Catalogue(
-    metrics=(
-        RESOLUTIONS,
-        RESOLUTION_DURATION,
-        RESOLUTION_FAILURES,
-        CANDIDATES,
-        REGISTRATIONS,
-        SWAPS,
-        SWAP_DURATION,
-        SWAP_FAILURES,
-        ROLLBACKS,
-        SWAPS_IN_PROGRESS,
-        HEALTH_CHECK_FAILURES,
-        HEALTH_CHECKS,
-        HEALTH_STATUS,
-        LAST_HEALTH_CHECK,
-        COMPONENTS,
-        INSTANCES,
-        ACTIVE,
-        CLEANUP_FAILURES,
-        PAUSES,
-        DRAINS,
-        PAUSED_COMPONENTS,
-        DRAINING_COMPONENTS,
-        OLDEST_PAUSE,
-        BLOCKED,
-        SYNCS,
-        SYNC_DURATION,
-        SYNC_FAILURES,
-        CONSECUTIVE_FAILURES,
-        LAST_SUCCESS,
-        LAST_ATTEMPT,
-        SYNC_INTERVAL,
-        LOOP_RUNNING,
-        SIGNATURES,
-        MANIFEST_EXPIRY,
-        MANIFEST_ENTRIES,
-        DIGEST_CHECKS,
-        DIGEST_MISMATCHES,
-        DOWNLOADS,
-        DOWNLOAD_BYTES,
-        CIRCUIT_OPEN,
-        RETRIES,
-        CACHE_SIZE,
-        CACHE_LIMIT,
-        CACHE_ARTIFACTS,
-        CACHE_FILESYSTEM_SIZE,
-        CACHE_FILESYSTEM_AVAIL,
-        CACHE_SCAN,
-        CACHE_EVICTIONS,
-        BUILD,
-        LOG_EVENTS,
-        LOG_EVENTS_SUPPRESSED,
-        HOOK_ERRORS,
-        SCRAPE_DURATION,
-        SCRAPE_ERRORS,
-        SERIES,
-        SERIES_DROPPED,
-        SPANS_LOST,
-    ),
-    signals=(
+    (
         Signal(
             events.Resolved,
             area="resolver",
@@ -707,7 +650,14 @@ CATALOGUE = Catalogue(
             events.ArtifactCacheHit,
             area="remote",
             metrics=(Count(DOWNLOADS, const={"result": "cache_hit"}),),
-            logs=(Log("artifact-cache-hit", "debug", ("source", "bytes")),),
+            logs=(
+                Log(
+                    "artifact-cache-hit",
+                    "debug",
+                    ("source", "bytes"),
+                    unused=f"of level debug: {DOWNLOADS.name} counts them",
+                ),
+            ),
         ),
         Signal(events.RetryScheduled, area="remote", metrics=(Count(RETRIES),)),
         Signal(
@@ -763,12 +713,26 @@ CATALOGUE = Catalogue(
         Signal(
             own.MetricsServerJoined,
             area="observability",
-            logs=(Log("metrics-server-joined", "info", ("address", "port", "hint")),),
+            logs=(
+                Log(
+                    "metrics-server-joined",
+                    "info",
+                    ("address", "port", "hint"),
+                    unused="where to look, for who starts several processes",
+                ),
+            ),
         ),
         Signal(
             own.MetricsServerExposed,
             area="observability",
-            logs=(Log("metrics-server-exposed", "warning", ("address", "port", "missing")),),
+            logs=(
+                Log(
+                    "metrics-server-exposed",
+                    "warning",
+                    ("address", "port", "missing"),
+                    unused="a warning about the settings, for who starts a process",
+                ),
+            ),
         ),
         Signal(
             own.Attached,

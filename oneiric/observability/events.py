@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from oneiric.core.events import Event, State
+
+Level = Literal["debug", "info", "warning", "error"]
+"""How grave a log event is."""
+
+SpanLoss = Literal["queue_full", "refused", "invalid", "stopped"]
+"""Why an ended span is not exported."""
 
 
 class Attached(Event, frozen=True, kw_only=True, gc=False):
@@ -47,7 +55,7 @@ class LogWritten(Event, frozen=True, kw_only=True, gc=False):
     """A log event of the catalogue was handed to the logging set-up; ``event`` is its name."""
 
     event: str
-    level: str
+    level: Level
 
 
 class LogSuppressed(Event, frozen=True, kw_only=True, gc=False):
@@ -64,7 +72,7 @@ class SeriesFolded(Event, frozen=True, kw_only=True, gc=False):
 
 
 class SeriesLimitReached(Event, frozen=True, kw_only=True, gc=False):
-    """``metric`` reached its series budget; told once."""
+    """``metric`` reached its series budget; reported once."""
 
     metric: str
 
@@ -78,10 +86,10 @@ class ScrapeFailed(Event, frozen=True, kw_only=True, gc=False):
 
 
 class SpansLost(Event, frozen=True, kw_only=True, gc=False):
-    """So many ended spans will never be exported, for one of the catalogue's reasons."""
+    """So many ended spans will never be exported."""
 
     spans: int
-    reason: str
+    reason: SpanLoss
 
 
 class BuildState(State, frozen=True, kw_only=True, gc=False):

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING
 
 import httpx
 from pydantic import ValidationError
 
-FailureReason: TypeAlias = Literal[
-    "network",
-    "http_status",
-    "timeout",
-    "signature",
-    "expired",
-    "replay",
-    "digest",
-    "parse",
-    "path",
-    "too_large",
-    "other",
-]
-FAILURE_REASONS: tuple[FailureReason, ...] = get_args(FailureReason)
-"""Every cause of a failed synchronisation."""
+if TYPE_CHECKING:
+    from oneiric.core.events import SyncFailure
 
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = range(500, 600)
@@ -32,12 +19,12 @@ class RemoteSyncError(ValueError):
     """A manifest or an artifact is refused.
 
     Attributes:
-        reason: One of :data:`FAILURE_REASONS`.
+        reason: Why the synchronisation fails.
     """
 
-    def __init__(self, message: str, *, reason: FailureReason = "other") -> None:
+    def __init__(self, message: str, *, reason: SyncFailure = "other") -> None:
         super().__init__(message)
-        self.reason: FailureReason = reason
+        self.reason: SyncFailure = reason
 
 
 class EntryError(ValueError):
@@ -52,7 +39,7 @@ class EntryError(ValueError):
         self.slug = slug
 
 
-def reason_of(error: BaseException) -> FailureReason:
+def reason_of(error: BaseException) -> SyncFailure:
     """Return why a synchronisation that raised *error* failed."""
     match error:
         case RemoteSyncError():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,21 @@ if TYPE_CHECKING:
     from oneiric.remote.telemetry import RemoteSyncTelemetry
 
 
+URL_DIGITS = 12
+"""Hexadecimal digits of the SHA-256 of a URL that name another manifest than the configured one."""
+
+
+def name_of(source: str, url: str | None, *, configured: str | None) -> str:
+    """Return the name of the ledger of *source* for the manifest at *url*.
+
+    What a signed or tokenised URL carries makes no other ledger.
+    """
+    place = _place(url)
+    if place == _place(configured):
+        return source
+    return f"{source}:{hashlib.sha256(place.encode()).hexdigest()[:URL_DIGITS]}"
+
+
 class Ledger:
     """Keeps the status of one source; a status file that cannot be used stops nothing.
 
@@ -32,6 +49,7 @@ class Ledger:
 
     Attributes:
         name: Name under which the status is kept.
+        owner: Who owns, in the resolver and the cache, what the manifest brings.
         status: What is known now; replaced as a whole, so that any thread may read it.
     """
 
@@ -44,6 +62,7 @@ class Ledger:
         on_problem: Callable[[Exception], None],
     ) -> None:
         self.name = name
+        self.owner = f"remote:{name}"
         self._file = StatusFile(Path(directory).expanduser(), on_damage=on_problem)
         self._clock = clock
         self._on_problem = on_problem
@@ -98,3 +117,7 @@ class Ledger:
             self._file.record(change, {self.name: self.status})
         except OSError as error:
             self._on_problem(error)
+
+
+def _place(url: str | None) -> str:
+    return re.split(r"[?#]", url or "", maxsplit=1)[0]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
-import re
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -17,7 +15,7 @@ from oneiric.core.redaction import host_of
 from oneiric.core.resiliency import CircuitBreaker
 from oneiric.remote.delivery import ArtifactCache, cache_for, to_its_end
 from oneiric.remote.errors import reason_of
-from oneiric.remote.ledger import Ledger
+from oneiric.remote.ledger import Ledger, name_of
 from oneiric.remote.preparation import Preparation
 from oneiric.remote.tally import Tally
 
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
 
 LOOP_JITTER = 0.05
 """Share of the interval by which a refresh comes earlier or later, so that many processes do not come together."""
-
-URL_DIGITS = 12
-"""Hexadecimal digits of the SHA-256 of a URL that tell another manifest from the configured one."""
 
 
 class RemoteSource:
@@ -156,9 +151,9 @@ class RemoteSource:
     async def remove(self) -> None:
         """Stop, unregister everything this source registered, and tell that it is gone; idempotent."""
         await self.stop()
-        for name in self._ledgers:
-            self.resolver.replace(_owner(name), ())
-            self.cache.protect(_owner(name), ())
+        for ledger in self._ledgers.values():
+            self.resolver.replace(ledger.owner, ())
+            self.cache.protect(ledger.owner, ())
         self._gone = True
         if self._announced:
             self._announced = False
@@ -229,7 +224,7 @@ class RemoteSource:
         started, tally = self.observers.clock(), Tally(max_bytes=self.config.cache_max_bytes)
         self._ledger = ledger = self._ledger_for(url)
         ledger.attempted()
-        claim = f"{_owner(ledger.name)} (in progress)"
+        claim = f"{ledger.owner} (in progress)"
         try:
             preparation = Preparation(
                 config=self.config,
@@ -254,7 +249,7 @@ class RemoteSource:
         self, prepared: Prepared, tally: Tally, running: Running[RemoteSync], started: float
     ) -> RemoteSyncResult:
         """Let *prepared* take effect and write that down; blocks in proportion to its entries."""
-        owner = _owner(self._ledger.name)
+        owner = self._ledger.owner
         self.resolver.replace(owner, prepared.candidates)
         running.update(registered=len(prepared.candidates), skipped=prepared.rejected)
         running.settle("success")
@@ -266,10 +261,7 @@ class RemoteSource:
 
     def _ledger_for(self, url: str | None) -> Ledger:
         """Return the ledger of the manifest at *url*; what a signed or tokenised URL carries makes no other one."""
-        place = _place(url)
-        name = self.source
-        if place != _place(self.config.manifest_url):
-            name += f":{hashlib.sha256(place.encode()).hexdigest()[:URL_DIGITS]}"
+        name = name_of(self.source, url, configured=self.config.manifest_url)
         if name not in self._ledgers:
             self._ledgers[name] = Ledger(name, self.config.cache_dir, clock=self._clock, on_problem=self._status_failed)
         return self._ledgers[name]
@@ -292,15 +284,6 @@ class RemoteSource:
             self.observers.hook_failed("remote_status", error)
         else:  # who wants to know may not be attached yet
             self._early.append(error)
-
-
-def _owner(name: str) -> str:
-    """Return who owns, in the resolver and the cache, what the manifest with the ledger *name* brings."""
-    return f"remote:{name}"
-
-
-def _place(url: str | None) -> str:
-    return re.split(r"[?#]", url or "", maxsplit=1)[0]
 
 
 def _refreshed(config: RemoteSourceConfig) -> float:

@@ -14,11 +14,10 @@ from oneiric.core.config import (
     OneiricSettings,
     SettingsError,
     domain_activity_path,
-    lifecycle_snapshot_path,
     resolver_settings_from_config,
     runtime_health_path,
 )
-from oneiric.core.lifecycle import LifecycleError, LifecycleManager, LifecycleSafetyOptions
+from oneiric.core.lifecycle import LifecycleError, LifecycleManager
 from oneiric.core.resolution import Resolver
 from oneiric.domains.events import EventBridge
 from oneiric.domains.services import ServiceBridge
@@ -28,7 +27,8 @@ from oneiric.observability import MetricsServer, ServerLimits, ServerSecurity, T
 from oneiric.observability.events import MetricsServerJoined
 from oneiric.runtime.health_reports import HealthLoop
 from oneiric.runtime.sources import RemoteSources
-from oneiric.runtime.workers import Leadership, Succession
+from oneiric.runtime.state import lifecycle_of
+from oneiric.runtime.workers import Leadership, Succession, joined_hint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -37,12 +37,6 @@ if TYPE_CHECKING:
     from oneiric.core.observers import Observers
     from oneiric.domains.base import DomainBridge
     from oneiric.remote.manifest import RemoteSyncResult
-
-_SHARED = "its page shows the counts of this process too"
-_ALONE = (
-    "the counts of this process are on no page; set observability.shared.directory (ONEIRIC_METRICS_DIR) to one "
-    "directory for all processes"
-)
 
 
 class RuntimeOrchestrator:
@@ -208,7 +202,7 @@ class RuntimeOrchestrator:
         self._leadership = Leadership(runtime_health_path(settings).parent, address=address)
         made.callback(self._leadership.forget)
         self._owns_lifecycle = lifecycle is None
-        self.lifecycle = lifecycle or _lifecycle(settings, self.resolver)
+        self.lifecycle = lifecycle or lifecycle_of(settings, self.resolver)
         if self.telemetry is not None:
             for part in (self.lifecycle, self.activity_store, self.remotes.cache):
                 self.telemetry.add(part)
@@ -259,7 +253,7 @@ class RuntimeOrchestrator:
         if not leads and server.port and not self._leadership.is_served_elsewhere():
             if not self._has_joined:
                 self._has_joined = True
-                hint = _ALONE if self.settings.observability.shared.directory is None else _SHARED
+                hint = joined_hint(shares=self.settings.observability.shared.directory is not None)
                 self.observers.notify(MetricsServerJoined(address=server.address, port=server.port, hint=hint))
             return
         self._has_tried_to_serve = True
@@ -292,13 +286,6 @@ class RuntimeOrchestrator:
         if manifest_url is not None and main not in self.remotes:
             self.remotes.add(self.settings.remote)
         await self.remotes.start(main=main, manifest_url=manifest_url, interval=interval)
-
-
-def _lifecycle(settings: OneiricSettings, resolver: Resolver) -> LifecycleManager:
-    safety = LifecycleSafetyOptions(**settings.lifecycle.model_dump())
-    manager = LifecycleManager(resolver, status_snapshot_path=str(lifecycle_snapshot_path(settings)), safety=safety)
-    manager.let_go_of_statuses()  # whoever is started first has the file, not whoever is made first
-    return manager
 
 
 @asynccontextmanager

@@ -124,3 +124,13 @@ class Succession:
         except OSError as error:  # nobody shares a directory that cannot be used
             self._observers.hook_failed("workers", error)
             return True
+
+
+def joined_hint(*, shares: bool) -> str:
+    """Return what a process that joins another one's metrics server should know, given whether it *shares* counts."""
+    if shares:
+        return "its page shows the counts of this process too"
+    return (
+        "the counts of this process are on no page; set observability.shared.directory (ONEIRIC_METRICS_DIR) to one "
+        "directory for all processes"
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from typing import Generic, TypeVar
 
-from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.concurrency import ForkSafeLock
 
 T = TypeVar("T")
 
@@ -20,8 +19,7 @@ class Kept(Generic[T]):
     def __init__(self, limit: int = MAX_KEPT) -> None:
         self._records: deque[T] = deque(maxlen=limit)
         self._count = 0
-        self._renew()
-        renew_after_fork(self._renew)
+        self._lock = ForkSafeLock()
 
     @property
     def count(self) -> int:
@@ -30,15 +28,12 @@ class Kept(Generic[T]):
 
     def append(self, record: T) -> None:
         """Keep *record*."""
-        with self._lock:
+        with self._lock.held:
             self._records.append(record)
             self._count += 1
 
     def since(self, mark: int) -> tuple[list[T], int]:
         """Return the records that came after *mark*, the oldest first, and how many of those were let go."""
-        with self._lock:
+        with self._lock.held:
             first = self._count - len(self._records)
             return list(self._records)[max(0, mark - first) :], max(0, first - mark)
-
-    def _renew(self) -> None:
-        self._lock = threading.RLock()

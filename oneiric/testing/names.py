@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from oneiric.core.events import Finished, Operation
 from oneiric.observability.catalogue import CATALOGUE, SINK
-from oneiric.observability.logs import COMMON_FIELDS, LOGGER_PREFIX
-from oneiric.observability.model import ENDED, Log, Metric, Read, Signal
+from oneiric.observability.logs import LOGGER_PREFIX
+from oneiric.observability.model import (
+    COMPONENT_FIELDS,
+    ENDED,
+    ERROR_FIELDS,
+    LINE_FIELDS,
+    Log,
+    Metric,
+    Read,
+    Signal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,10 +27,8 @@ if TYPE_CHECKING:
 Part = Literal["", "count", "sum", "bucket"]
 """Which samples of a metric are meant; "" for a histogram means that it was observed at all."""
 
-LINE_FIELDS = ("timestamp", "service.name", "service.version", "deployment.environment", "trace_id", "span_id")
-"""Fields of every log line, beside those that the catalogue gives a log event."""
-
 _OPEN = frozenset({SINK.name})  # the catalogue lists our own; an application's observers have names of their own
+_NOT_ASKED = frozenset({"event", "suppressed"})  # the name that is looked up, and what no test can foresee
 _SIMILAR = 0.5
 
 
@@ -82,8 +89,8 @@ def span_events() -> frozenset[str]:
 
 
 def _log_shape(signal: Signal, log: Log) -> Shape:
-    common = {name for name in COMMON_FIELDS if name in signal.fields}
-    fields = frozenset({*common, *log.fields, *log.const, *LINE_FIELDS, "level", "logger"})
+    common = {*COMPONENT_FIELDS, *ERROR_FIELDS} & signal.fields
+    fields = frozenset({*common, *log.fields, *log.const, *LINE_FIELDS}) - _NOT_ASKED
     values = _enumerated(signal, log.on or ENDED)
     values.update({name: frozenset({value}) for name, value in log.const.items()})
     values.update(level=frozenset({log.level}), logger=frozenset({LOGGER_PREFIX + signal.area}))

@@ -6,9 +6,11 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from oneiric.observability.catalogue import LOG_EVENTS, LOG_EVENTS_SUPPRESSED
+from oneiric.observability.model import LINE_FIELDS
 from oneiric.testing.expectations import signed
-from oneiric.testing.names import LINE_FIELDS, samples
-from oneiric.testing.selectors import SPAN_PREFIX, EventSelector, MetricSelector, SpanSelector, shown
+from oneiric.testing.names import samples
+from oneiric.testing.selectors import EventSelector, MetricSelector, SpanSelector, shown
+from oneiric.testing.spans import SPAN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +24,7 @@ MAX_ROWS = 10
 MAX_VALUE_CHARS = 80
 
 _BACKGROUND = {LOG_EVENTS.name, LOG_EVENTS_SUPPRESSED.name}  # counts of lines, which are looked at themselves
-_UNSAID = {*LINE_FIELDS, "level", "logger", "event"}
+_UNSAID = {*LINE_FIELDS} - {"suppressed"}
 _TIMES = {"duration_ms", "down_seconds"}  # no two runs have the same
 _FIRST = ("status", "domain", "key", "provider", "source", "reason")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from oneiric.testing import names
 from oneiric.testing.names import UnknownSignalError, unknown
+from oneiric.testing.spans import SPAN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from oneiric.testing.names import Part, Shape
     from oneiric.testing.spans import SpanRecord
 
-SPAN_PREFIX = "oneiric."
 STATUSES = ("UNSET", "ERROR")
 """The statuses that a span of the runtime can end with."""
 

@@ -9,13 +9,15 @@ import msgspec
 
 from oneiric.core.events import Event, Finished, Operation
 from oneiric.observability.catalogue import CATALOGUE
-from oneiric.testing.selectors import SPAN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric.core.observers import Receiver
     from oneiric.testing.kept import Kept
+
+SPAN_PREFIX = "oneiric."
+"""Begins the name of each attribute that the runtime gives its spans."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from dashboard_lint.reading import Asked
-    from dashboard_lint.selectors import Selector
+    from dashboard_lint.selectors import Selected
 
     Dashboard = Mapping[str, Any]
     Rule = Callable[[Dashboard], Iterator[tuple[str, str]]]
@@ -258,7 +258,7 @@ def _of_prometheus(dashboard: Dashboard) -> Iterator[Asked]:
     return (query for query in asked(dashboard) if query.kind == "prometheus")
 
 
-def _parsed(query: str, dashboard: Dashboard) -> list[Selector] | None:
+def _parsed(query: str, dashboard: Dashboard) -> list[Selected] | None:
     kept = {name: f"${name}" for name in variables(dashboard)}
     try:
         return selectors(query, kept)
@@ -266,7 +266,7 @@ def _parsed(query: str, dashboard: Dashboard) -> list[Selector] | None:
         return None
 
 
-def _selectors(dashboard: Dashboard) -> Iterator[tuple[Asked, Selector]]:
+def _selectors(dashboard: Dashboard) -> Iterator[tuple[Asked, Selected]]:
     for query in _of_prometheus(dashboard):
         for selector in _parsed(query.expr, dashboard) or ():
             yield query, selector

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from oneiric.monitoring.notation import dashboards
+from oneiric.monitoring.notation.json import read_json
+from oneiric.monitoring.notation.nodes import NOTHING
+from oneiric.monitoring.notation.text import Piece, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,22 +46,23 @@ def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield panel
 
 
-def asked(dashboard: Mapping[str, Any]) -> Iterator[Asked]:
+def asked(dashboard: Mapping[str, Any]) -> tuple[Asked, ...]:
     """Return every query of the panels and annotations of *dashboard*."""
-    for panel in panels(dashboard):
-        for target in panel.get("targets", ()):
-            source = target.get("datasource") or panel.get("datasource") or {}
-            yield Asked(
-                panel.get("title", ""),
-                target.get("expr", ""),
-                source.get("type", ""),
-                source.get("uid", ""),
-                target.get("refId", ""),
-                bool(target.get("instant")),
-            )
-    for mark in dashboard.get("annotations", {}).get("list", ()):
-        if "expr" in mark:
-            yield Asked(mark.get("name", ""), mark["expr"], mark["datasource"]["type"], mark["datasource"]["uid"])
+    return _asked(json.dumps(dashboard))
+
+
+@lru_cache(maxsize=8)  # the rules of the lint ask for the same dashboard one after another
+def _asked(text: str) -> tuple[Asked, ...]:
+    root = read_json(Piece.whole(Source("", text)))
+    shown = [(panel.title.word(), target) for panel in dashboards.panels(root) for target in panel.targets]
+    marks = [(mark.node.word("name"), mark) for mark in dashboards.annotation_queries(root) if mark.node.get("expr")]
+    return tuple(_query(where, target) for where, target in (*shown, *marks))
+
+
+def _query(where: str, target: dashboards.Target) -> Asked:
+    node, source = target.node, next(filter(None, target.sources), NOTHING)
+    is_instant = node.word("instant") == "true"
+    return Asked(where, node.word("expr"), source.word("type"), source.word("uid"), node.word("refId"), is_instant)
 
 
 def variables(dashboard: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -9,11 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from processes import Demo, Pushgateway, eventually, free_port, get
+from typer.testing import CliRunner
+
+from oneiric.cli.app import app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,14 +36,46 @@ def run(directory: Path, *options: str, **environment: str) -> subprocess.Comple
     )
 
 
-def test_it_ends_by_itself(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Run:
+    """A run to its end: how it ended, the directory it ran in, and what it left elsewhere."""
+
+    done: subprocess.CompletedProcess[str]
+    directory: Path
+    textfile: str
+    pushed: str
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that was given everything by options."""
+    directory, elsewhere = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("elsewhere") / "demo.prom"
+    gateway = Pushgateway.start()
+    try:
+        options = ("--push-gateway", gateway.url, "--textfile", str(elsewhere), "--log-file", str(directory / "log"))
+        done = run(directory, "--seconds", "1", "--port", "0", *options)
+        pushed = gateway.metrics()
+    finally:
+        gateway.stop()
+    return Run(done, directory, elsewhere.read_text(encoding="utf-8"), pushed)
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that was given everything by the environment, with its log lines on standard error."""
+    directory = tmp_path_factory.mktemp("configured")
+    environment = {"ONEIRIC_METRICS_ADDRESS": "127.0.0.2:0", "ONEIRIC_TEXTFILE": str(directory / "demo.prom")}
+    done = run(directory, "--seconds", "1", "--logs", **environment)
+    return Run(done, directory, (directory / "demo.prom").read_text(encoding="utf-8"), pushed="")
+
+
+def test_it_ends_by_itself(ended: Run) -> None:
     """After its time it ends with 0, says so and what to do next, and leaves nothing but the log behind."""
-    done = run(tmp_path, "--seconds", "1", "--port", "0", "--log-file", str(tmp_path / "log"))
-    assert (done.returncode, done.stderr) == (0, "")
-    end, following = done.stdout.splitlines()[-2:]
+    assert (ended.done.returncode, ended.done.stderr) == (0, "")
+    end, following = ended.done.stdout.splitlines()[-2:]
     assert end == "stopped cleanly"
     assert following.startswith("next: oneiric monitoring drill swap-failures ")
-    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+    assert [path.name for path in ended.directory.iterdir()] == ["log"]
 
 
 def test_an_interrupt_ends_it_cleanly(tmp_path: Path) -> None:
@@ -50,11 +86,10 @@ def test_an_interrupt_ends_it_cleanly(tmp_path: Path) -> None:
     assert "stopped cleanly" in output.splitlines()
 
 
-def test_log_lines_can_go_to_standard_error(tmp_path: Path) -> None:
+def test_log_lines_can_go_to_standard_error(configured: Run) -> None:
     """With --logs standard error has the JSON lines and standard output has none."""
-    done = run(tmp_path, "--seconds", "1", "--port", "0", "--logs")
-    assert "metrics-server-started" in [json.loads(line)["event"] for line in done.stderr.splitlines()]
-    assert "{" not in done.stdout
+    assert "metrics-server-started" in [json.loads(line)["event"] for line in configured.done.stderr.splitlines()]
+    assert "{" not in configured.done.stdout
 
 
 def test_a_taken_port_ends_it(tmp_path: Path) -> None:
@@ -72,17 +107,16 @@ def test_a_taken_port_ends_it(tmp_path: Path) -> None:
     assert [(line["address"], line["port"]) for line in failed] == [("127.0.0.1", int(port))]
 
 
-def test_its_faults_are_said_to_be_deliberate(tmp_path: Path) -> None:
+def test_its_faults_are_said_to_be_deliberate(ended: Run) -> None:
     """It says that what fails is meant to, and which option lets nothing fail."""
-    done = run(tmp_path, "--seconds", "0.5", "--port", "0", "--log-file", str(tmp_path / "log"))
-    assert "deliberate" in done.stdout
-    assert "--no-faults" in done.stdout
+    assert "deliberate" in ended.done.stdout
+    assert "--no-faults" in ended.done.stdout
 
 
 def test_without_faults_nothing_fails(tmp_path: Path) -> None:
     """With --no-faults no line is a warning or worse, no failure is counted, and nothing is said of faults."""
     log, textfile = tmp_path / "log", tmp_path / "demo.prom"
-    options = ("--seconds", "3", "--rate", "50", "--port", "0", "--log-file", str(log), "--textfile", str(textfile))
+    options = ("--seconds", "1.5", "--rate", "100", "--port", "0", "--log-file", str(log), "--textfile", str(textfile))
     done = run(tmp_path, "--no-faults", *options)
     assert (done.returncode, "deliberate" in done.stdout) == (0, False)
     levels = {json.loads(line)["level"] for line in log.read_text(encoding="utf-8").splitlines()}
@@ -93,18 +127,15 @@ def test_without_faults_nothing_fails(tmp_path: Path) -> None:
     assert any(line.startswith("oneiric_resolution_total") for line in samples)
 
 
-def test_the_address_can_come_from_the_environment(tmp_path: Path) -> None:
-    """ONEIRIC_METRICS_ADDRESS moves the metrics; a flag wins over it."""
-    done = run(tmp_path, "--seconds", "0.5", "--logs", ONEIRIC_METRICS_ADDRESS="127.0.0.2:0")
-    assert "http://127.0.0.2:" in done.stdout
-    done = run(tmp_path, "--seconds", "0.5", "--logs", "--port", "0", ONEIRIC_METRICS_ADDRESS="127.0.0.2:0")
-    assert "http://127.0.0.1:" in done.stdout
+def test_the_address_can_come_from_the_environment(configured: Run) -> None:
+    """ONEIRIC_METRICS_ADDRESS moves the metrics."""
+    assert "http://127.0.0.2:" in configured.done.stdout
 
 
-def test_a_wrong_option_is_explained(tmp_path: Path) -> None:
+def test_a_wrong_option_is_explained() -> None:
     """A value out of range ends it with 2 and says what is right."""
-    done = run(tmp_path, "--port", "70000")
-    assert done.returncode == 2
+    done = CliRunner().invoke(app, ["demo", "--port", "70000"])
+    assert done.exit_code == 2
     assert "--port" in done.stderr
     assert "65535" in done.stderr
 
@@ -128,39 +159,42 @@ def test_a_log_file_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
 
 def test_two_places_for_the_log_lines_are_refused(tmp_path: Path) -> None:
     """Standard error and a file at once is an error that says so."""
-    done = run(tmp_path, "--logs", "--log-file", str(tmp_path / "log"))
-    assert done.returncode == 2
+    done = CliRunner().invoke(app, ["demo", "--logs", "--log-file", str(tmp_path / "log")])
+    assert done.exit_code == 2
     assert "not to both" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_leaves_its_metrics_behind(tmp_path: Path) -> None:
+def test_it_leaves_its_metrics_behind(ended: Run) -> None:
     """Asked to, it leaves on the Pushgateway and in a file what it counted, and says nothing else than without."""
-    gateway = Pushgateway.start()
-    try:
-        options = ("--push-gateway", gateway.url, "--textfile", str(tmp_path / "demo.prom"))
-        done = run(tmp_path, "--seconds", "1", "--port", "0", "--log-file", str(tmp_path / "log"), *options)
-        pushed = gateway.metrics()
-    finally:
-        gateway.stop()
-    assert (done.returncode, done.stderr) == (0, "")
-    assert 'oneiric_resolution_total{domain="adapter",instance="",job="oneiric"' in pushed
-    assert 'oneiric_resolution_total{domain="adapter"' in (tmp_path / "demo.prom").read_text(encoding="utf-8")
+    assert (ended.done.returncode, ended.done.stderr) == (0, "")
+    assert 'oneiric_resolution_total{domain="adapter",instance="",job="oneiric"' in ended.pushed
+    assert 'oneiric_resolution_total{domain="adapter"' in ended.textfile
 
 
-def test_a_file_for_its_metrics_can_be_set_in_the_environment(tmp_path: Path) -> None:
+def test_a_file_for_its_metrics_can_be_set_in_the_environment(configured: Run) -> None:
     """The environment variable does what the option does."""
-    path = tmp_path / "demo.prom"
-    done = run(tmp_path, "--seconds", "1", "--port", "0", ONEIRIC_TEXTFILE=str(path))
-    assert done.returncode == 0
-    assert "oneiric_resolution_total" in path.read_text(encoding="utf-8")
+    assert configured.done.returncode == 0
+    assert "oneiric_resolution_total" in configured.textfile
 
 
-def test_metrics_that_could_not_be_left_are_a_failure(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """A run whose options are at odds with the environment and with the file system."""
+    directory = tmp_path_factory.mktemp("failed")
+    options = ("--port", "0", "--textfile", str(directory / "missing" / "demo.prom"))
+    return run(directory, "--seconds", "0.5", "--logs", *options, ONEIRIC_METRICS_ADDRESS="127.0.0.2:0")
+
+
+def test_a_port_wins_over_the_environment(failed: subprocess.CompletedProcess[str]) -> None:
+    """With --port the metrics are where they are without ONEIRIC_METRICS_ADDRESS."""
+    assert "http://127.0.0.1:" in failed.stdout
+
+
+def test_metrics_that_could_not_be_left_are_a_failure(failed: subprocess.CompletedProcess[str]) -> None:
     """Who asked for the metrics of a short run and did not get them learns it from the exit code and the last line."""
-    done = run(tmp_path, "--seconds", "1", "--port", "0", "--textfile", str(tmp_path / "missing" / "demo.prom"))
-    assert (done.returncode, "stopped cleanly" in done.stdout) == (1, False)
-    assert "could not be pushed or written" in done.stdout
+    assert (failed.returncode, "stopped cleanly" in failed.stdout) == (1, False)
+    assert "could not be pushed or written" in failed.stdout
 
 
 def test_a_wrong_pushgateway_is_refused(tmp_path: Path) -> None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from promised import CONTRACT
 
 from oneiric.core import events
 from oneiric.monitoring.generated import generated_files
+from oneiric.observability import catalogue
 from oneiric.observability.catalogue import CATALOGUE
 from oneiric.observability.model import Catalogue, CatalogueError, Count, Label, Log, Metric, Observe, Read, Signal
+
+
+def _counter(*labels: Label, name: str = "y_total", **options: Any) -> Metric:
+    return Metric(name, "counter", "Y.", labels, **options)
+
 
 ROOT = Path(__file__).parents[2]
 COUNTER = Metric("x_total", "counter", "X.", (Label("domain"),))
@@ -42,7 +50,7 @@ def test_telemetry_names_are_written_in_the_catalogue_only() -> None:
     written = [
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "oneiric").rglob("*.py")
-        if path.name != "catalogue.py" and literal.search(path.read_text(encoding="utf-8"))
+        if path != ROOT / "oneiric/observability/catalogue.py" and literal.search(path.read_text(encoding="utf-8"))
     ]
     assert written == []
 
@@ -70,23 +78,80 @@ def test_names_follow_the_conventions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metrics", "signal", "message"),
+    ("signal", "message"),
     [
-        ((COUNTER,), Signal(events.Resolved, "x", (Observe(COUNTER),)), "x_total cannot be a Observe"),
-        ((GAUGE,), Signal(events.Resolved, "x", (Read(GAUGE),)), "x cannot be a Read"),
-        ((COUNTER,), Signal(events.SourceAdded, "x", (Count(COUNTER),)), r"x_total needs \['domain'\]"),
-        ((COUNTER,), Signal(events.Paused, "x", (Count(COUNTER, amount="bytes"),)), r"x_total needs \['bytes'\]"),
-        ((HISTOGRAM,), Signal(events.Paused, "x", (Observe(HISTOGRAM),)), r"x_seconds needs \['duration'\]"),
-        ((), Signal(events.Paused, "x", logs=(Log("a-b", "info", ("colour",)),)), r"a-b needs \['colour'\]"),
-        ((), Signal(events.Paused, "x", known=("source",)), r"known needs \['source'\]"),
-        ((COUNTER,), Signal(events.Paused, "x"), r"without a signal, or fed but not listed: \['x_total'\]"),
-        ((COUNTER, COUNTER), Signal(events.Paused, "x", (Count(COUNTER),)), r"metric defined more than once"),
+        (
+            Signal(events.Resolved, "x", (Observe(COUNTER),)),
+            "Resolved: x_total cannot be a Observe, which binds a histogram to a kind of Event; .* is a counter",
+        ),
+        (Signal(events.Resolved, "x", (Read(GAUGE),)), "Resolved: x cannot be a Read, which .* to a kind of State"),
+        (
+            Signal(events.SourceAdded, "x", (Count(COUNTER),)),
+            r"SourceAdded: x_total needs \['domain'\], which the event does not have; it has \['source'\]",
+        ),
+        (Signal(events.Paused, "x", (Count(COUNTER, amount="bytes"),)), r"Paused: x_total needs \['bytes'\]"),
+        (Signal(events.Paused, "x", (Observe(HISTOGRAM),)), r"Paused: x_seconds needs \['duration'\]"),
+        (Signal(events.Paused, "x", logs=(Log("a-b", "info", ("colour",)),)), r"Paused: a-b needs \['colour'\]"),
+        (Signal(events.Paused, "x", logs=(Log("a-b", "info", on=("failed",)),)), "a-b: on= is for an operation only"),
+        (Signal(events.Swap, "x", logs=(Log("a-b", "info"),)), "Swap: a-b: an operation's log event needs on="),
+        (Signal(events.Paused, "x", known=("source",)), r"Paused: known needs \['source'\]"),
+        (
+            Signal(events.Paused, "x", (Count(COUNTER), Count(replace(COUNTER)))),
+            r"metric .* once: \['x_total'\]",
+        ),
+        (
+            Signal(events.Paused, "x", (Count(_counter(Label("state", ("on", "off"))), const={"state": "of"}),)),
+            r"Paused: y_total cannot have state \['of'\]: the label's values are on, off",
+        ),
+        (
+            Signal(events.WorkBlocked, "x", (Count(_counter(Label("reason", ("paused",)))),)),
+            r"WorkBlocked: y_total cannot have reason \['draining'\]: the label's values are paused; Label.of takes",
+        ),
+        (
+            Signal(events.Paused, "x", (Count(_counter(part_of=COUNTER)),)),
+            "y_total: part_of must be a metric of",
+        ),
+        (Signal(events.Paused, "x", (Count(_counter(moved_by="moon")),)), "moved_by must be one of sync, probe, scan"),
+        (Signal(events.Paused, "x", (Count(_counter(name="Y-total")),)), "Y-total: its name must be lower-case words"),
+        (
+            Signal(events.Paused, "x", (Count(_counter(name="y")),)),
+            "y: a counter's name, and no other, must end",
+        ),
+        (Signal(events.Paused, "x", (Count(_counter(buckets=(1.0,))),)), "a histogram, and no other metric, must have"),
+        (Signal(events.Resolved, "x", (Observe(replace(HISTOGRAM, buckets=(2.0, 1.0))),)), "its buckets must ascend"),
     ],
 )
-def test_a_contradiction_is_refused(metrics: tuple[Metric, ...], signal: Signal, message: str) -> None:
+def test_a_contradiction_is_refused(signal: Signal, message: str) -> None:
     """A catalogue that its events cannot feed is refused when it is made, naming the signal and what is wrong."""
     with pytest.raises(CatalogueError, match=message):
-        Catalogue(metrics, (signal,))
+        Catalogue((signal,))
+
+
+def test_two_signals_of_one_type_are_refused() -> None:
+    """An event type has one signal, which has all that is counted, logged and traced of it."""
+    with pytest.raises(CatalogueError, match=r"signal defined more than once: \['Paused'\]"):
+        Catalogue((Signal(events.Paused, "x"), Signal(events.Paused, "y")))
+
+
+def test_a_label_of_a_field_that_enumerates_nothing_is_refused() -> None:
+    """The values of a label can be taken only from a field that has a Literal type."""
+    for name in ("domain", "colour"):
+        with pytest.raises(CatalogueError, match=f"Paused.{name}: must be a field whose type is a Literal"):
+            Label.of(events.Paused, name)
+
+
+def test_every_metric_of_the_module_is_fed() -> None:
+    """No metric is defined that no signal feeds."""
+    defined = {name for name, value in vars(catalogue).items() if isinstance(value, Metric)}
+    fed = {name for name in defined if any(vars(catalogue)[name] is metric for metric in CATALOGUE.metrics)}
+    assert defined == fed
+
+
+def test_metrics_come_in_the_order_of_their_definition() -> None:
+    """A catalogue has its metrics in the order in which they are made, each once, in whatever order they are bound."""
+    first, second = _counter(), replace(COUNTER, name="z_total")
+    signals = (Signal(events.Paused, "x", (Count(second),)), Signal(events.Resumed, "x", (Count(first), Count(second))))
+    assert Catalogue(signals).metrics == (first, second)
 
 
 def test_the_module_writes_what_is_committed() -> None:

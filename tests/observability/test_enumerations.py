@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from typing import get_args, get_type_hints
+from typing import get_args
 
-from oneiric.core.events import ResolutionFailed
-from oneiric.core.lifecycle.attempt import Reason
+from oneiric.core import events
 from oneiric.core.resolution import CandidateSource
-from oneiric.core.resolution.ranking import Miss
-from oneiric.observability.catalogue import ORIGINS, SELECTION_REASONS, SWAP_REASONS, SYNC_REASONS
-from oneiric.remote.errors import FAILURE_REASONS
+from oneiric.observability import catalogue
 
 
-def test_the_reasons_of_failed_swaps_agree() -> None:
-    """Whatever the lifecycle manager gives as the reason of a swap is a value of the label."""
-    assert get_args(Reason) == SWAP_REASONS
-
-
-def test_the_reasons_of_failed_resolutions_agree() -> None:
-    """The event, the ranking and the catalogue know the same reasons."""
-    assert get_args(get_type_hints(ResolutionFailed)["reason"]) == (*get_args(Miss), "error") == SELECTION_REASONS
-
-
-def test_the_reasons_of_failed_synchronisations_agree() -> None:
-    """Whatever the remote layer gives as the reason of a failure is a value of the label."""
-    assert FAILURE_REASONS == SYNC_REASONS
+def test_every_failure_has_a_label_value() -> None:
+    """Whatever a layer gives as the reason of a failed swap, resolution or synchronisation is a value of the label."""
+    by_label = {
+        catalogue.RESOLUTION_FAILURES: events.SelectionFailure,
+        catalogue.SWAP_FAILURES: events.SwapFailure,
+        catalogue.SYNC_FAILURES: events.SyncFailure,
+    }
+    for metric, failure in by_label.items():
+        assert next(label.values for label in metric.labels if label.name == "reason") == get_args(failure)
 
 
 def test_the_origins_of_candidates_agree() -> None:
-    """Every source of a candidate is a value of the label."""
-    assert tuple(source.value for source in CandidateSource) == ORIGINS
+    """Every source of a candidate is an origin that the event can give."""
+    assert tuple(source.value for source in CandidateSource) == get_args(events.Origin)

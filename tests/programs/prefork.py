@@ -248,8 +248,8 @@ def merged_gauges(directory: Path) -> list[Any]:
     return [*found, gauges()]
 
 
-def archived(directory: Path) -> list[Any]:
-    """Let 60 workers come and go while three processes scrape, in which no total may fall."""
+def archived(directory: Path, *, workers: int = 20) -> list[Any]:
+    """Let *workers* come and go while three processes scrape, in which no total may fall."""
     done = memoryview(mmap.mmap(-1, 8)).cast("Q")
 
     def scraper() -> None:
@@ -260,12 +260,12 @@ def archived(directory: Path) -> list[Any]:
             total = by_key(telemetry.samples(), RESOLUTIONS).get("cache", 0)
             assert total >= max(last, at_least), (total, last, at_least)
             last = total
-            if at_least == 60 * 7:
+            if at_least == workers * 7:
                 assert total == at_least
                 return
 
     scrapers = [fork(scraper) for _ in range(3)]
-    for _ in range(60):
+    for _ in range(workers):
         assert wait(fork(lambda: resolve("cache", directory, 7))) == 0
         done[0] += 7
     assert [wait(pid) for pid in scrapers] == [0, 0, 0]
@@ -274,6 +274,11 @@ def archived(directory: Path) -> list[Any]:
         len([*directory.iterdir()]) < 30,
         (directory / "archive.oneiric").exists(),
     ]
+
+
+def archived_often(directory: Path) -> list[Any]:
+    """Let three times as many come and go."""
+    return archived(directory, workers=60)
 
 
 def killed_archivist(directory: Path) -> list[Any]:
@@ -344,7 +349,7 @@ def removed_component(directory: Path) -> list[Any]:
 
 
 def busy_histogram(directory: Path) -> list[Any]:
-    """Read a histogram 150 times while another process counts in it as fast as it can."""
+    """Read a histogram 50 times while another process counts in it as fast as it can."""
     notified = memoryview(mmap.mmap(-1, 8)).cast("Q")
     event = events.Resolved(domain="adapter", key="cache", provider="redis", duration=0.25, candidates=1, shadowed=0)
 
@@ -360,7 +365,7 @@ def busy_histogram(directory: Path) -> list[Any]:
     _, telemetry = runtime("scraped", directory)
     wrong, last = 0, 0.0
     samples: Any = {}
-    for _ in range(150):
+    for _ in range(50):
         at_least = max(last, notified[0])
         samples = telemetry.samples()
         count, total = by_key(samples, f"{DURATIONS}_count")["cache"], by_key(samples, f"{DURATIONS}_sum")["cache"]
@@ -426,6 +431,7 @@ SCENARIOS: tuple[Callable[[Path], Any], ...] = (
     damaged_file,
     merged_gauges,
     archived,
+    archived_often,
     killed_archivist,
     cleared,
     removed_component,

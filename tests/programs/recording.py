@@ -138,8 +138,8 @@ def _ends_badly(work: Callable[[], None]) -> bool:
     os._exit(0)
 
 
-def interrupt_first_resolutions() -> None:
-    """Interrupt the first resolutions of 1,900 keys by a handler that resolves them, too."""
+def interrupt_first_resolutions(keys: int) -> None:
+    """Interrupt the first resolutions of so many keys by a handler that resolves them, too."""
     handled = done = 0
     key = ""
 
@@ -150,7 +150,7 @@ def interrupt_first_resolutions() -> None:
             handled += 1
 
     signal.signal(signal.SIGALRM, handle)
-    for number in range(1_900):
+    for number in range(keys):
         key = f"key-{number}"
         register("adapter", key, "redis")
         signal.setitimer(signal.ITIMER_REAL, 0.00002 + number % 40 / 400_000)
@@ -158,7 +158,7 @@ def interrupt_first_resolutions() -> None:
             resolver.resolve("adapter", key)
             done += 1
         signal.setitimer(signal.ITIMER_REAL, 0)
-    assert handled > 100, handled
+    assert handled > keys // 20, handled
     assert value(RESOLUTIONS) == done + handled, (value(RESOLUTIONS), done, handled)
     assert value("oneiric_resolution_duration_seconds_count") == done + handled
 
@@ -167,8 +167,8 @@ class Timeout(Exception):  # noqa: N818 - named as those of the standard library
     """What a handler raises."""
 
 
-def raise_while_recording() -> None:
-    """Raise in a handler 500 times while recording; print whether recording and scraping still work in a thread."""
+def raise_while_recording(times: int) -> None:
+    """Raise in a handler so many times while recording; print whether recording and scraping still work in a thread."""
     armed, raised = False, 0
 
     def handle(*_: object) -> None:
@@ -196,7 +196,7 @@ def raise_while_recording() -> None:
             armed = False
         except Exception:  # noqa: BLE001 - a Timeout, or what the runtime makes of one
             pass
-        if raised >= 500:
+        if raised >= times:
             break
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
     sys.stdout.write(f"{_counts_in_a_thread()}\n")
@@ -218,7 +218,7 @@ def _counts_in_a_thread() -> bool:
     return done.wait(DEADLINE) and counted
 
 
-SCENARIOS: tuple[Callable[[], None], ...] = (
+SCENARIOS: tuple[Callable[..., None], ...] = (
     interrupt_recording,
     record_at_exit,
     fork_while_recording,
@@ -227,9 +227,9 @@ SCENARIOS: tuple[Callable[[], None], ...] = (
 )
 
 
-def main(name: str) -> None:
-    """Run the scenario called *name*."""
-    next(scenario for scenario in SCENARIOS if scenario.__name__ == name)()
+def main(name: str, *times: str) -> None:
+    """Run the scenario called *name*, so many times."""
+    next(scenario for scenario in SCENARIOS if scenario.__name__ == name)(*map(int, times))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import httpx
 import pytest
 from remote_support import Answer, Site, config, entry, manifest, page
 
+from oneiric.core.events import SyncFailure
 from oneiric.core.resolution import Resolver
 from oneiric.remote import (
     RemoteManifest,
@@ -24,7 +25,7 @@ from oneiric.remote import (
     sync_remote_manifest,
 )
 from oneiric.remote.delivery import ArtifactManager
-from oneiric.remote.errors import FAILURE_REASONS, RemoteSyncError
+from oneiric.remote.errors import RemoteSyncError
 from oneiric.remote.loader import MAX_SOURCES, source_of
 from oneiric.remote.manifest import candidate_of
 from oneiric.remote.manifest.model import CapabilityDescriptor
@@ -376,4 +377,4 @@ def test_a_sample_answers_with_its_note() -> None:
 def test_every_reason_is_one_of_the_contract() -> None:
     """The causes of failure are the ones that monitoring knows."""
     expected = "network http_status timeout signature expired replay digest parse path too_large other"
-    assert " ".join(FAILURE_REASONS) == expected
+    assert " ".join(get_args(SyncFailure)) == expected

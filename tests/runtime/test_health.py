@@ -85,7 +85,7 @@ values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*FULL, "updated_at", "unknown"]), values))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 def test_any_object_is_read_by_its_fields_types(
     tmp_path_factory: pytest.TempPathFactory, content: dict[str, object]
 ) -> None:

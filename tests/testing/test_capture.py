@@ -273,7 +273,7 @@ def test_a_forked_child_can_be_told(oneiric_telemetry: TelemetryCapture) -> None
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with oneiric_telemetry.lines._lock:
+        with oneiric_telemetry.lines._lock.held:
             held.set()
             release.wait(120)
 

@@ -15,6 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneiric.core.activity.memory import Row
+from oneiric.core.activity.table import (
+    COLUMNS,
+    INSERT,
+    connect,
+    has_table,
+    prepare,
+    sqlite_code,
+    table_intact,
+    transaction,
+)
 from oneiric.core.descriptors import identity_of, open_files
 
 if TYPE_CHECKING:
@@ -29,11 +39,6 @@ _LOCK_RETRY = 0.005
 _MIN_BYTES = 512  # of a database; what is smaller was cut, though SQLite takes a single byte for an empty one
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
 _DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_COLUMNS = "domain, key, paused, draining, note, paused_at"
-_CREATE = """CREATE TABLE activity (
-    domain TEXT NOT NULL, key TEXT NOT NULL, paused INTEGER NOT NULL DEFAULT 0, draining INTEGER NOT NULL DEFAULT 0,
-    note TEXT, paused_at REAL, PRIMARY KEY (domain, key))"""
-_INSERT = f"INTO activity ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 class FileDamagedError(Exception):
@@ -103,7 +108,7 @@ class ActivityFile:
             (version,) = reader.execute("PRAGMA data_version").fetchone()
             if version == self._version:
                 return None
-            rows = reader.execute(f"SELECT {_COLUMNS} FROM activity").fetchall()  # noqa: S608 - constants only
+            rows = reader.execute(f"SELECT {COLUMNS} FROM activity").fetchall()  # noqa: S608 - constants only
             self._version = version
             return rows
 
@@ -115,7 +120,7 @@ class ActivityFile:
         """Replace the row with what *decide* makes of it, in one transaction; return it before and after."""
         with self._damage_told():
             writer = self._present(self._writer)
-            with _transaction(writer):
+            with transaction(writer):
                 found = writer.execute(
                     "SELECT paused, draining, note, paused_at FROM activity WHERE domain = ? AND key = ?", (domain, key)
                 ).fetchone()
@@ -126,7 +131,7 @@ class ActivityFile:
                 if after.is_default:
                     writer.execute("DELETE FROM activity WHERE domain = ? AND key = ?", (domain, key))
                 else:
-                    writer.execute(f"INSERT OR REPLACE {_INSERT}", (domain, key, *after))
+                    writer.execute(f"INSERT OR REPLACE {INSERT}", (domain, key, *after))
                 return before, after
 
     def close(self) -> None:
@@ -149,10 +154,10 @@ class ActivityFile:
 
     def _open(self, known: Rows) -> None:
         before = open_files()
-        writer = _connect(self._path, self._busy_timeout)
+        writer = connect(self._path, self._busy_timeout)
         try:
-            _prepare(writer, known, now=self._clock())
-            reader = _connect(self._path, min(READ_WAIT, self._busy_timeout))
+            prepare(writer, known, now=self._clock())
+            reader = connect(self._path, min(READ_WAIT, self._busy_timeout))
         except BaseException:
             writer.close()
             raise
@@ -170,10 +175,10 @@ class ActivityFile:
             size = 0
         if size < _MIN_BYTES:
             return size == 0
-        with closing(_connect(self._path, self._busy_timeout)) as connection:
+        with closing(connect(self._path, self._busy_timeout)) as connection:
             try:
                 connection.execute("PRAGMA schema_version").fetchone()
-                return not _has_table(connection) or _table_intact(connection)
+                return not has_table(connection) or table_intact(connection)
             except sqlite3.DatabaseError as error:
                 if sqlite_code(error) in _DAMAGE_CODES:
                     return False
@@ -207,8 +212,8 @@ class ActivityFile:
                 shutil.copyfile(self._path, copy)
                 with suppress(FileNotFoundError):
                     shutil.copyfile(f"{self._path}-wal", f"{copy}-wal")
-                with closing(_connect(copy, self._busy_timeout)) as connection:
-                    rows = connection.execute(f"SELECT {_COLUMNS} FROM activity").fetchall()  # noqa: S608 - constants
+                with closing(connect(copy, self._busy_timeout)) as connection:
+                    rows = connection.execute(f"SELECT {COLUMNS} FROM activity").fetchall()  # noqa: S608 - constants
         except (OSError, sqlite3.Error):
             return known
         return {(str(domain), str(key)): make_row(*columns) for domain, key, *columns in rows}
@@ -230,7 +235,7 @@ class ActivityFile:
         if sqlite_code(error) != sqlite3.SQLITE_ERROR or self._reader is None:
             return False
         with suppress(sqlite3.Error):
-            return not _has_table(self._reader)
+            return not has_table(self._reader)
         return False
 
     @contextmanager
@@ -261,51 +266,6 @@ def make_row(paused: object, draining: object, note: object, paused_at: object) 
         note if isinstance(note, str) and note else None,
         float(paused_at) if paused and isinstance(paused_at, (int, float)) else None,
     )
-
-
-def _connect(path: Path, timeout: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
-    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, known: Rows, *, now: float) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")  # a pause is rare, and must outlive a power cut
-    with _transaction(connection):
-        if not _has_table(connection):
-            connection.execute(_CREATE)
-            connection.executemany(f"INSERT {_INSERT}", ((*name, *row) for name, row in known.items()))
-        elif "paused_at" not in {name for _, name, *_ in connection.execute("PRAGMA table_info(activity)")}:
-            connection.execute("ALTER TABLE activity ADD COLUMN paused_at REAL")
-        connection.execute("UPDATE activity SET paused_at = ? WHERE paused AND paused_at IS NULL", (now,))
-
-
-def _has_table(connection: sqlite3.Connection) -> bool:
-    found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'activity'").fetchone()
-    return found is not None
-
-
-def _table_intact(connection: sqlite3.Connection) -> bool:
-    (verdict,) = connection.execute("PRAGMA integrity_check(activity)").fetchone()
-    return bool(verdict == "ok")
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def sqlite_code(error: BaseException) -> int:
-    """Return the primary result code of an SQLite error; 0 for any other."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest of it details the first byte
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -78,7 +78,7 @@ class MemoryActivityStore:
         self.observers = observers if observers is not None else Observers()
         self._clock = clock
         self._lock = threading.Lock()  # guards replacing the rows
-        self._changes = InOrder()
+        self._changes: InOrder[Event] = InOrder()
         self._rows: Rows = {}  # replaced, never changed
 
     def get(self, domain: str, key: str) -> DomainActivity:
@@ -136,7 +136,7 @@ class MemoryActivityStore:
 
     def _update(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
         after = self._write(domain, key, lambda row: _dated(decide(row), row, self._clock()))
-        self._changes.tell(self.observers)
+        self._changes.hand_on(self.observers.notify)
         return after
 
     def _write(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:

@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.core.activity.database import ActivityFile, FileDamagedError, NotAFileError, make_row, sqlite_code
+from oneiric.core.activity.database import ActivityFile, FileDamagedError, NotAFileError, make_row
 from oneiric.core.activity.memory import MemoryActivityStore, Row, Rows
+from oneiric.core.activity.table import sqlite_code
 from oneiric.core.names import is_valid_name
 
 if TYPE_CHECKING:

@@ -2,10 +2,21 @@
 
 from oneiric.core.concurrency.background import Background
 from oneiric.core.concurrency.forks import renew_after_fork
+from oneiric.core.concurrency.locks import ForkSafeLock
 from oneiric.core.concurrency.ordered import InOrder
+from oneiric.core.concurrency.slots import ThreadSlots
+from oneiric.core.concurrency.threads import BackgroundThread, start_thread
+from oneiric.core.concurrency.turn import FREE, TAKEN, Turn
 
 __all__ = [
+    "FREE",
+    "TAKEN",
     "Background",
+    "BackgroundThread",
+    "ForkSafeLock",
     "InOrder",
+    "ThreadSlots",
+    "Turn",
     "renew_after_fork",
+    "start_thread",
 ]

@@ -22,19 +22,7 @@ from oneiric.core.config.logging import (
     LogLimitsConfig,
     LogQueueConfig,
 )
-from oneiric.core.config.models import (
-    AppConfig,
-    LayerSettings,
-    LifecycleConfig,
-    ObservabilitySettings,
-    OneiricMCPConfig,
-    OneiricSettings,
-    PluginsConfig,
-    RuntimePathsConfig,
-    RuntimeProfileConfig,
-    RuntimeSupervisorConfig,
-    split_address,
-)
+from oneiric.core.config.models import OneiricSettings
 from oneiric.core.config.paths import (
     domain_activity_path,
     lifecycle_snapshot_path,
@@ -47,6 +35,18 @@ from oneiric.core.config.reference import example_file, settings_page
 from oneiric.core.config.remote import DEFAULT_CACHE_DIR, RemoteAuthConfig, RemoteSourceConfig, SecretsConfig
 from oneiric.core.config.secrets import SecretsHook
 from oneiric.core.config.secrets_cache import SecretValueCache
+from oneiric.core.config.sections import (
+    AppConfig,
+    LayerSettings,
+    LifecycleConfig,
+    ObservabilitySettings,
+    OneiricMCPConfig,
+    PluginsConfig,
+    RuntimePathsConfig,
+    RuntimeProfileConfig,
+    RuntimeSupervisorConfig,
+    split_address,
+)
 from oneiric.core.config.server import MetricsServerSettings
 from oneiric.core.resolution import ResolverSettings
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oneiric.core.config.models import LayerSettings, OneiricSettings
+    from oneiric.core.config.models import OneiricSettings
+    from oneiric.core.config.sections import LayerSettings
 
 from oneiric.core.names import DOMAINS
 

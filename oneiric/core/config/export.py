@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from oneiric.core import limits
+
 _MAX_SECONDS = 366 * 86_400.0
 _SECRETIVE = ConfigDict(allow_inf_nan=False, hide_input_in_errors=True)
 
@@ -70,7 +72,7 @@ class OtlpSettings(BaseModel):
     client_certificate_file: Path | None = None
     client_key_file: Path | None = None
     compression: Literal["none", "gzip"] | None = None
-    timeout: Interval = 10.0
+    timeout: Interval = limits.OTLP_TIMEOUT
     traces: bool = True
     metrics: bool = True
     traces_interval: Interval | None = None
@@ -105,7 +107,7 @@ class PushSettings(BaseModel):
     grouping: dict[LabelName, str] = {}
     textfile: Path | None = None
     interval: Interval | None = None
-    timeout: Interval = 5.0
+    timeout: Interval = limits.PUSH_TIMEOUT
 
     @property
     def wanted(self) -> bool:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from oneiric.core.config.domains import SUPPORTED_DOMAINS, get_domain_settings
 from oneiric.core.config.files import SettingsError
 from oneiric.core.config.layers import PROJECT, read_layers
-from oneiric.core.config.models import (
-    OneiricSettings,
-    RuntimeProfileConfig,
-)
+from oneiric.core.config.models import OneiricSettings
+from oneiric.core.config.sections import RuntimeProfileConfig
 from oneiric.core.resolution import ResolverSettings
 
 if TYPE_CHECKING:

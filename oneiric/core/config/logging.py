@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from oneiric.core import limits
+
 DEFAULT_FILE_SIZE = 64 * 1024 * 1024
 """Bytes a log file grows to before it is rotated."""
 MIN_QUEUE_BYTES = 65_536
@@ -64,10 +66,10 @@ class LogQueueConfig(_Section):
             waits for the sink, for at most *flush_seconds*.
     """
 
-    max_lines: int = Field(default=20_000, ge=1, le=10_000_000)
-    max_bytes: int = Field(default=8 * 1024 * 1024, ge=MIN_QUEUE_BYTES, le=_GIB)
+    max_lines: int = Field(default=limits.QUEUE_LINES, ge=1, le=10_000_000)
+    max_bytes: int = Field(default=limits.QUEUE_BYTES, ge=MIN_QUEUE_BYTES, le=_GIB)
     drop: Literal["oldest", "newest"] = "oldest"
-    flush_seconds: float = Field(default=2.0, ge=0, le=_MAX_FLUSH_SECONDS)
+    flush_seconds: float = Field(default=limits.FLUSH_TIMEOUT, ge=0, le=_MAX_FLUSH_SECONDS)
     flush_on_sigterm: bool = True
     write_at_once: Literal["none", "errors", "all"] = "none"
 
@@ -113,8 +115,8 @@ class LogRateConfig(_Section):
         burst: Lines of one event at once.
     """
 
-    rate: float = Field(default=200.0, ge=0, le=1e9)
-    burst: int = Field(default=5_000, ge=1, le=100_000_000)
+    rate: float = Field(default=limits.LOG_RATE, ge=0, le=1e9)
+    burst: int = Field(default=limits.LOG_BURST, ge=1, le=100_000_000)
 
 
 class LogLimitsConfig(LogRateConfig):
@@ -128,6 +130,6 @@ class LogLimitsConfig(LogRateConfig):
     """
 
     events: dict[str, LogRateConfig] = {}
-    total_rate: float = Field(default=1_000.0, ge=0, le=1e9)
-    total_burst: int = Field(default=20_000, ge=1, le=100_000_000)
-    error_reserve: int = Field(default=2_000, ge=0, le=100_000_000)
+    total_rate: float = Field(default=limits.TOTAL_LOG_RATE, ge=0, le=1e9)
+    total_burst: int = Field(default=limits.TOTAL_LOG_BURST, ge=1, le=100_000_000)
+    error_reserve: int = Field(default=limits.LOG_ERROR_RESERVE, ge=0, le=100_000_000)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from oneiric.core import limits
 from oneiric.core.access_rules import require_whole
 
 _Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -40,13 +41,13 @@ class MetricsServerSettings(BaseModel):
     bearer_token_file: Path | None = None
     basic_auth_user: str | None = None
     basic_auth_password_file: Path | None = None
-    max_connections: int = Field(default=512, ge=1, le=100_000)
-    max_header_bytes: int = Field(default=32 * 1024, ge=256, le=1024 * 1024)
-    header_timeout: _Seconds = 5.0
-    write_timeout: _Seconds = 5.0
-    linger_timeout: _Seconds = 1.0
-    render_timeout: _Seconds = 5.0
-    page_reuse: Annotated[float, Field(ge=0, le=60)] = 0.1
+    max_connections: int = Field(default=limits.MAX_CONNECTIONS, ge=1, le=100_000)
+    max_header_bytes: int = Field(default=limits.MAX_HEADER_BYTES, ge=256, le=1024 * 1024)
+    header_timeout: _Seconds = limits.HEADER_TIMEOUT
+    write_timeout: _Seconds = limits.WRITE_TIMEOUT
+    linger_timeout: _Seconds = limits.LINGER_TIMEOUT
+    render_timeout: _Seconds = limits.RENDER_TIMEOUT
+    page_reuse: Annotated[float, Field(ge=0, le=60)] = limits.PAGE_REUSE
 
     @model_validator(mode="after")
     def _is_whole(self) -> MetricsServerSettings:

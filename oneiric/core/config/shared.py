@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-_MAX_SECONDS = 86_400.0
+from oneiric.core import limits
 
 
 def _checked_directory(path: Path) -> Path:
@@ -32,4 +32,4 @@ class SharedSettings(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False)
 
     directory: Annotated[Path, AfterValidator(_checked_directory)] | None = None
-    publish_interval: Annotated[float, Field(ge=0.1, le=_MAX_SECONDS)] = 5.0
+    publish_interval: Annotated[float, Field(ge=0.1, le=limits.MAX_SHARED_INTERVAL)] = limits.SHARED_INTERVAL

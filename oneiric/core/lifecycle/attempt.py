@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from oneiric.core.errors import CallTimeoutError
 
 if TYPE_CHECKING:
-    from oneiric.core.events import Swap
+    from oneiric.core.events import Swap, SwapFailure
     from oneiric.core.lifecycle.instances import Served
     from oneiric.core.lifecycle.key_locks import Hold
     from oneiric.core.lifecycle.status_book import Component
     from oneiric.core.observers import Running
     from oneiric.core.resolution import Candidate
-
-
-Reason: TypeAlias = Literal["no_candidate", "factory", "health", "timeout", "hook", "cancelled", "other"]
-"""Why a swap fails."""
 
 
 @dataclass(eq=False, slots=True)
@@ -40,12 +36,12 @@ class Attempt:
     previous: Served | None
     started: float
     forced: bool
-    reason: Reason = "other"
+    reason: SwapFailure = "other"
     candidate: Candidate | None = None
     served: Served | None = None
     healthy: bool | None = None
 
-    def reason_for(self, error: BaseException) -> Reason:
+    def reason_for(self, error: BaseException) -> SwapFailure:
         """Return why it fails, now that *error* was raised."""
         if not isinstance(error, Exception):
             return "cancelled"

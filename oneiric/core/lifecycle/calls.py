@@ -17,13 +17,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.concurrency import ThreadSlots, renew_after_fork, start_thread
 from oneiric.core.errors import CallTimeoutError, LifecycleError
-from oneiric.core.lifecycle.call_line import Line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
-
 
 _depth: contextvars.ContextVar[int] = contextvars.ContextVar("depth", default=0)
 """How many calls in threads the running code is part of, one within the other."""
@@ -90,9 +88,9 @@ class Calls:
         """
         loop = asyncio.get_running_loop()
         in_thread = call.threaded and self._sync_in_thread and not is_async(call.function)
-        line = await self._turn(call) if in_thread else None
+        slots = await self._slot(call) if in_thread else None
         deadline = loop.time() + call.timeout
-        result = await self._in_thread(call, line) if in_thread else _call(call)
+        result = await self._in_thread(call, slots) if in_thread else _call(call)
         if not inspect.isawaitable(result):
             return result
         return await self._awaited(call, result, max(deadline - loop.time(), 0.0) if call.timeout else None)
@@ -137,29 +135,29 @@ class Calls:
         self.lock = threading.Lock()
         self.hanging: set[ThreadCall] = set()
         # One for each depth: a call that waits for the calls it makes must not keep them from their turn.
-        self._lines: defaultdict[int, Line] = defaultdict(lambda: Line(self._max_hanging))
+        self._slots_at: defaultdict[int, ThreadSlots] = defaultdict(lambda: ThreadSlots(self._max_hanging))
 
-    async def _in_thread(self, call: Call, line: Line | None) -> Any:
+    async def _in_thread(self, call: Call, slots: ThreadSlots | None) -> Any:
         try:
-            return await ThreadCall(self, call, line).run()
+            return await ThreadCall(self, call, slots).run()
         except RuntimeError as error:
             if not _needs_loop(error):
                 raise
         return _call(call)
 
-    async def _turn(self, call: Call) -> Line | None:
-        """Wait until *call* may have a thread, and return the line that it must leave in the end."""
+    async def _slot(self, call: Call) -> ThreadSlots | None:
+        """Wait until *call* may have a thread, and return the slots that it must leave in the end."""
         with self.lock:
             subjects = [thread.call.subject for thread in self.hanging if thread.call.bounded]
         if call.subject is not None and any(subject is call.subject for subject in subjects):
             raise CallTimeoutError(f"{call.label} not made: an earlier one timed out and still hangs")
         if not call.bounded:
             return None
-        line = self._lines[_depth.get()]
-        if await line.enter(call.timeout or None):
-            return line
+        slots = self._slots_at[_depth.get()]
+        if await slots.enter(call.timeout or None):
+            return slots
         most = self._max_hanging
-        if line.is_stuck:
+        if slots.is_stuck:
             raise LifecycleError(
                 f"{call.label} refused: {most} calls that timed out are still running (max_hanging_calls={most})"
             )
@@ -196,10 +194,10 @@ class Calls:
 class ThreadCall:
     """One call in a daemon thread, with the caller's context variables; its outcome is used or reaped, never both."""
 
-    def __init__(self, calls: Calls, call: Call, line: Line | None) -> None:
+    def __init__(self, calls: Calls, call: Call, slots: ThreadSlots | None) -> None:
         self.call = call
         self._calls = calls
-        self._line = line
+        self._slots = slots
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._result: Any = None
@@ -211,11 +209,8 @@ class ThreadCall:
         """Make the call and return or raise its outcome."""
         context = contextvars.copy_context()
         context.run(_depth.set, _depth.get() + 1)
-        thread = threading.Thread(
-            target=context.run, args=(self._work,), name=f"oneiric {self.call.label}", daemon=True
-        )
         try:
-            thread.start()
+            start_thread(f"oneiric {self.call.label}", context.run, self._work)
         except BaseException:
             self._leave(hung=False)
             raise
@@ -236,8 +231,8 @@ class ThreadCall:
             self._given_up = True
             if not self._ended:
                 self._calls.hanging.add(self)
-                if self._line is not None:
-                    self._line.hang()
+                if self._slots is not None:
+                    self._slots.hang()
                 return
         self._reap()
 
@@ -261,8 +256,8 @@ class ThreadCall:
         self._reap()
 
     def _leave(self, *, hung: bool) -> None:
-        if self._line is not None:
-            self._line.leave(hung=hung)
+        if self._slots is not None:
+            self._slots.leave(hung=hung)
 
     def _wake(self) -> None:
         if not self._done.done():

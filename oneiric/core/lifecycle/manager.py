@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core.errors import LifecycleError
-from oneiric.core.events import RolledBack, Swap
-from oneiric.core.lifecycle.attempt import Attempt
-from oneiric.core.lifecycle.calls import Call, Calls
-from oneiric.core.lifecycle.cleanup import Cleanup
-from oneiric.core.lifecycle.factories import make
+from oneiric.core.lifecycle.calls import Calls
 from oneiric.core.lifecycle.health import HealthChecks, OvertakenError
-from oneiric.core.lifecycle.instances import Served, may_thread, name_of, provider_of, text_of
 from oneiric.core.lifecycle.key_locks import HeldError, KeyLocks
 from oneiric.core.lifecycle.options import LifecycleHooks, LifecycleSafetyOptions
 from oneiric.core.lifecycle.status_book import StatusBook
+from oneiric.core.lifecycle.swap import Swaps
 from oneiric.core.names import invalid_name, is_valid_name
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Iterable
 
     from oneiric.core.events import State
-    from oneiric.core.lifecycle.key_locks import Hold
-    from oneiric.core.lifecycle.options import SwapHook
+    from oneiric.core.lifecycle.instances import Served
     from oneiric.core.lifecycle.status import LifecycleStatus
     from oneiric.core.lifecycle.status_book import Component
     from oneiric.core.observers import Observers
@@ -83,10 +77,17 @@ class LifecycleManager:
         self._health = HealthChecks(
             self._calls, self._book, observers=self.observers, timeout=self.safety.health_timeout
         )
-        self._cleanup = Cleanup(self._calls, self._book, observers=self.observers, hooks=self.hooks, safety=self.safety)
+        self._swaps = Swaps(
+            resolver,
+            self._calls,
+            self._book,
+            self._health,
+            hooks=self.hooks,
+            safety=self.safety,
+            observers=self.observers,
+        )
+        self._served = self._swaps.served
         self._locks = KeyLocks()
-        self._served: dict[Component, Served] = {}
-        self._closed = False
 
     async def activate(
         self,
@@ -110,11 +111,11 @@ class LifecycleManager:
                 None, instead of raising.
         """
         component = _component(domain, key)
-        self._require_open()
+        self._swaps.require_open()
         try:
             async with self._locks.holding(component) as hold:
-                self._require_open()
-                return await self._swap(component, provider, hold, force=force)
+                self._swaps.require_open()
+                return await self._swaps.swap(component, provider, hold, force=force)
         except HeldError:
             raise LifecycleError(f"{domain}:{key} is being swapped by what asks for its swap") from None
 
@@ -179,134 +180,11 @@ class LifecycleManager:
         Waits ``cleanup_timeout`` seconds for what goes on in the background, then cancels it and waits as long again.
         A swap under way fails. What fails is reported, not raised.
         """
-        self._closed = True
+        self._swaps.is_open = False
         closing = self._calls.start(self._close_all())
         await asyncio.shield(closing)
         await self._calls.drain(self.safety.cleanup_timeout)
         self._book.close()
-
-    async def _swap(self, component: Component, provider: str | None, hold: Hold, *, force: bool) -> Any:
-        previous = self._served.get(component)
-        domain, key = self.resolver.reported(*component)
-        swap = Swap(
-            domain=domain,
-            key=key,
-            previous_provider=provider_of(previous.candidate if previous else None),
-            forced=force,
-        )
-        with self._book.swapping(domain), self.observers.operation(swap) as running:
-            attempt = Attempt(component, running, hold, previous, self.observers.clock(), force)
-            try:
-                served = await self._prepare(attempt, provider)
-                self._bind(attempt, served)
-            except Exception as error:  # noqa: BLE001 - a provider may raise anything
-                self._fail(attempt, error)
-                await self._discard(attempt)
-                return self._answer(attempt, error)
-            except BaseException as error:
-                self._fail(attempt, error)
-                if not isinstance(error, GeneratorExit):  # which allows no waiting
-                    await self._discard(attempt)
-                raise
-            finishing = await self._in_background(attempt, self._finish(attempt, served))
-            if finishing.cancelled():
-                raise _closed()
-            return served.instance
-
-    async def _prepare(self, attempt: Attempt, provider: str | None) -> Served:
-        domain, key = attempt.component
-        candidate = self.resolver.resolve(domain, key, provider)
-        if candidate is None:
-            attempt.reason = "no_candidate"
-            raise LifecycleError(f"No candidate registered for {domain}:{key}")
-        attempt.candidate = candidate
-        attempt.running.update(provider=provider_of(candidate))
-        self._book.activating(attempt.component, candidate.provider)
-        attempt.reason = "factory"
-        attempt.served = served = await self._make(attempt.component, candidate)
-        attempt.reason = "health"
-        attempt.healthy, error = await self._health.run(attempt.component, served, "swap")
-        if error is not None and not attempt.forced:
-            if attempt.previous is None:  # or else the health of the component is that of what serves on
-                self._health.record(attempt.component, served, healthy=False)
-            raise error
-        attempt.reason = "hook"
-        for hook in tuple(self.hooks.pre_swap):
-            await self._calls.run(self._swap_hook(hook, attempt, served))
-        attempt.reason = "other"
-        return served
-
-    async def _make(self, component: Component, candidate: Candidate) -> Served:
-        domain, key = component
-        factory = candidate.factory
-        instance = await self._calls.run(
-            Call(
-                function=factory if callable(factory) else partial(make, factory),  # importing may hang too
-                label=f"activate {domain}:{key}",
-                timeout=self.safety.activation_timeout,
-                threaded=may_thread(candidate),
-                shielded=True,
-                late=lambda instance: self._close(component, Served(instance, candidate), note=False),
-            )
-        )
-        if instance is None:
-            raise LifecycleError(f"Factory for {domain}:{key} ({provider_of(candidate)}) returned None")
-        return Served(instance, candidate)
-
-    def _bind(self, attempt: Attempt, served: Served) -> None:
-        self._require_open()
-        self._served[attempt.component] = served
-        self._book.ready(attempt.component, served.candidate.provider, seconds=self._elapsed(attempt))
-        attempt.running.settle("success")
-        self._health.record(attempt.component, served, healthy=attempt.healthy)
-
-    async def _finish(self, attempt: Attempt, served: Served) -> None:
-        try:
-            for hook in tuple(self.hooks.post_swap):
-                call = self._swap_hook(hook, attempt, served)
-                await self._cleanup.attempt(attempt.component, served, f"post_swap hook {name_of(hook)}", call)
-        finally:
-            if attempt.previous is not None:
-                await self._close(attempt.component, attempt.previous, note=True)
-
-    def _fail(self, attempt: Attempt, error: BaseException) -> None:
-        attempt.running.fail(attempt.reason_for(error), error)
-        previous = self._served.get(attempt.component)
-        if attempt.reason != "no_candidate" or self._book.get(attempt.component) is not None:
-            self._book.failed(
-                attempt.component,
-                previous.candidate.provider if previous else None,
-                text_of(error),
-                seconds=self._elapsed(attempt),
-            )
-        if previous is not None:
-            swap, rejected = attempt.running.operation, provider_of(attempt.candidate)
-            self.observers.notify(
-                RolledBack(domain=swap.domain, key=swap.key, provider=rejected, restored_provider=previous.provider)
-            )
-
-    async def _discard(self, attempt: Attempt) -> None:
-        if attempt.served is not None:
-            closing = self._close(attempt.component, attempt.served, note=False)
-            await self._in_background(attempt, closing)
-
-    def _answer(self, attempt: Attempt, error: Exception) -> Any:
-        if attempt.forced and attempt.reason in {"factory", "hook"}:
-            return self.get_instance(*attempt.component)
-        if isinstance(error, LifecycleError):
-            raise error
-        domain, key = attempt.component
-        raise LifecycleError(f"Swap failed for {domain}:{key} ({provider_of(attempt.candidate)})") from error
-
-    def _swap_hook(self, hook: SwapHook, attempt: Attempt, served: Served) -> Call:
-        old = attempt.previous.instance if attempt.previous is not None else None
-        return Call(
-            function=hook,
-            args=(served.candidate, served.instance, old),
-            label="lifecycle hook",
-            timeout=self.safety.hook_timeout,
-            threaded=False,
-        )
 
     async def _close_all(self) -> None:
         limit = asyncio.Semaphore(_CLOSED_AT_ONCE)
@@ -314,33 +192,11 @@ class LifecycleManager:
         async def close(component: Component, served: Served) -> None:
             async with limit:
                 self._book.closed(component)
-                await self._close(component, served, note=True)
+                await self._swaps.close(component, served, note=True)
 
-        served, self._served = self._served, {}
+        served = self._served.copy()
+        self._served.clear()
         await asyncio.gather(*(close(component, one) for component, one in served.items()))
-
-    async def _close(self, component: Component, served: Served, *, note: bool) -> None:
-        serving = self._served.get(component)
-        if serving is None or serving.instance is not served.instance:  # a factory may return the same one again
-            await self._cleanup.close(component, served, note=note)
-
-    async def _in_background(self, attempt: Attempt, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Wait for *work*, which goes on, and keeps the component locked, if the waiting is cancelled."""
-        task = self._calls.start(work)
-        attempt.hold.until(task)
-        await asyncio.wait({task})
-        return task
-
-    def _elapsed(self, attempt: Attempt) -> float:
-        return self.observers.clock() - attempt.started
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise _closed()
-
-
-def _closed() -> LifecycleError:
-    return LifecycleError("The lifecycle manager is closed")
 
 
 def _component(domain: str, key: str) -> Component:

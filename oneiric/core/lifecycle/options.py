@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from oneiric.core import limits
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -60,14 +62,14 @@ class LifecycleSafetyOptions:
             for in its turn are counted apart. Closing an instance is never refused.
     """
 
-    activation_timeout: float = 30.0
-    health_timeout: float = 5.0
-    cleanup_timeout: float = 10.0
-    hook_timeout: float = 5.0
+    activation_timeout: float = limits.ACTIVATION_TIMEOUT
+    health_timeout: float = limits.HEALTH_TIMEOUT
+    cleanup_timeout: float = limits.CLEANUP_TIMEOUT
+    hook_timeout: float = limits.HOOK_TIMEOUT
     shield_tasks: bool = True
-    max_swap_samples: int = 20
+    max_swap_samples: int = limits.MAX_SWAP_SAMPLES
     sync_in_thread: bool = True
-    max_hanging_calls: int = 32
+    max_hanging_calls: int = limits.MAX_HANGING_CALLS
 
     def __post_init__(self) -> None:
         for option in fields(self):

@@ -62,6 +62,15 @@ class LifecycleStatus:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class LastCheck:
+    """When the health was checked last, in seconds since the epoch, and since when it fails, by the seam's clock."""
+
+    healthy: bool
+    checked_at: float
+    failing_since: float | None
+
+
 _FIELDS = tuple(known.name for known in fields(LifecycleStatus))
 
 

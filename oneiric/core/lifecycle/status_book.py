@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.events import ComponentState, LifecycleCount
-from oneiric.core.lifecycle.status import LifecycleStatus, after_restart, parse_status
+from oneiric.core.lifecycle.status import LastCheck, LifecycleStatus, after_restart, parse_status
 from oneiric.core.lifecycle.status_file import StatusFile, keep_damaged, read_entries
 
 if TYPE_CHECKING:
@@ -31,15 +31,6 @@ SINK = "lifecycle_status"
 _RETRY_SECONDS = 1.0
 _MILLISECONDS = 1000.0
 _DECIMALS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """The last check: when, in seconds since the epoch, and since when it fails, in seconds of the seam's clock."""
-
-    healthy: bool
-    checked_at: float
-    failing_since: float | None
 
 
 class StatusBook:
@@ -69,7 +60,7 @@ class StatusBook:
         self._lock = threading.Lock()
         self._file_lock = threading.Lock()
         self._statuses: dict[Component, LifecycleStatus] = {}
-        self._health: dict[Component, Health] = {}
+        self._health: dict[Component, LastCheck] = {}
         self._swaps: Counter[str] = Counter()
         self._path = None if path is None else Path(path)
         self._file: StatusFile | None = None
@@ -148,7 +139,7 @@ class StatusBook:
             since = old.failing_since if old else None
             if healthy is not None:
                 failing_since = None if healthy else now if since is None else since
-                self._health[component] = Health(healthy, self._clock(), failing_since)
+                self._health[component] = LastCheck(healthy, self._clock(), failing_since)
         self._change(component, last_health_at=self._now())
         return max(now - since, 0.0) if healthy and since is not None else None
 

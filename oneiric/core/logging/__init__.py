@@ -1,6 +1,7 @@
 """Structured log lines: made, queued and written without holding up whoever logs."""
 
 from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig
+from oneiric.core.limits import FLUSH_TIMEOUT
 from oneiric.core.logging.configure import (
     DEFAULT_LOGGER_NAME,
     bind_log_context,
@@ -14,7 +15,6 @@ from oneiric.core.logging.configure import (
     log_failures,
     scoped_log_context,
 )
-from oneiric.core.logging.handlers import FLUSH_TIMEOUT
 from oneiric.core.logging.ready import EventFields, EventLine
 from oneiric.core.logging.setup import LoggingHandle
 from oneiric.core.logging.stream import LogFailures

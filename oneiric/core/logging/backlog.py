@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from oneiric.core.limits import QUEUE_BYTES, QUEUE_LINES
 from oneiric.core.logging.stream import trouble
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class QueueLimits:
         drop: Whether the oldest lines that wait make room, or the newest is not taken.
     """
 
-    lines: int = 20_000
-    size: int = 8 * 1024 * 1024
+    lines: int = QUEUE_LINES
+    size: int = QUEUE_BYTES
     drop: Literal["oldest", "newest"] = "oldest"
 
 

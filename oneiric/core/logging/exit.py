@@ -10,11 +10,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from oneiric.core.logging.handlers import FLUSH_TIMEOUT, SinkHandler
+from oneiric.core.concurrency import start_thread
+from oneiric.core.limits import FLUSH_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import FrameType
+
+    from oneiric.core.logging.handlers import SinkHandler
 
 
 class Ending:
@@ -58,7 +61,7 @@ class Ending:
         if any(handler.queue.entered for handler in self._handlers):
             # This thread was interrupted where the writer needs it to go on, so that another one does the waiting.
             with contextlib.suppress(RuntimeError):
-                threading.Thread(target=self._flush_and_end, args=(number,), daemon=True).start()
+                start_thread("log-flush", self._flush_and_end, number)
                 return
         self._flush_and_end(number)
 

@@ -8,6 +8,7 @@ import math
 import threading
 from typing import TYPE_CHECKING, Any
 
+from oneiric.core.limits import FLUSH_TIMEOUT
 from oneiric.core.logging.files import LogFile, open_log
 from oneiric.core.logging.queue import LineQueue
 from oneiric.core.logging.render import printed, render_json
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from oneiric.core.logging.backlog import Line, QueueLimits
     from oneiric.core.logging.queue import Target
-
-FLUSH_TIMEOUT = 2.0
-"""Seconds that flushing and closing may wait for lines to be taken, unless said otherwise."""
 
 
 class SinkHandler(logging.Handler):

@@ -11,13 +11,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.limits import FLUSH_TIMEOUT
 from oneiric.core.logging.backlog import Backlog, QueueLimits
 from oneiric.core.logging.stream import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from oneiric.core.logging.backlog import Line
+from oneiric.core.logging.backlog import Line
 
 GATHERED = 32
 """Lines in quick succession that are written together; so many may wait beyond the limits."""
@@ -431,7 +432,7 @@ class LineQueue:
             self._on_error(error)
 
 
-def write_before_end_of_worker(flush: Callable[[float], object], timeout: float = 2.0) -> None:
+def write_before_end_of_worker(flush: Callable[[float], object], timeout: float = FLUSH_TIMEOUT) -> None:
     """Call *flush* at the end of this process if it is a worker of :mod:`multiprocessing`, where exit is not told."""
     util, process = sys.modules.get("multiprocessing.util"), sys.modules.get("multiprocessing.process")
     if util is not None and process is not None and process.parent_process() is not None:

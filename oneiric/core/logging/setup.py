@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from oneiric.core.config import LoggingConfig, LoggingSinkConfig
+from oneiric.core.limits import FLUSH_TIMEOUT
 from oneiric.core.logging.backlog import QueueLimits
 from oneiric.core.logging.exit import close_all, flush_all
-from oneiric.core.logging.handlers import FLUSH_TIMEOUT, LineHandler, RotatingLineHandler, SinkHandler
+from oneiric.core.logging.handlers import LineHandler, RotatingLineHandler, SinkHandler
 from oneiric.core.logging.http import QueuedHTTPHandler
 from oneiric.core.logging.stream import LogFailures
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from oneiric.core.batches import NO_HANDLE, Handle
 from oneiric.core.resolution.candidates import capabilities_of
@@ -12,10 +12,8 @@ from oneiric.core.resolution.candidates import capabilities_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from oneiric.core.events import Miss
     from oneiric.core.resolution.candidates import Candidate
-
-Miss: TypeAlias = Literal["no_candidate", "provider_not_found", "capability_mismatch"]
-"""Why a resolution selects nothing."""
 
 
 @dataclass

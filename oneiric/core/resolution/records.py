@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import reprlib
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from oneiric.core.events import Registered, ResolutionFailed, Resolved, Unregistered
 from oneiric.core.names import DOMAINS, invalid_name, is_valid_name
 from oneiric.core.redaction import describe, redact
 
 if TYPE_CHECKING:
-    from oneiric.core.resolution.ranking import Entry, Miss, Ranking
+    from oneiric.core.events import Miss, SelectionFailure
+    from oneiric.core.resolution.ranking import Entry, Ranking
 
 NO_PROVIDER = "none"
 """What a record says where a candidate has no provider."""
@@ -41,7 +42,7 @@ class Attempt(NamedTuple):
         return self._failed("error", reported, error_type=error_type, error=text)
 
     def _failed(
-        self, reason: Miss | Literal["error"], reported: tuple[str, str], *, error: str, error_type: str = ""
+        self, reason: SelectionFailure, reported: tuple[str, str], *, error: str, error_type: str = ""
     ) -> ResolutionFailed:
         domain, key = reported
         return ResolutionFailed(

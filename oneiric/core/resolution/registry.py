@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 import re
-import threading
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric.core.concurrency import InOrder, renew_after_fork
+from oneiric.core.concurrency import ForkSafeLock, InOrder
 from oneiric.core.events import CandidateCount, ResolutionFailed, Resolved
 from oneiric.core.names import DOMAINS, validate_name
 from oneiric.core.observers import Observers
@@ -20,8 +19,7 @@ from oneiric.core.resolution.records import INVALID_KEY, OTHER, Attempt, registe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from oneiric.core.events import Event
-    from oneiric.core.resolution.ranking import Miss
+    from oneiric.core.events import Event, Miss
 
 MAX_GONE_REPORTED = 10_000
 """So many keys that have no candidate any more are still reported by their names."""
@@ -61,30 +59,29 @@ class CandidateRegistry:
     def __init__(self, settings: ResolverSettings | None = None, *, observers: Observers | None = None) -> None:
         self.settings = ResolverSettings() if settings is None else settings
         self.observers = Observers() if observers is None else observers
-        self._lock = threading.RLock()  # guards what follows; never held while observers are called
-        self._changes = InOrder()
+        self._lock = ForkSafeLock()  # guards what follows; never held while observers are called
+        self._changes: InOrder[Event] = InOrder()
         self._domains: dict[str, dict[str, Ranking]] = {domain: {} for domain in DOMAINS}
         self._totals: defaultdict[str, int] = defaultdict(int)
         self._gone: dict[tuple[str, str], None] = {}
         self._unregistered: set[tuple[str, str]] = set()
         self._sequence = 0
         self._selections = _flatten(self.settings)
-        renew_after_fork(self._renew)
 
     def register_candidate(self, candidate: Candidate) -> None:
         """Register a copy of *candidate*; an equal one registered before stays, shadowed."""
         stored = self._copy(candidate)
-        with self._lock:
+        with self._lock.held:
             entry = self._enter(stored, owner=None)
             self._publish(entry.domain, entry.key, self._ranking(entry.domain, entry.key).with_entry(entry))
             self._changes.put([registered(entry)])
-        self._changes.tell(self.observers)
+        self._changes.hand_on(self.observers.notify)
 
     def unregister(
         self, domain: str, key: str, provider: str | None = None, *, source: CandidateSource | None = None
     ) -> int:
         """Remove the candidates of the key, only those of *provider* and *source* where given; return how many."""
-        with self._lock:
+        with self._lock.held:
             entries = self._ranking(domain, key).entries
             gone = [
                 entry
@@ -92,7 +89,7 @@ class CandidateRegistry:
                 if provider in {None, entry.provider} and source in {None, entry.candidate.source}
             ]
             self._change(gone, [])
-        self._changes.tell(self.observers)
+        self._changes.hand_on(self.observers.notify)
         return len(gone)
 
     def replace(self, owner: str, candidates: Iterable[Candidate]) -> ReplaceResult:
@@ -103,17 +100,17 @@ class CandidateRegistry:
         """
         validate_name(owner, field="owner")
         offered = [self._copy(candidate) for candidate in candidates]
-        with self._lock:
+        with self._lock.held:
             gone, new = self._difference(owner, offered)
             self._change(gone, [self._enter(candidate, owner=owner) for candidate in new])
-        self._changes.tell(self.observers)
+        self._changes.hand_on(self.observers.notify)
         return ReplaceResult(added=len(new), removed=len(gone), kept=len(offered) - len(new))
 
     def select(self, domain: str, key: str, provider: str | None) -> None:
         """Prefer *provider* for the key from now on, registered or not; None prefers nobody."""
         validate_name(domain, field="domain")
         validate_name(key, field="key")
-        with self._lock:
+        with self._lock.held:
             selections = {name: dict(keys) for name, keys in self.settings.selections.items()}
             if provider is None:
                 selections.get(domain, {}).pop(key, None)
@@ -124,7 +121,7 @@ class CandidateRegistry:
 
     def reselect(self, settings: ResolverSettings) -> None:
         """Rank by *settings* from now on; a priority that was defaulted at registration stays."""
-        with self._lock:
+        with self._lock.held:
             self.settings = settings
             selections = _flatten(settings)
             for domain, key in self._selections.keys() | selections.keys():
@@ -207,7 +204,7 @@ class CandidateRegistry:
 
     def states(self) -> list[CandidateCount]:
         """Return how many candidates every domain has; a custom domain counts once it has had one."""
-        with self._lock:
+        with self._lock.held:
             return [
                 CandidateCount(domain=domain, active=len(keys), shadowed=self._totals[domain] - len(keys))
                 for domain, keys in self._domains.items()
@@ -215,7 +212,7 @@ class CandidateRegistry:
 
     def replay(self) -> list[Event]:
         """Return the registrations of all that is registered now, by domain and key."""
-        with self._lock:
+        with self._lock.held:
             rankings = [ranking for keys in self._domains.values() for ranking in keys.values()]
         return [registered(entry) for ranking in rankings for entry in ranking.entries]
 
@@ -228,9 +225,6 @@ class CandidateRegistry:
         observers.notify(event)
         if not entry.handle.is_current():
             entry.handle = observers.handle(event)
-
-    def _renew(self) -> None:
-        self._lock = threading.RLock()
 
     def _copy(self, candidate: Candidate) -> Candidate:
         if not isinstance(candidate, Candidate):
@@ -252,7 +246,7 @@ class CandidateRegistry:
         return Ranking(self._selections.get((domain, key))) if known is None else known
 
     def _rankings(self, domain: str) -> list[Ranking]:
-        with self._lock:
+        with self._lock.held:
             return list(self._domains.get(domain, _NO_KEYS).values())
 
     def _publish(self, domain: str, key: str, ranking: Ranking) -> None:
@@ -310,7 +304,7 @@ class CandidateRegistry:
             return True
         if len(self._unregistered) >= MAX_UNREGISTERED_REPORTED:
             return False
-        with self._lock:
+        with self._lock.held:
             if len(self._unregistered) < MAX_UNREGISTERED_REPORTED:
                 self._unregistered.add((domain, key))
         return (domain, key) in self._unregistered

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric as Family
 
     from oneiric.core.observers import Observers
+    from oneiric.observability.events import SpanLoss
     from oneiric.observability.export.deadline import Deadline
 
 NAME = "otlp"
@@ -202,7 +203,7 @@ class _Spans:
         self._tell("invalid", wrong)
         self._tell("refused", _rejected_spans(body))
 
-    def _tell(self, reason: str, spans: int) -> None:
+    def _tell(self, reason: SpanLoss, spans: int) -> None:
         if spans > 0:
             self._observers.notify(SpansLost(spans=spans, reason=reason))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import unquote
 
+from oneiric.core.limits import OTLP_TIMEOUT
 from oneiric.observability.export.http_client import Url, check_headers, parse_url
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class OtlpOptions:
     client_certificate_file: str | os.PathLike[str] | None = None
     client_key_file: str | os.PathLike[str] | None = None
     compression: str | None = None
-    timeout: float = 10.0
+    timeout: float = OTLP_TIMEOUT
     traces: bool = True
     metrics: bool = True
     traces_interval: float | None = None

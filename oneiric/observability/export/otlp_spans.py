@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from oneiric.observability.events import SpanLoss
     from oneiric.observability.export.worker import Worker
 
 SLICE = 32
@@ -31,10 +32,10 @@ class SpanQueue(SpanProcessor):
         limit: Spans it holds; beyond, the oldest are lost.
         batch: When so many wait, the exporter's thread is woken.
         worker: The exporter's thread, started where there is none (in a forked child).
-        lost: Told why (queue_full or stopped) and how many were lost, in the thread that ended the span.
+        lost: Called with why (queue_full or stopped) and how many were lost, in the thread that ended the span.
     """
 
-    def __init__(self, *, limit: int, batch: int, worker: Worker, lost: Callable[[str, int], object]) -> None:
+    def __init__(self, *, limit: int, batch: int, worker: Worker, lost: Callable[[SpanLoss, int], object]) -> None:
         self._limit = limit
         self._batch = batch
         self._worker = worker

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
+from oneiric.core.limits import PUSH_TIMEOUT
 from oneiric.observability.export.deadline import Deadline
 from oneiric.observability.export.http_client import Url, parse_url, redirected, request
 from oneiric.observability.export.worker import Worker
@@ -60,7 +61,7 @@ class PushOptions:
     grouping: Mapping[str, str] = field(default_factory=dict)
     textfile: str | os.PathLike[str] | None = None
     interval: float | None = None
-    timeout: float = 5.0
+    timeout: float = PUSH_TIMEOUT
 
 
 def push(
@@ -69,7 +70,7 @@ def push(
     *,
     job: str = "oneiric",
     grouping: Mapping[str, str] | None = None,
-    timeout: float = 5.0,
+    timeout: float = PUSH_TIMEOUT,
 ) -> None:
     """Replace the metrics of the group (*job* and *grouping*) on a Pushgateway by those of *source*.
 

@@ -8,7 +8,7 @@ import threading
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
-from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.concurrency import BackgroundThread, renew_after_fork
 from oneiric.observability.export.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Worker:
         self._stopped = False
         self._lock = threading.RLock()
         self._orders: SimpleQueue[_Order | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._thread = BackgroundThread(f"oneiric-{name}")
         self._current = Deadline(math.inf)
         self._last: _Order | None = None
         renew_after_fork(self._renew)
@@ -60,19 +60,16 @@ class Worker:
     @property
     def running(self) -> bool:
         """Whether there is a thread, or will never be one again."""
-        return self._thread is not None or self._stopped
+        return self._thread.thread is not None or self._stopped
 
     def start(self) -> None:
         """Start the thread; idempotent, and without effect once stopped."""
         with self._lock:
-            if self.running:
+            if self._stopped or not self._thread.claim(self._run, self._orders):
                 return
-            thread = threading.Thread(target=self._run, args=(self._orders,), name=f"oneiric-{self._name}", daemon=True)
-            self._thread = thread
             try:
-                thread.start()
+                self._thread.start()
             except RuntimeError as error:  # no thread can be had, or the interpreter is ending
-                self._thread = None
                 self._observers.hook_failed(self._name, error)
             else:
                 atexit.register(self.stop)
@@ -83,7 +80,7 @@ class Worker:
 
     def flush(self, seconds: float) -> bool:
         """Do everything now and return whether that was done within *seconds*, without an error."""
-        if self._thread is None:
+        if self._thread.thread is None:
             return False
         order = _Order(Deadline(seconds), last=False)
         self._orders.put(order)
@@ -100,7 +97,7 @@ class Worker:
             if self._stopped:
                 return
             self._stopped = True
-            if self._thread is None:
+            if self._thread.thread is None:
                 return
             self._last = _Order(Deadline(seconds), last=True)
             self._current.bring_forward(min(GRACE_SECONDS, seconds / 3))
@@ -108,7 +105,7 @@ class Worker:
 
     def join(self) -> None:
         """Wait until it has ended, or its time to stop is over; then what it hangs in is left behind."""
-        order, thread = self._last, self._thread
+        order, thread = self._last, self._thread.thread
         if order is None or thread is None:
             return
         atexit.unregister(self.stop)
@@ -143,7 +140,7 @@ class Worker:
     def _renew(self) -> None:
         self._lock = threading.RLock()
         self._orders = SimpleQueue()
-        self._thread = None
+        self._thread = BackgroundThread(f"oneiric-{self._name}")
         self._current = Deadline(math.inf)
         self._last = None
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from oneiric.observability.exposition.page import LANDING_PATH, METRICS_PATH
+from oneiric.observability.exposition.responses import LANDING_PATH, METRICS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from oneiric.observability.exposition.page import Exposition, Response
+    from oneiric.observability.exposition.exposition import Exposition
+    from oneiric.observability.exposition.responses import Response
 
 Message: TypeAlias = "MutableMapping[str, Any]"
 Receive: TypeAlias = "Callable[[], Awaitable[Message]]"

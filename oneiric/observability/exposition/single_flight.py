@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.concurrency import BackgroundThread, renew_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -86,7 +86,7 @@ class Flights(Generic[K, T]):
         self._lock = threading.Lock()
         self._waiting: dict[K, list[_Asked[T]]] = {}
         self._kept: dict[K, _Kept[T]] = {}
-        self._running = False
+        self._thread = BackgroundThread(self._name)
         self._current: _Flight[K, T] | None = None
 
     def _late(self) -> TimeoutError:
@@ -104,13 +104,11 @@ class Flights(Generic[K, T]):
             self._ensure_thread()
 
     def _ensure_thread(self) -> None:
-        if self._running:
+        if not self._thread.claim(self._run):
             return
-        self._running = True
         try:
-            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+            self._thread.start()
         except RuntimeError as error:  # no thread to be had, at the end of the interpreter for instance
-            self._running = False
             waiting, self._waiting = self._waiting, {}
             for future in (future for futures in waiting.values() for future in futures):
                 future.set_exception(error)
@@ -151,7 +149,7 @@ class Flights(Generic[K, T]):
             time.sleep(min(pause, _MAX_PAUSE_SECONDS))
         with self._lock:
             if not self._waiting:
-                self._running = False
+                self._thread.leave()
                 return None
             waiting, self._waiting = self._waiting, {}
             crowded = frozenset(key for key, futures in waiting.items() if len(futures) >= CROWD or not futures)

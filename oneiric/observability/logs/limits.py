@@ -10,7 +10,8 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.concurrency import BackgroundThread, ForkSafeLock, renew_after_fork
+from oneiric.core.limits import LOG_BURST, LOG_ERROR_RESERVE, LOG_RATE, TOTAL_LOG_BURST, TOTAL_LOG_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,9 +39,9 @@ class LogLimits:
         events: Of certain event names, instead of *each*; a name that there is not is a ValueError of the log sink.
     """
 
-    each: LogRate = LogRate(200.0, 5_000)
-    total: LogRate = LogRate(1_000.0, 20_000)
-    errors: int = 2_000
+    each: LogRate = LogRate(LOG_RATE, LOG_BURST)
+    total: LogRate = LogRate(TOTAL_LOG_RATE, TOTAL_LOG_BURST)
+    errors: int = LOG_ERROR_RESERVE
     events: Mapping[str, LogRate] = field(default_factory=dict)
 
 
@@ -57,10 +58,9 @@ class Bucket:
 
     def __init__(self, rate: LogRate, clock: Callable[[], float]) -> None:
         self._rate, self._clock = rate, clock
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
         self._filled = clock()
         self._tokens: Iterator[int] = iter(range(rate.burst))
-        renew_after_fork(self.renew)
 
     def take(self) -> bool:
         """Take a token; return whether there was one."""
@@ -68,12 +68,8 @@ class Bucket:
             return True
         return self._take_refilled()
 
-    def renew(self) -> None:
-        """Be usable in a forked child, whoever held the lock."""
-        self._lock = threading.RLock()
-
     def _take_refilled(self) -> bool:
-        with self._lock:
+        with self._lock.held:
             for _ in self._tokens:  # another thread refilled it
                 return True
             now = self._clock()
@@ -186,7 +182,7 @@ class Summaries:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._due: dict[int, tuple[float, Suppressed]] = {}
-        self._thread: threading.Thread | None = None
+        self._thread = BackgroundThread("log-summary")
         self._stop = threading.Lock()
         self._at_exit = False
         renew_after_fork(self.renew)
@@ -199,25 +195,21 @@ class Summaries:
             if not self._at_exit:
                 self._at_exit = True
                 atexit.register(self.close)
-            if self._thread is not None:
+            if self._thread.thread is not None:
                 return
             self._stop = threading.Lock()
             self._stop.acquire()
-            thread = self._thread = threading.Thread(
-                target=self._run, args=(self._stop,), name="log-summary", daemon=True
-            )
-        try:
-            thread.start()
-        except RuntimeError:  # no more threads, or the interpreter ends: told with the next line, or at the end
-            self._thread = None
+            self._thread.claim(self._run, self._stop)
+        with contextlib.suppress(RuntimeError):  # no thread to be had: written with the next line, or at the end
+            self._thread.start()
 
     def close(self) -> None:
         """Tell of everything now, and end the thread; idempotent."""
         with self._lock:
             self._at_exit = False
             atexit.unregister(self.close)
-            thread, due = self._thread, self._due
-            self._thread, self._due = None, {}
+            thread = self._thread.leave()
+            due, self._due = self._due, {}
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             with contextlib.suppress(RuntimeError):
                 self._stop.release()
@@ -229,7 +221,7 @@ class Summaries:
         """Begin anew, in a forked child."""
         self._lock = threading.RLock()
         self._due = {}
-        self._thread = None
+        self._thread = BackgroundThread("log-summary")
         self._stop = threading.Lock()
 
     def _run(self, stop: threading.Lock) -> None:
@@ -241,8 +233,8 @@ class Summaries:
         """Return the seconds until something is due; None, and end the thread, if nothing will be."""
         with self._lock:
             if not self._due:
-                if self._thread is threading.current_thread():
-                    self._thread = None
+                if self._thread.is_current:
+                    self._thread.leave()
                 return None
             return max(0.0, min(due for due, _ in self._due.values()) - time.monotonic())
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from oneiric.core.concurrency import renew_after_fork
+from oneiric.core.concurrency import ForkSafeLock
 from oneiric.core.events import Event, Finished, HookFailed, Operation
+from oneiric.core.limits import LOG_REPEAT_INTERVAL
 from oneiric.core.logging import EventLine, event_logger, is_enabled, log_failures, log_trouble
 from oneiric.observability import events as own
 from oneiric.observability.fields import label_values
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from oneiric.core.observers import Observers, Receiver
 
 LOGGER_PREFIX = "oneiric."
-DEFAULT_RATE_LIMIT_SECONDS = 1.0
-"""A rate-limited log event is written at most once in this time for each subject."""
-
 SUBJECT_FIELDS = ("domain", "key", "sink", "collector")
 """Fields that tell subjects apart: one component that is blocked again and again does not hide another."""
 
@@ -62,7 +59,7 @@ class LogSink:
         catalogue: Catalogue,
         observers: Observers,
         *,
-        rate_limit: float = DEFAULT_RATE_LIMIT_SECONDS,
+        rate_limit: float = LOG_REPEAT_INTERVAL,
         limits: LogLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         logger: Callable[[str], Any] = event_logger,
@@ -155,7 +152,7 @@ class LogSink:
         clock, interval = self._clock, self._rate_limit
         subject_of = label_values(signal.event, [name for name in SUBJECT_FIELDS if name in signal.fields], {})
         due: dict[tuple[str, ...], float] = {}
-        lock = _Renewed()
+        lock = ForkSafeLock()
 
         def is_due(event: Any) -> bool:
             now, subject = clock(), subject_of(event)
@@ -169,18 +166,6 @@ class LogSink:
                 return True
 
         return is_due
-
-
-class _Renewed:
-    """A lock that nobody holds in a forked child, and that the thread which holds it may take again."""
-
-    def __init__(self) -> None:
-        self.renew()
-        renew_after_fork(self.renew)
-
-    def renew(self) -> None:
-        """Make the lock anew."""
-        self.held = threading.RLock()
 
 
 class _OperationReceiver:

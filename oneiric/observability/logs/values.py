@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from oneiric.core.events import Operation
 from oneiric.core.logging import EventFields
 from oneiric.observability.fields import path_of
+from oneiric.observability.model import COMPONENT_FIELDS, ERROR_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     from oneiric.core.events import Event, State
     from oneiric.observability.fields import Getter
     from oneiric.observability.model import Log, Signal
-
-ERROR_FIELDS = ("error_type", "error")
-"""Fields that only log events of a failure have values for."""
-
-COMMON_FIELDS = ("domain", "key", "provider", *ERROR_FIELDS)
-"""Fields that every log event carries where its event has a value for them."""
 
 
 def log_values(signal: Signal, log: Log) -> tuple[EventFields, Getter, Getter]:
@@ -31,7 +26,7 @@ def log_values(signal: Signal, log: Log) -> tuple[EventFields, Getter, Getter]:
     """
     timed = "duration_ms" in log.fields
     errors = [name for name in ERROR_FIELDS if name in signal.fields]
-    common = [name for name in COMMON_FIELDS if name in signal.fields and name not in errors]
+    common = [name for name in COMPONENT_FIELDS if name in signal.fields]
     further = [name for name in log.fields if name not in {*common, *errors, "duration_ms"}]
     own = [name for name in further if _is_own(signal.event, name)]
     ended = [name for name in further if name not in own]

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.events import Operation
+from oneiric.core.limits import MIN_SERIES_BUDGET, SERIES_BUDGET, SHARED_INTERVAL
 from oneiric.observability.metrics.backlog import Backlog, PromptBacklog
 from oneiric.observability.metrics.batches import Batches
 from oneiric.observability.metrics.durations import Durations, PromptDurations, ended
@@ -22,7 +23,7 @@ from oneiric.observability.metrics.reports import Reports
 from oneiric.observability.metrics.retired import Retirement
 from oneiric.observability.metrics.scrape import OwnStates, Scrape
 from oneiric.observability.metrics.series import Series
-from oneiric.observability.metrics.shared import DEFAULT_INTERVAL, Budgeted, Sharing
+from oneiric.observability.metrics.shared import Budgeted, Sharing
 from oneiric.observability.model import Catalogue, Observe, Signal
 
 if TYPE_CHECKING:
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
 
 MAX_DURATIONS = 16_384
 """Durations of one component that may wait while another thread counts; over that, who resolves pauses."""
-
-DEFAULT_SERIES_BUDGET = 2000
-"""Label sets a metric may have before further ones are folded."""
 
 
 class PrometheusSink(Collector):
@@ -72,14 +70,14 @@ class PrometheusSink(Collector):
         observers: Observers,
         *,
         version: str,
-        series_budget: int = DEFAULT_SERIES_BUDGET,
+        series_budget: int = SERIES_BUDGET,
         clock: Callable[[], float] = time.perf_counter,
         trace: Callable[[], tuple[str, str] | None] | None = None,
         shared: Path | None = None,
-        shared_interval: float = DEFAULT_INTERVAL,
+        shared_interval: float = SHARED_INTERVAL,
     ) -> None:
-        if series_budget < 1:
-            raise ValueError(f"series_budget must be at least 1, got {series_budget}")
+        if series_budget < MIN_SERIES_BUDGET:
+            raise ValueError(f"series_budget must be at least {MIN_SERIES_BUDGET}, got {series_budget}")
         self._catalogue = catalogue
         self._clock = clock
         self._trace = trace

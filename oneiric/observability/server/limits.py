@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from oneiric.core import limits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
@@ -19,11 +21,11 @@ class ServerLimits:
         linger_timeout: Seconds for a client to stop sending what nobody reads.
     """
 
-    max_connections: int = 512
-    max_header_bytes: int = 32 * 1024
-    header_timeout: float = 5.0
-    write_timeout: float = 5.0
-    linger_timeout: float = 1.0
+    max_connections: int = limits.MAX_CONNECTIONS
+    max_header_bytes: int = limits.MAX_HEADER_BYTES
+    header_timeout: float = limits.HEADER_TIMEOUT
+    write_timeout: float = limits.WRITE_TIMEOUT
+    linger_timeout: float = limits.LINGER_TIMEOUT
 
     def __post_init__(self) -> None:
         """Refuse a bound that would refuse everything."""

@@ -11,7 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from oneiric.core.concurrency import Background, renew_after_fork
+from oneiric.core.concurrency import Background, renew_after_fork, start_thread
 from oneiric.core.config import OneiricSettings
 from oneiric.core.redaction import describe
 from oneiric.observability.events import MetricsServerExposed, MetricsServerFailed, MetricsServerStarted
@@ -170,8 +170,7 @@ class MetricsServer:
                 report=self._report,
                 answer_timeout=self._exposition.timeout + _ANSWER_SLACK_SECONDS,
             )
-            thread = threading.Thread(target=reception.run, name="oneiric-metrics", daemon=True)
-            thread.start()
+            thread = start_thread("oneiric-metrics", reception.run)
         except BaseException:
             listener.close()
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 5.0
 PROBE_SECONDS = 2.0
+STEP_SECONDS = 5.0
+"""How long the end waits for the step that is under way."""
 FLUSH_SECONDS = 0.5
 """How long the end waits for log lines that nobody takes."""
 
@@ -162,11 +164,14 @@ async def _start(runtime: RuntimeOrchestrator, interruption: Interruption) -> bo
 async def _drive(runtime: RuntimeOrchestrator, options: DemoOptions, view: _View, interruption: Interruption) -> None:
     """Work and show until time is up, somebody interrupts, or either of the two fails, which is then raised."""
     workload = Workload(runtime, Random(options.seed), faults=options.faults)  # noqa: S311 - no secret
-    work = asyncio.create_task(_work(workload, options.rate))
+    over = asyncio.Event()
+    work = asyncio.create_task(_work(workload, options.rate, over))
     show = asyncio.create_task(_show(runtime, view))
     stop = asyncio.create_task(interruption.wait())
     tasks: tuple[asyncio.Task[Any], ...] = (work, show, stop)
     done, _ = await asyncio.wait(tasks, timeout=options.seconds or None, return_when=asyncio.FIRST_COMPLETED)
+    over.set()
+    await asyncio.wait([work], timeout=STEP_SECONDS)  # a step that is cut off would be a failure in the figures
     for task in tasks:  # one after another, so that what is shown last has what the last step did
         task.cancel()
         await asyncio.wait([task])
@@ -174,13 +179,15 @@ async def _drive(runtime: RuntimeOrchestrator, options: DemoOptions, view: _View
         task.result()
 
 
-async def _work(workload: Workload, rate: float) -> None:
+async def _work(workload: Workload, rate: float, over: asyncio.Event) -> None:
+    """Take *rate* steps a second until it is *over*."""
     loop = asyncio.get_running_loop()
     due = loop.time()
-    while True:
+    while not over.is_set():
         await workload.step()
         due = max(due + 1.0 / rate, loop.time())
-        await asyncio.sleep(due - loop.time())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), due - loop.time())
 
 
 async def _show(runtime: RuntimeOrchestrator, view: _View) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import mmap
-import threading
 from contextlib import suppress
 from functools import partial
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+from oneiric.core.concurrency import start_thread
 from oneiric.core.resolution import Candidate, CandidateSource
 from oneiric.rehearsal.demo import HOST, VALIDITY, QuietHandler, QuietServer, manifest_of, signed
 from oneiric.remote.manifest import generate_signing_key
@@ -70,7 +70,7 @@ class ManifestServer:
             self._server = QuietServer((HOST, self._port), handler)
             self._port = self._server.server_port
             serve = partial(self._server.serve_forever, poll_interval=0.05)
-            threading.Thread(target=serve, name="drill-manifests", daemon=True).start()
+            start_thread("drill-manifests", serve)
 
 
 class Weather:
@@ -143,7 +143,7 @@ class StrangeServer:
     def __init__(self, port: int) -> None:
         self._server = ThreadingHTTPServer((HOST, port), _StrangeHandler)
         serve = partial(self._server.serve_forever, poll_interval=0.05)
-        threading.Thread(target=serve, name="drill-stranger", daemon=True).start()
+        start_thread("drill-stranger", serve)
 
     def close(self) -> None:
         """Stop it."""

@@ -6,7 +6,9 @@ import gc
 import os
 import threading
 
-from oneiric.core.concurrency import forks, renew_after_fork
+import pytest
+
+from oneiric.core.concurrency import ForkSafeLock, forks, renew_after_fork
 
 
 class Locked:
@@ -38,6 +40,28 @@ def test_a_child_finds_a_lock_free_that_was_held_at_the_fork() -> None:
         assert exit_code_of_child(locked) == 0
         assert locked.lock.locked()
     assert locked.renewed == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_gets_a_fork_safe_lock_anew() -> None:
+    """A child can take a lock that another thread of its parent held, and the parent's own stays held."""
+    lock, held, release = ForkSafeLock(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock.held:
+            held.set()
+            release.wait(120)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(120)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if lock.held.acquire(blocking=False) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not lock.held.acquire(blocking=False)
+    release.set()
+    thread.join(120)
 
 
 def test_objects_that_are_gone_are_forgotten() -> None:

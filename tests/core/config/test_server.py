@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from oneiric.core.config import MetricsServerSettings, SettingsError, load_settings
 from oneiric.observability import ServerLimits, ServerSecurity
-from oneiric.observability.exposition import DEFAULT_REUSE_SECONDS, DEFAULT_TIMEOUT_SECONDS
+from oneiric.observability.exposition import Exposition
 
 if TYPE_CHECKING:
     from oneiric.core.config import OneiricSettings
@@ -34,7 +35,8 @@ def load(tmp_path: Path, text: str) -> OneiricSettings:
 def test_the_defaults_are_those_of_the_server() -> None:
     """Every bound and file of the server is a setting, with the same default."""
     settings = MetricsServerSettings().model_dump()
-    defaults = {"render_timeout": DEFAULT_TIMEOUT_SECONDS, "page_reuse": DEFAULT_REUSE_SECONDS}
+    page = signature(Exposition).parameters
+    defaults = {"render_timeout": page["timeout"].default, "page_reuse": page["reuse"].default}
     for part in (ServerLimits(), ServerSecurity()):
         defaults |= {field.name: getattr(part, field.name) for field in fields(part)}
     assert settings == defaults

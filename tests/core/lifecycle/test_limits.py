@@ -312,7 +312,7 @@ async def test_a_factory_that_waits_for_a_swap_of_its_own_does_not_keep_it_waiti
 def test_a_forked_child_waits_for_no_thread_of_its_parent() -> None:
     """A call that runs in the parent takes no turn in the child, whose thread it is not."""
     calls = Calls(sync_in_thread=True, shield=True, max_hanging=1)
-    assert asyncio.run(calls._lines[0].enter(None))
+    assert asyncio.run(calls._slots_at[0].enter(None))
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):

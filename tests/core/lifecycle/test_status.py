@@ -169,7 +169,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(entry=st.dictionaries(st.sampled_from(list(ENTRY)), json_values))
 def test_whatever_an_entry_holds_is_read_or_refused(entry: dict[str, Any]) -> None:
     """No entry, whatever its values, raises; what is read can be written again and reads the same."""

@@ -374,7 +374,7 @@ def test_an_error_is_cut_no_further_than_needed() -> None:
     assert decoded["recent_swap_durations_ms"] == entry["recent_swap_durations_ms"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(name=st.text(min_size=1, max_size=256), error=st.text(max_size=512), samples=st.integers(0, 100))
 def test_any_entry_fits_its_slot(name: str, error: str, samples: int) -> None:
     """An entry of any text fits, and is JSON."""

@@ -122,7 +122,7 @@ names = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(text, st.just("x//y"), values), st.dictionaries(names, values, max_size=8), st.booleans())
 def test_both_ways_say_the_same(stream: Stream, event: Any, fields: dict[str, Any], traced: bool) -> None:
     """Whatever is logged, whichever context there is, both ways write the same line."""

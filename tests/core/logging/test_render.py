@@ -82,7 +82,7 @@ values = st.recursive(
 keys = st.one_of(text, st.sampled_from(["event", "level", "logger", "timestamp", "error", "exception", "token"]))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None)
 @given(st.dictionaries(st.one_of(keys, st.integers(), st.binary()), values, max_size=20))
 def test_any_fields_make_one_ascii_line_of_scalars(fields: dict[Any, object]) -> None:
     """Whatever is logged, the line is one JSON object of scalars, ASCII, within its bound."""
@@ -94,7 +94,7 @@ def test_any_fields_make_one_ascii_line_of_scalars(fields: dict[Any, object]) ->
     assert parsed_text.encode().decode() == parsed_text
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None)
 @given(st.dictionaries(keys, values, max_size=20))
 def test_any_fields_can_be_shown_to_a_human(fields: dict[Any, object]) -> None:
     """Console lines hold no control character that could drive a terminal."""

@@ -316,7 +316,7 @@ def test_change_holds_the_lock_from_reading_to_publishing(change: Callable[[Reso
     resolver = resolver_of(offer("a"))
     lock = Lock()
     guarded = Guarded(resolver.registry._domains, lock)
-    resolver.registry._domains, resolver.registry._lock = guarded, lock  # type: ignore[assignment]
+    resolver.registry._domains, resolver.registry._lock.held = guarded, lock  # type: ignore[assignment]
     change(resolver)
     assert (len(guarded.touched) >= 2, all(guarded.touched)) == (True, True)
 

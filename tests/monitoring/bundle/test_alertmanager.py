@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from bundles import exported
 from documents import ROOT
 from processes import Alertmanager, eventually, executable
 
@@ -33,7 +34,7 @@ VALUES = {"job": "oneiric", "instance": "a:9464", "domain": "adapter", "key": "c
 def configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file with the default configuration."""
     directory = tmp_path_factory.mktemp("bundle")
-    write(bundle(CONFIG), directory)
+    write(exported(), directory)
     return directory / "alertmanager" / "alertmanager.yml"
 
 
@@ -60,7 +61,7 @@ def amtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 )
 def test_amtool_accepts_the_configuration(settings: tuple[str, ...], tmp_path: Path) -> None:
     """Alertmanager reads the configuration and its templates."""
-    write(bundle(configured(settings)), tmp_path)
+    write(exported(settings), tmp_path)
     done = amtool("check-config", tmp_path / "alertmanager" / "alertmanager.yml")
     assert (done.returncode, "SUCCESS" in done.stdout) == (0, True), done.stdout + done.stderr
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from bundles import exported
 from processes import Alertmanager, eventually, executable
+from typer.testing import CliRunner
 
+from oneiric.cli.app import app
 from oneiric.monitoring.bundle import bundle, write
 from oneiric.monitoring.bundle.alertmanager import receivers_of
 from oneiric.monitoring.bundle.alerts import alerts
@@ -20,6 +23,8 @@ from oneiric.monitoring.config import BundleConfig, configured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from typer.testing import Result
 
 EXISTING = Path(__file__).parent / "existing"
 SETTINGS = {
@@ -49,7 +54,7 @@ def merged(directory: Path, settings: Sequence[str] = ()) -> Path:
     """Merge the snippets for *settings* into a copy of the existing files in *directory*, and return the directory."""
     config = configured(settings)
     place = shutil.copytree(EXISTING, directory / "etc")
-    files = bundle(config)
+    files = exported(settings)
     prefixes = ("prometheus/rules/", "alertmanager/templates/")
     write({Path(name).name: text for name, text in files.items() if name.startswith(prefixes)}, place / "oneiric")
     prometheus, alertmanager, *_ = yaml.safe_load_all(merge_text(config))
@@ -187,16 +192,16 @@ def test_the_rest_is_for_grafana_and_for_pods() -> None:
     }
 
 
-def export(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def export(*arguments: str | Path, cwd: Path) -> Result:
     """Run `oneiric monitoring export` with *arguments* in the directory *cwd*."""
-    command = [sys.executable, "-m", "oneiric", "monitoring", "export", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    with contextlib.chdir(cwd):
+        return CliRunner().invoke(app, ["monitoring", "export", *map(str, arguments)])
 
 
 def test_merging_prints_and_writes_nothing(tmp_path: Path) -> None:
     """`--merge` alone prints the snippets, which are YAML as a whole, and leaves every file alone."""
     done = export("--merge", "--set", "job=shop", cwd=tmp_path)
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert done.stdout == merge_text(configured(["job=shop"]))
     assert [*tmp_path.iterdir()] == []
 
@@ -212,6 +217,6 @@ def test_merging_beside_a_bundle_prints_nothing_else(tmp_path: Path) -> None:
 def test_an_export_to_nowhere_says_what_there_is(tmp_path: Path) -> None:
     """Without a directory and without merging there is nothing to do, and both are named."""
     done = export(cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert "--out DIR" in done.stderr
     assert "--merge" in done.stderr

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from bundles import exported
 from processes import executable
 
 from oneiric.monitoring.bundle import bundle, write
@@ -36,7 +37,7 @@ SETTINGS = {
 @pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-file.yml", "prometheus-kubernetes.yml"])
 def test_promtool_accepts_the_configuration(name: str, settings: str, tmp_path: Path) -> None:
     """Prometheus reads each configuration with its rules; one built without discovery of pods, all but that."""
-    write(bundle(configured(SETTINGS[settings])), tmp_path)
+    write(exported(SETTINGS[settings]), tmp_path)
     path = tmp_path / "prometheus" / name
     options = ["--syntax-only"] if settings == "a user's own" else []  # the files with secrets are elsewhere
     done = check(path, *options)
@@ -64,8 +65,8 @@ def without_kubernetes(text: str) -> str:
 
 def test_targets_have_the_labels_that_rules_ask_for() -> None:
     """Whichever way a target is found, its series have the job and the matchers of every rule."""
-    config = configured(SETTINGS["a user's own"])
-    files = {name: yaml.safe_load(text) for name, text in bundle(config).items() if name.startswith("prometheus/")}
+    made = exported(SETTINGS["a user's own"])
+    files = {name: yaml.safe_load(text) for name, text in made.items() if name.startswith("prometheus/")}
     static = scrape(files, "prometheus.yml")
     assert static["static_configs"] == [{"targets": ["10.0.0.1:9464", "[::1]:9464"], "labels": {"cluster": "eu"}}]
     assert files["prometheus/targets/oneiric.yml"] == static["static_configs"]

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 
 from oneiric.cli.app import app
 from oneiric.monitoring.bundle import bundle, write
-from oneiric.monitoring.bundle.unused import UNUSED
 from oneiric.monitoring.config import BundleConfig, configured
 from oneiric.monitoring.drift import CODES, check
-from oneiric.monitoring.drift.documents import complete
 from oneiric.monitoring.drift.findings import with_codes
 from oneiric.monitoring.drift.findings.reference import BEGIN, END
+from oneiric.observability.catalogue import CACHE_SIZE, CATALOGUE
+from oneiric.observability.model import Catalogue
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -141,16 +141,16 @@ def test_what_nothing_asks_for_is_found_where_it_is_defined(tmp_path: Path) -> N
 def test_a_reason_for_what_is_used_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal that is listed as unused, and asked for, is told."""
     (tmp_path / "a.md").write_text("```promql\nsum(oneiric_cache_size_bytes)\n```\n", encoding="utf-8")
-    monkeypatch.setattr(complete, "UNUSED", {"oneiric_cache_size_bytes": "why not"})
+    monkeypatch.setattr(Catalogue, "unused", {CACHE_SIZE.name: "why not"})
     findings = check([tmp_path], type(OPTIONS)(is_complete=True)).findings
     assert [one.message for one in findings if one.code == "ON703"] == [
-        "oneiric_cache_size_bytes is used, and oneiric/monitoring/bundle/unused.py says it is not"
+        "oneiric_cache_size_bytes is used, and the catalogue says it is not: unused="
     ]
 
 
 def test_reasons_are_sentences_for_signals_that_exist() -> None:
-    """Each entry of the list of unused signals has a reason."""
-    assert all(len(reason.split()) > 3 for reason in UNUSED.values())
+    """Whatever is marked as unused in the catalogue has a reason."""
+    assert all(len(reason.split()) > 3 for reason in CATALOGUE.unused.values())
 
 
 def test_the_guide_lists_every_code() -> None:

@@ -94,7 +94,7 @@ def subsets(names: list[str]) -> list[frozenset[str]]:
     return [frozenset(some) for count in range(1, len(names) + 1) for some in combinations(names, count)]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None)
 @given(help_=label_values, series=strategies.dictionaries(label_sets, numbers, max_size=8))
 @example(help_="", series={(str(place), "b", "c"): number for place, number in enumerate(SPECIAL)})
 def test_counters_and_gauges(help_: str, series: dict[tuple[str, str, str], float]) -> None:
@@ -109,7 +109,7 @@ def test_counters_and_gauges(help_: str, series: dict[tuple[str, str, str], floa
         assert_equal(Snapshot(metric, list(series), list(series.values()), cells), family)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None)
 @given(
     names=strategies.sampled_from([(), ("domain",), ("zone",), NAMES]),
     label_values_=label_sets,
@@ -147,7 +147,7 @@ def test_a_number_reads_back(number: float) -> None:
     assert read == number or (math.isnan(read) and math.isnan(number))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(series=strategies.dictionaries(label_sets, numbers, min_size=1, max_size=6))
 def test_both_parsers_read_it(series: dict[tuple[str, str, str], float]) -> None:
     """The reference parsers of both formats read every label and value back."""

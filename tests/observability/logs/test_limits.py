@@ -233,9 +233,9 @@ def test_what_no_line_tells_of_in_time_is_told_of_by_a_thread() -> None:
             each.add(f"event {number}")
             summaries.expect(each)
     deadline = time.monotonic() + 10
-    while summaries._thread is not None and time.monotonic() < deadline:
+    while summaries._thread.thread is not None and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert (sorted(told), summaries._thread) == ([("event 0", 1), ("event 1", 2)], None)
+    assert (sorted(told), summaries._thread.thread) == ([("event 0", 1), ("event 1", 2)], None)
 
 
 def test_many_storms_are_one_matter_for_the_end_of_the_process() -> None:
@@ -245,7 +245,7 @@ def test_many_storms_are_one_matter_for_the_end_of_the_process() -> None:
     for _ in range(5):
         suppressed.add("event")
         summaries.expect(suppressed)
-        thread = summaries._thread
+        thread = summaries._thread.thread
         if thread is not None:
             thread.join(120)
     assert atexit._ncallbacks() - before == 1
@@ -289,7 +289,7 @@ def test_a_forked_child_tells_of_nothing_of_its_parent() -> None:
     summaries, suppressed = Summaries(), Suppressed(lambda _event, count: told.append(count), after=60.0)
     suppressed.add("event")
     summaries.expect(suppressed)
-    thread = summaries._thread
+    thread = summaries._thread.thread
     stop = summaries._stop
     suppressed.renew()
     summaries.renew()

@@ -373,7 +373,7 @@ def test_a_budget_below_one_is_refused(budget: int) -> None:
         PrometheusSink(CATALOGUE, Observers(), version="1", series_budget=budget)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(
     budget=strategies.integers(1, 6),
     told=strategies.lists(
@@ -390,7 +390,7 @@ def test_totals_stay_exact_whatever_is_folded(budget: int, told: list[tuple[str,
     assert len(series) <= budget + 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(strategies.text(strategies.characters(exclude_categories=["Cs", "Cc"]), max_size=40))
 def test_labels_round_trip_through_the_reference_parser(key: str) -> None:
     """Whatever stands in a key, the reference parsers of both formats read it back."""

@@ -367,7 +367,7 @@ def test_a_bad_host_is_answered_400(serve: Serve, host: str) -> None:
     assert status_of(exchange(serve(), f"GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())) == 400
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=300)
 @given(
     head=st.one_of(
         st.binary(),

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.bundle.unused import UNUSED
 from oneiric.monitoring.notation.text import Place
 from oneiric.observability import catalogue
 
@@ -16,18 +15,16 @@ if TYPE_CHECKING:
 
 def judge_usage(context: Context) -> None:
     """Report signals that no query asks for without a reason, and reasons for signals that are asked for."""
-    used = context.usage.metrics | context.usage.log_events
+    used, unused = context.usage.metrics | context.usage.log_events, context.vocabulary.catalogue.unused
     for code, what, names in (
         ("ON701", "metric", frozenset(context.vocabulary.metrics)),
         ("ON702", "log event", context.vocabulary.log_names),
     ):
-        for name in sorted(names - used - UNUSED.keys()):
-            hint = "use it, or say in oneiric/monitoring/bundle/unused.py why not"
+        for name in sorted(names - used - unused.keys()):
+            hint = "use it, or say why not: unused= in its entry of the catalogue"
             context.report.add(_defined(name), code, f"nothing asks for the {what} {name}", hint)
-    for name in sorted(UNUSED.keys() & used):
-        context.report.add(
-            _defined(name), "ON703", f"{name} is used, and oneiric/monitoring/bundle/unused.py says it is not"
-        )
+    for name in sorted(unused.keys() & used):
+        context.report.add(_defined(name), "ON703", f"{name} is used, and the catalogue says it is not: unused=")
 
 
 def _defined(name: str) -> Place:

@@ -8,7 +8,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.documents.alerts import judge_link
-from oneiric.monitoring.drift.documents.panels import notes, panels, root_of, uid_node, variables
 from oneiric.monitoring.drift.findings import did_you_mean, one_of
 from oneiric.monitoring.drift.queries import (
     KUBERNETES_LABELS,
@@ -21,6 +20,7 @@ from oneiric.monitoring.drift.queries import (
     looks_like_logql,
     right_for,
 )
+from oneiric.monitoring.notation.dashboards import annotation_queries, panels, root_of, uid_node, variables
 from oneiric.monitoring.notation.nodes import NOTHING
 from oneiric.monitoring.notation.promql import VARIABLE, variable_name
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneiric.monitoring.drift.documents.alerts import Targets
-    from oneiric.monitoring.drift.documents.panels import Panel, Target, Variable
     from oneiric.monitoring.drift.queries import Context, Value
+    from oneiric.monitoring.notation.dashboards import Panel, Target, Variable
     from oneiric.monitoring.notation.nodes import Node
     from oneiric.monitoring.notation.text import Piece, Place
 
@@ -70,15 +70,15 @@ class _Dashboard:
             self.types[variable.name] = variable.query.text.text if is_source and variable.query else ""
         for variable in chosen:
             self._variable(variable)
-        for note in notes(self.root):
-            self._target(note, NOTHING)
+        for annotation in annotation_queries(self.root):
+            self._target(annotation, NOTHING)
         shown = list(panels(self.root))
         for panel in shown:
             for target in panel.targets:
                 self._target(target, panel.fields)
         if self.is_ours:
             self._numbers(shown)
-            self._others([*notes(self.root), *(target for panel in shown for target in panel.targets)])
+            self._others([*annotation_queries(self.root), *(target for panel in shown for target in panel.targets)])
             for variable in chosen:
                 self._target_label(variable)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol
 
-from oneiric.monitoring.drift.queries import UNKNOWN, Value, is_about_us, judge_logql, judge_promql, unheard
+from oneiric.monitoring.drift.queries import UNKNOWN, Value, discarding, is_about_us, judge_logql, judge_promql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,7 +114,7 @@ class RuleBook:
     def alerts(self) -> Iterator[tuple[KnownRule, Value]]:
         """Give the alerts, each with what is known of its result."""
         context = self._context
-        yield from ((rule, judge_rule(rule, unheard(context))) for rule in self._alerts if context is not None)
+        yield from ((rule, judge_rule(rule, discarding(context))) for rule in self._alerts if context is not None)
 
     def value(self, name: str) -> Value | None:
         """Return what the rule that records *name* gives, or None where there is none."""
@@ -123,7 +123,7 @@ class RuleBook:
             return None
         if name not in self._values:
             self._values[name] = UNKNOWN  # a rule that reads itself, directly or not
-            self._values[name] = _recorded(rule, judge_rule(rule, unheard(self._context)))
+            self._values[name] = _recorded(rule, judge_rule(rule, discarding(self._context)))
         return self._values[name]
 
 

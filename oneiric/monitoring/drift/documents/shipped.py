@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from oneiric.monitoring.bundle import prometheus
 from oneiric.monitoring.config import BundleConfig
 from oneiric.monitoring.drift.documents.rules import read_rules
-from oneiric.monitoring.drift.queries import unheard
+from oneiric.monitoring.drift.queries import discarding
 from oneiric.monitoring.notation.text import Piece, Source
 from oneiric.monitoring.notation.yaml import read_yaml
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def shipped_rules(context: Context) -> list[KnownRule]:
     """Return the rules of the bundle with its default settings."""
-    return [rule.known() for node in _documents() for rule in read_rules(node, unheard(context), is_for_loki=False)]
+    return [rule.known() for node in _documents() for rule in read_rules(node, discarding(context), is_for_loki=False)]
 
 
 @cache

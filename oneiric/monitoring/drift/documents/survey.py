@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from oneiric.monitoring.drift.documents.dashboards import uid_of
 from oneiric.monitoring.drift.documents.document import KINDS_HINT, Document, read_documents
 from oneiric.monitoring.drift.documents.files import read_again, sources
-from oneiric.monitoring.drift.documents.markdown import headings
 from oneiric.monitoring.drift.documents.rulebook import RuleBook
 from oneiric.monitoring.drift.documents.rules import read_rules
 from oneiric.monitoring.drift.documents.shippers import alloy_labels, promtail_labels
 from oneiric.monitoring.drift.findings import Report
-from oneiric.monitoring.drift.queries import unheard
+from oneiric.monitoring.drift.queries import discarding
+from oneiric.monitoring.notation.markdown import anchors
 from oneiric.monitoring.notation.promql import seconds
 from oneiric.monitoring.notation.text import Piece
 
@@ -99,7 +99,7 @@ class Survey:
     def _note(self, document: Document) -> None:
         node, prefix = document.node, self.context.vocabulary.prefix
         if document.kind == "rules":
-            for rule in read_rules(node, unheard(self.context), is_for_loki=document.is_for_loki):
+            for rule in read_rules(node, discarding(self.context), is_for_loki=document.is_for_loki):
                 self.book.add(rule.known())
         elif document.kind == "prometheus":
             self._note_targets(node, prefix)
@@ -108,7 +108,7 @@ class Survey:
             is_alloy = document.kind == "alloy"
             self.stream_labels |= alloy_labels(document.piece, prefix) if is_alloy else promtail_labels(node, prefix)
         elif document.kind == "markdown":
-            self.headings[document.path] = headings(document.piece)
+            self.headings[document.path] = anchors(document.piece)
         elif document.kind == "dashboard" and (uid := uid_of(node)) is not None and uid.text:
             self.uids.setdefault((str(PurePath(document.path).parent), uid.text), uid.place())
 

@@ -1,7 +1,7 @@
 """Queries judged: PromQL and LogQL against the vocabulary of the catalogue."""
 
 from oneiric.monitoring.drift.queries.dialects import is_logql, is_open, looks_like_logql
-from oneiric.monitoring.drift.queries.judge import USUAL, Context, Pace, is_about_us, unheard
+from oneiric.monitoring.drift.queries.judge import USUAL, Context, Pace, discarding, is_about_us
 from oneiric.monitoring.drift.queries.log_lines import LEVEL, STREAMS, Lines
 from oneiric.monitoring.drift.queries.logs import judge_logql
 from oneiric.monitoring.drift.queries.promql import judge_promql
@@ -21,6 +21,7 @@ __all__ = [
     "Pace",
     "Value",
     "Vocabulary",
+    "discarding",
     "fits",
     "is_about_us",
     "is_logql",
@@ -30,5 +31,4 @@ __all__ = [
     "judge_promql",
     "looks_like_logql",
     "right_for",
-    "unheard",
 ]

@@ -9,11 +9,9 @@ from oneiric.monitoring.drift.queries.values import UNKNOWN, Interval, Nature, V
 from oneiric.monitoring.notation.promql import Call, Range, Selector, String
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from oneiric.monitoring.drift.queries.judge import Judge
 
-    from oneiric.monitoring.drift.queries.judge import Query
-    from oneiric.monitoring.notation.promql import Node
-
+QUANTILE = "histogram_quantile"
 RATES = {"rate", "irate", "increase"}
 _OF_GAUGES = {"delta", "idelta", "deriv", "predict_linear", "holt_winters", "double_exponential_smoothing"}
 _KEEPING = {"avg_over_time", "min_over_time", "max_over_time", "last_over_time", "quantile_over_time", "mad_over_time"}
@@ -23,19 +21,17 @@ _NATIVE = {"histogram_count", "histogram_sum", "histogram_avg", "histogram_fract
 MINIMUM_SCRAPES = 2
 
 
-def judge_call(query: Query, call: Call, judge: Callable[[Query, Node], Value]) -> Value:
-    """Return what is known of *call*, and report what it cannot be asked."""
+def judge_call(judge: Judge, call: Call, given: list[Value]) -> Value:
+    """Return what is known of *call* with the arguments *given*, and report arguments that it is not for."""
     function = call.function.lower()
-    within = replace(query, in_quantile=True) if function == "histogram_quantile" else query
-    given = [judge(within, argument) for argument in call.arguments]
     if function in RATES:
-        return _growth(query, call, given[0])
+        return _growth(judge, call, given[0])
     if function in _OF_GAUGES:
-        return _of_gauge(query, call, _first_vector(given))
-    if function == "histogram_quantile":
-        return _quantile(query, call, given)
+        return _of_gauge(judge, call, _first_vector(given))
+    if function == QUANTILE:
+        return _quantile(judge, call, given)
     if function in _NATIVE:
-        _native(query, call, _first_vector(given))
+        _native(judge, call, _first_vector(given))
     if function in {"absent", "absent_over_time"}:
         return _absent(call)
     if function in {"label_replace", "label_join"}:
@@ -82,76 +78,75 @@ def _clamped(function: str, interval: Interval, bound: Interval) -> Interval:
     return Interval(min(interval.low, bound.low), min(interval.high, bound.high))
 
 
-def _growth(query: Query, call: Call, value: Value) -> Value:
+def _growth(judge: Judge, call: Call, value: Value) -> Value:
     inner = call.arguments[0]
     if not value.ours:
         return replace(value, nature="other")
     if isinstance(inner, Range):
-        _judge_growth(query, call, inner, value)
+        _judge_growth(judge, call, inner, value)
     nature: Nature = "bucket rate" if value.nature == "bucket" else "rate"
     interval, paced = Interval(0.0), False
-    if value.metric is not None and query.vocabulary.source_of(value.metric) == "sync" and value.window:
-        most = value.window / query.context.pace.sync + 1
+    if value.metric is not None and value.metric.moved_by == "sync" and value.window:
+        most = value.window / judge.context.pace.sync + 1
         if call.function.lower() == "increase" and not value.unit:
             interval, paced = Interval(0.0, most), True
-    return replace(value, nature=nature, interval=interval, paced=paced, step=_step(query, call, value))
+    return replace(value, nature=nature, interval=interval, paced=paced, step=_step(judge, call, value))
 
 
-def _step(query: Query, call: Call, value: Value) -> float | None:
+def _step(judge: Judge, call: Call, value: Value) -> float | None:
     """Return what one event adds to what *call* gives: a rate is by the second."""
     function = call.function.lower()
     if function == "increase":
         return 1.0
-    seconds = query.context.pace.scrape if function == "irate" else value.window
+    seconds = judge.context.pace.scrape if function == "irate" else value.window
     return 1 / seconds if seconds else None
 
 
-def _judge_growth(query: Query, call: Call, inner: Range, value: Value) -> None:
+def _judge_growth(judge: Judge, call: Call, inner: Range, value: Value) -> None:
     name = value.metric.name if value.metric is not None else "this"
     if value.nature in {"gauge", "age"}:
         message = f"{call.function}() of {name}, which is a gauge: it can fall"
-        query.find(call.at, "ON201", message, "use delta() or deriv(), or a counter")
+        judge.find(call.at, "ON201", message, "use delta() or deriv(), or a counter")
     elif inner.is_subquery and not isinstance(inner.inner, Selector) and value.nature in {"counter", "bucket"}:
-        query.find(
+        judge.find(
             call.at, "ON207", f"{call.function}() of an aggregate: a restart of one target counts for all of them"
         )
     elif value.nature in {"rate", "bucket rate"}:
-        query.find(call.at, "ON201", f"{call.function}() of what is a rate already")
+        judge.find(call.at, "ON201", f"{call.function}() of what is a rate already")
 
 
-def judge_range(query: Query, over: Range, judge: Callable[[Query, Node], Value]) -> Value:
-    """Return what is known of the series in a window, and report a window in which too little happens."""
-    value = judge(query, over.inner)
+def judge_range(judge: Judge, over: Range, value: Value) -> Value:
+    """Return what is known of the series *value* in a window, and report a window in which too little happens."""
     if not value.ours or over.window is None:
         return replace(value, window=None if over.window is None else over.window)
-    pace = query.context.pace
+    pace = judge.context.pace
     if over.window < MINIMUM_SCRAPES * pace.scrape:
         message = f"a window of {over.window:g} s holds less than two scrapes, {pace.scrape:g} s apart"
-        query.find(over.window_at, "ON302", message, f"take {4 * pace.scrape:g}s or more")
+        judge.find(over.window_at, "ON302", message, f"take {4 * pace.scrape:g}s or more")
     elif value.metric is not None and value.nature in {"counter", "bucket"}:
-        _judge_pace(query, over, over.window, query.vocabulary.source_of(value.metric))
+        _judge_pace(judge, over, over.window, value.metric.moved_by)
     return replace(value, window=over.window)
 
 
-def _judge_pace(query: Query, over: Range, window: float, driver: str) -> None:
-    if driver and window < query.context.pace.of(driver):
-        every = query.context.pace.of(driver)
+def _judge_pace(judge: Judge, over: Range, window: float, driver: str | None) -> None:
+    if driver and window < judge.context.pace.of(driver):
+        every = judge.context.pace.of(driver)
         message = f"a {driver} comes every {every:g} s: a window of {window:g} s mostly holds none"
-        query.find(over.window_at, "ON303", message, f"take {2 * every:g}s or more")
+        judge.find(over.window_at, "ON303", message, f"take {2 * every:g}s or more")
 
 
-def _of_gauge(query: Query, call: Call, value: Value) -> Value:
+def _of_gauge(judge: Judge, call: Call, value: Value) -> Value:
     if value.ours and value.nature in {"counter", "bucket"}:
         name = value.metric.name if value.metric is not None else "this"
         message = f"{call.function}() of {name}, which is a counter: a restart looks like a fall"
-        query.find(call.at, "ON206", message, "use increase() or rate()")
+        judge.find(call.at, "ON206", message, "use increase() or rate()")
     return replace(value, nature="other", interval=Interval(), quantile=False)
 
 
-def _quantile(query: Query, call: Call, given: list[Value]) -> Value:
+def _quantile(judge: Judge, call: Call, given: list[Value]) -> Value:
     share, buckets = (given[0], _first_vector(given[1:])) if len(given) > 1 else (UNKNOWN, UNKNOWN)
     if share.kind == "number" and share.interval.low == share.interval.high and not 0 <= share.interval.low <= 1:
-        query.find(call.arguments[0].at, "ON210", f"{share.interval.low:g} is no quantile: it lies between 0 and 1")
+        judge.find(call.arguments[0].at, "ON210", f"{share.interval.low:g} is no quantile: it lies between 0 and 1")
     if not buckets.ours:
         return replace(UNKNOWN, labels=None if buckets.labels is None else buckets.labels - {"le"})
     argument = call.arguments[1].at
@@ -159,14 +154,14 @@ def _quantile(query: Query, call: Call, given: list[Value]) -> Value:
     name = metric.name if metric is not None else "this"
     if buckets.nature not in {"bucket", "bucket rate"}:
         hint = f"ask for {metric.name}_bucket" if metric is not None and metric.type == "histogram" else ""
-        query.find(argument, "ON204", f"histogram_quantile() over {name}, which has no buckets here", hint)
+        judge.find(argument, "ON204", f"histogram_quantile() over {name}, which has no buckets here", hint)
     elif not buckets.has("le"):
-        query.find(
+        judge.find(
             argument, "ON203", "histogram_quantile() needs the label le, which is aggregated away", "add le to by"
         )
     elif buckets.nature == "bucket":
         message = f"histogram_quantile() over all that {name} ever counted"
-        query.find(argument, "ON205", message, "take the rate() of the buckets")
+        judge.find(argument, "ON205", message, "take the rate() of the buckets")
     labels = None if buckets.labels is None else buckets.labels - {"le"}
     if metric is None or metric.type != "histogram":
         return Value(labels=labels, exact=buckets.exact, ours=True)
@@ -176,17 +171,17 @@ def _quantile(query: Query, call: Call, given: list[Value]) -> Value:
         ours=True,
         nature="gauge",
         metric=metric,
-        unit=query.vocabulary.unit(metric),
+        unit=judge.vocabulary.unit(metric),
         interval=Interval(0.0, metric.buckets[-1]),
         window=buckets.window,
         quantile=True,
     )
 
 
-def _native(query: Query, call: Call, value: Value) -> None:
+def _native(judge: Judge, call: Call, value: Value) -> None:
     if value.ours and value.metric is not None:
         message = f"{call.function}() is for native histograms; {value.metric.name} has classic ones or none"
-        query.find(call.at, "ON204", message)
+        judge.find(call.at, "ON204", message)
 
 
 def _absent(call: Call) -> Value:

@@ -80,7 +80,7 @@ class Context:
     policy: Policy = NOTHING_ASKED
 
 
-def unheard(context: Context) -> Context:
+def discarding(context: Context) -> Context:
     """Return *context* for what is looked at without being judged, or counted as used."""
     return replace(context, report=Report(), usage=Usage())
 
@@ -94,11 +94,15 @@ def is_about_us(text: str, context: Context) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """One query: its text, what it is for, and which metrics are counted whole where they are new.
+class Judge:
+    """Judges one query, and reports its findings.
 
-    *grown* names the metrics of which it asks too whether there is a series now that was not there before;
-    *in_quantile* is so within histogram_quantile(), which says itself what it needs.
+    Attributes:
+        piece: The text of the query.
+        context: What every query of the run shares.
+        role: What the query is for.
+        grown: The metrics whose new series the query counts whole.
+        in_quantile: Whether the part in hand stands in histogram_quantile(), which reports itself what it needs.
     """
 
     piece: Piece

@@ -12,22 +12,19 @@ from oneiric.monitoring.drift.queries.vocabulary import KUBERNETES_LABELS
 from oneiric.monitoring.notation.promql import VARIABLE_NAME, String, is_new
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from oneiric.monitoring.drift.queries.judge import Query
-    from oneiric.monitoring.notation.promql import Aggregation, Binary, Node, Word
+    from oneiric.monitoring.drift.queries.judge import Judge
+    from oneiric.monitoring.notation.promql import Aggregation, Binary, Word
 
 _SETS = {"and", "or", "unless"}
 _PICKING = {"topk", "bottomk", "limitk", "limit_ratio"}
 _KEEPING = {"min", "max", "avg", "quantile", *_PICKING}
 
 
-def judge_aggregation(query: Query, node: Aggregation, judge: Callable[[Query, Node], Value]) -> Value:
-    """Return what is known of an aggregation, and report labels that its operand lacks."""
-    value = judge(query, node.inner)
-    if node.parameter is not None:
-        judge(query, node.parameter)
-    _judge_labels(query, node.labels, value, f"{node.operator} {node.grouping}")
+def judge_aggregation(judge: Judge, node: Aggregation, value: Value) -> Value:
+    """Return what is known of *value* aggregated, and report labels that it lacks."""
+    _judge_labels(judge, node.labels, value, f"{node.operator} {node.grouping}")
     made = replace(value, interval=_aggregated(node, value), paced=value.paced and _is_each(node, value))
     if made.paced != value.paced:
         made = replace(made, interval=Interval(0.0))
@@ -40,11 +37,11 @@ def judge_aggregation(query: Query, node: Aggregation, judge: Callable[[Query, N
     labels = _grouped(node, value)
     if node.operator == "count_values" and isinstance(node.parameter, String) and labels is not None:
         labels |= {node.parameter.value}
-    is_bucket = value.nature in {"bucket", "bucket rate"} and value.has("le") and not query.in_quantile
+    is_bucket = value.nature in {"bucket", "bucket rate"} and value.has("le") and not judge.in_quantile
     if is_bucket and labels is not None and "le" not in labels and node.operator in {"sum", "avg"}:
         name = value.metric.name if value.metric is not None else "this"
         message = f"{node.operator} over all buckets of {name}: each contains the smaller ones"
-        query.find(node.at, "ON211", message, "ask for _count, or pin le")
+        judge.find(node.at, "ON211", message, "ask for _count, or pin le")
     return made.with_labels(labels)
 
 
@@ -75,28 +72,27 @@ def _grouped(node: Aggregation, value: Value) -> frozenset[str] | None:
     return names
 
 
-def _judge_labels(query: Query, words: Iterable[Word], value: Value, clause: str) -> None:
+def _judge_labels(judge: Judge, words: Iterable[Word], value: Value, clause: str) -> None:
     if value.labels is None:
         return
     for word in words:
         if word.text not in value.labels and VARIABLE_NAME not in word.text:
             name = value.metric.name if value.metric is not None else "what it is asked of"
             hint = did_you_mean(word.text, value.labels) or _it_has(value.labels)
-            level = value.level_of(word.text, query.vocabulary)
-            query.find(word.at, "ON108", f"{clause}: {name} has no label {word.text}", hint, level=level)
+            level = value.level_of(word.text, judge.vocabulary)
+            judge.find(word.at, "ON108", f"{clause}: {name} has no label {word.text}", hint, level=level)
 
 
-def judge_binary(query: Query, node: Binary, judge: Callable[[Query, Node], Value]) -> Value:
+def judge_binary(judge: Judge, node: Binary, left: Value, right: Value) -> Value:
     """Return what is known of an operation, and report sides that never meet and thresholds out of reach."""
-    left, right = judge(query, node.left), judge(query, node.right)
     if left.kind == right.kind == "vector":
-        _judge_matching(query, node, left, right)
+        _judge_matching(judge, node, left, right)
     if node.operator in _SETS:
         return _set(node, left, right)
-    judge_units(query, node, left, right)
+    judge_units(judge, node, left, right)
     if node.operator in COMPARISONS:
-        return _labelled(node, judge_threshold(query, node, left, right), left, right)
-    return _labelled(node, _calculated(query, node, left, right), left, right)
+        return _labelled(node, judge_threshold(judge, node, left, right), left, right)
+    return _labelled(node, _calculated(node, left, right), left, right)
 
 
 def _set(node: Binary, left: Value, right: Value) -> Value:
@@ -118,27 +114,27 @@ def _set(node: Binary, left: Value, right: Value) -> Value:
     )
 
 
-def _judge_matching(query: Query, node: Binary, left: Value, right: Value) -> None:
+def _judge_matching(judge: Judge, node: Binary, left: Value, right: Value) -> None:
     if node.matching == "on":
         for word in node.labels:
-            _judge_on(query, word, left, right)
+            _judge_on(judge, word, left, right)
     elif node.matching == "ignoring" and left.labels is not None and right.labels is not None:
-        _judge_ignoring(query, node, left.labels | right.labels)
+        _judge_ignoring(judge, node, left.labels | right.labels)
     one, many = (right, left) if node.group == "left" else (left, right)
     del many
     if node.group and one.labels is not None:
-        _judge_group(query, node, one.labels)
+        _judge_group(judge, node, one.labels)
     if node.matching != "on":
-        _judge_meeting(query, node, left, right)
+        _judge_meeting(judge, node, left, right)
 
 
-def _judge_on(query: Query, word: Word, *sides: Value) -> None:
+def _judge_on(judge: Judge, word: Word, *sides: Value) -> None:
     for side in sides:
         if side.labels is not None and word.text not in side.labels and VARIABLE_NAME not in word.text:
             name = side.metric.name if side.metric is not None else "one side"
             hint = did_you_mean(word.text, side.labels) or _it_has(side.labels)
-            level = side.level_of(word.text, query.vocabulary)
-            query.find(word.at, "ON109", f"on: {name} has no label {word.text}", hint, level=level)
+            level = side.level_of(word.text, judge.vocabulary)
+            judge.find(word.at, "ON109", f"on: {name} has no label {word.text}", hint, level=level)
             return
 
 
@@ -146,23 +142,23 @@ def _it_has(labels: frozenset[str]) -> str:
     return f"it has {', '.join(sorted(labels - KUBERNETES_LABELS)) or 'none'}"
 
 
-def _judge_ignoring(query: Query, node: Binary, labels: frozenset[str]) -> None:
+def _judge_ignoring(judge: Judge, node: Binary, labels: frozenset[str]) -> None:
     for word in node.labels:
         if word.text not in labels and VARIABLE_NAME not in word.text:
-            level = query.vocabulary.level_of(word.text, labels)
+            level = judge.vocabulary.level_of(word.text, labels)
             hint = did_you_mean(word.text, labels)
-            query.find(word.at, "ON109", f"ignoring: no side has a label {word.text}", hint, level=level)
+            judge.find(word.at, "ON109", f"ignoring: no side has a label {word.text}", hint, level=level)
 
 
-def _judge_group(query: Query, node: Binary, labels: frozenset[str]) -> None:
+def _judge_group(judge: Judge, node: Binary, labels: frozenset[str]) -> None:
     for word in node.group_labels:
         if word.text not in labels and VARIABLE_NAME not in word.text:
-            hint, level = did_you_mean(word.text, labels), query.vocabulary.level_of(word.text, labels)
+            hint, level = did_you_mean(word.text, labels), judge.vocabulary.level_of(word.text, labels)
             message = f"group_{node.group}: the other side has no label {word.text}"
-            query.find(word.at, "ON109", message, hint, level=level)
+            judge.find(word.at, "ON109", message, hint, level=level)
 
 
-def _judge_meeting(query: Query, node: Binary, left: Value, right: Value) -> None:
+def _judge_meeting(judge: Judge, node: Binary, left: Value, right: Value) -> None:
     if node.operator == "or" or left.labels is None or right.labels is None or not (left.ours or right.ours):
         return
     ignored = frozenset(word.text for word in node.labels)
@@ -170,7 +166,7 @@ def _judge_meeting(query: Query, node: Binary, left: Value, right: Value) -> Non
     if left.exact and right.exact and here != there:
         only = ", ".join(sorted(here ^ there))
         message = f"no series of one side of {node.operator} meets one of the other: only one side has {only}"
-        query.find(node.at, "ON110", message, f"say on ({', '.join(sorted(here & there))}), or ignore what differs")
+        judge.find(node.at, "ON110", message, f"say on ({', '.join(sorted(here & there))}), or ignore what differs")
 
 
 def _labelled(node: Binary, made: Value, left: Value, right: Value) -> Value:
@@ -189,7 +185,7 @@ def _labelled(node: Binary, made: Value, left: Value, right: Value) -> Value:
     return replace(made, labels=None if labels is None else labels - names, exact=left.exact)
 
 
-def _calculated(query: Query, node: Binary, left: Value, right: Value) -> Value:
+def _calculated(node: Binary, left: Value, right: Value) -> Value:
     vector = left if left.kind == "vector" else right
     other = right if vector is left else left
     made = replace(
@@ -197,7 +193,7 @@ def _calculated(query: Query, node: Binary, left: Value, right: Value) -> Value:
         ours=left.ours or right.ours,
         metric=left.metric if left.metric is right.metric or other.kind == "number" else None,
         unit=_unit(node.operator, left, right),
-        interval=_interval(query, node.operator, left, right),
+        interval=_interval(node.operator, left, right),
         quantile=vector.quantile and other.kind == "number",
         paced=vector.paced and other.kind == "number",
         once=False,
@@ -205,12 +201,12 @@ def _calculated(query: Query, node: Binary, left: Value, right: Value) -> Value:
     )
     if vector.metric is not None and other.kind == "number":
         made = replace(made, metric=vector.metric)
-    return _natured(query, node.operator, left, right, made)
+    return _natured(node.operator, left, right, made)
 
 
-def _natured(query: Query, operator: str, left: Value, right: Value, made: Value) -> Value:
+def _natured(operator: str, left: Value, right: Value, made: Value) -> Value:
     if operator == "-" and left.unit == right.unit == "timestamp" and left.kind == "number":
-        driver = query.vocabulary.age_driver(right.metric) if right.metric is not None else ""
+        driver = right.metric.moved_by if right.metric is not None else None
         return replace(made, nature="age" if driver else "gauge", metric=right.metric, step=1.0)
     if right.kind == "number" or left.kind == "number":
         return made if operator in {"*", "/"} else replace(made, nature="gauge" if made.nature == "gauge" else "other")
@@ -221,10 +217,11 @@ def _natured(query: Query, operator: str, left: Value, right: Value, made: Value
     return replace(made, nature="other", metric=None)
 
 
-def _interval(query: Query, operator: str, left: Value, right: Value) -> Interval:
+def _interval(operator: str, left: Value, right: Value) -> Interval:
     if operator == "/":
-        parts = left.metric is not None and right.metric is not None and left.nature == right.nature
-        if parts and left.unit == right.unit and query.vocabulary.is_part(left.metric, right.metric):  # type: ignore[arg-type]
+        part, whole = left.metric, right.metric
+        is_part = part is not None and whole is not None and whole in {part, part.part_of}
+        if is_part and left.nature == right.nature and left.unit == right.unit:
             return Interval(0.0, 1.0)
         return left.interval.over(right.interval)
     calculate = {"+": left.interval.plus, "-": left.interval.minus, "*": left.interval.times}.get(operator)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.drift.queries.dialects import is_open, is_read_elsewhere
-from oneiric.monitoring.drift.queries.functions import judge_call, judge_range
-from oneiric.monitoring.drift.queries.judge import Query, is_about_us, unheard
+from oneiric.monitoring.drift.queries.functions import QUANTILE, judge_call, judge_range
+from oneiric.monitoring.drift.queries.judge import Judge, discarding, is_about_us
 from oneiric.monitoring.drift.queries.operators import judge_aggregation, judge_binary
 from oneiric.monitoring.drift.queries.selectors import judge_selector
 from oneiric.monitoring.drift.queries.values import UNKNOWN, Interval, Value, scalar
@@ -28,10 +28,14 @@ from oneiric.monitoring.notation.promql import (
     String,
     is_new,
     parse,
+    parts,
+    walk,
     without_variables,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from oneiric.monitoring.drift.queries.judge import Context, Role
     from oneiric.monitoring.notation.text import Piece
 
@@ -48,35 +52,35 @@ def judge_promql(piece: Piece, context: Context, role: Role, *, is_loaded: bool 
         return UNKNOWN
     text, names = without_variables(piece)
     is_ours = is_about_us(piece.text, context)
-    query = Query(text, context if is_ours else unheard(context), role)
+    judge = Judge(text, context if is_ours else discarding(context), role)
     try:
-        query, tree = _parsed(query, has_variables=bool(names))
-        return _judge(replace(query, grown=frozenset(_grown(tree))), tree)
+        judge, tree = _parsed(judge, has_variables=bool(names))
+        return _value(replace(judge, grown=frozenset(_grown(tree))), tree)
     except QueryError as error:
         if _is_refused(piece.text, error, is_ours=is_ours, is_loaded=is_loaded, is_changed=text.text != piece.text):
             context.report.at(text, error.offset, "ON007", f"not PromQL: {error}")
     except RecursionError:
-        query.find(0, "ON006", "nested too deeply")
+        judge.find(0, "ON006", "nested too deeply")
     return UNKNOWN
 
 
-def _parsed(query: Query, *, has_variables: bool) -> tuple[Query, Node]:
-    """Return *query* and its tree; where a variable cannot stand for a number, it stands for a metric."""
+def _parsed(judge: Judge, *, has_variables: bool) -> tuple[Judge, Node]:
+    """Return *judge* and the tree of its query; where a variable cannot stand for a number, it stands for a metric."""
     try:
-        return query, parse(query.piece.text)
+        return judge, parse(judge.piece.text)
     except QueryError:
-        named = query.piece.text.replace(VARIABLE_NUMBER, VARIABLE_NAME)
-        if not has_variables or named == query.piece.text:
+        named = judge.piece.text.replace(VARIABLE_NUMBER, VARIABLE_NAME)
+        if not has_variables or named == judge.piece.text:
             raise
-    changes = [(found.start(), found.end(), VARIABLE_NAME) for found in _NUMBER.finditer(query.piece.text)]
-    again = replace(query, piece=query.piece.replaced(changes))
+    changes = [(found.start(), found.end(), VARIABLE_NAME) for found in _NUMBER.finditer(judge.piece.text)]
+    again = replace(judge, piece=judge.piece.replaced(changes))
     return again, parse(again.piece.text)
 
 
 def _is_refused(text: str, error: QueryError, *, is_ours: bool, is_loaded: bool, is_changed: bool) -> bool:
     """Whether what does not parse is wrong: parts may be left open, and other servers read more.
 
-    What a variable *is_changed* into may be anything, so that only brackets tell.
+    What a variable *is_changed* into may be anything, so that only brackets count.
     """
     if is_open(text) or is_read_elsewhere(text) or (is_changed and not error.is_unclosed):
         return False
@@ -86,23 +90,32 @@ def _is_refused(text: str, error: QueryError, *, is_ours: bool, is_loaded: bool,
 _NUMBER = re.compile(rf"\b{VARIABLE_NUMBER}\b")
 
 
-def _judge(query: Query, node: Node) -> Value:
+def _value(judge: Judge, node: Node) -> Value:
+    """Return what is known of the result of *node*, whose parts are judged before it."""
     if isinstance(node, Selector):
-        return judge_selector(query, node)
+        return judge_selector(judge, node)
+    if isinstance(node, Number):
+        return _number(node)
+    if isinstance(node, String):
+        return Value("string", text=node.value)
+    within = judge
+    if isinstance(node, Call) and node.function.lower() == QUANTILE:
+        within = replace(judge, in_quantile=True)
+    return _combined(judge, node, [_value(within, part) for part in parts(node)])
+
+
+def _combined(judge: Judge, node: Range | Call | Aggregation | Binary | Negative, values: list[Value]) -> Value:
+    """Return what is known of the result of *node*, whose parts give *values*."""
     if isinstance(node, Range):
-        return judge_range(query, node, _judge)
+        return judge_range(judge, node, values[0])
     if isinstance(node, Call):
-        return judge_call(query, node, _judge)
+        return judge_call(judge, node, values)
     if isinstance(node, Aggregation):
-        return judge_aggregation(query, node, _judge)
-    return judge_binary(query, node, _judge) if isinstance(node, Binary) else _plain(query, node)
-
-
-def _plain(query: Query, node: Negative | String | Number) -> Value:
-    if isinstance(node, Negative):
-        value = _judge(query, node.inner)
-        return replace(value, nature="other", interval=Interval(-value.interval.high, -value.interval.low))
-    return Value("string", text=node.value) if isinstance(node, String) else _number(node)
+        return judge_aggregation(judge, node, values[0])
+    if isinstance(node, Binary):
+        return judge_binary(judge, node, *values)
+    interval = values[0].interval
+    return replace(values[0], nature="other", interval=Interval(-interval.high, -interval.low))
 
 
 def _number(node: Number) -> Value:
@@ -111,18 +124,8 @@ def _number(node: Number) -> Value:
     return scalar(node.value)
 
 
-def _grown(tree: Node) -> set[str]:
-    """Return the metrics of which *tree* asks for series that were not there before."""
-    grown: set[str] = set()
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Binary):
-            waiting += [node.left, node.right]
-            if is_new(node) and isinstance(node.left, Selector):
-                grown.add(node.left.name.text)
-        elif isinstance(node, Call):
-            waiting += node.arguments
-        elif isinstance(node, Aggregation | Range | Negative):
-            waiting.append(node.inner)
-    return grown
+def _grown(tree: Node) -> Iterator[str]:
+    """Give the metrics of which *tree* asks for series that were not there before."""
+    for node in walk(tree):
+        if isinstance(node, Binary) and is_new(node) and isinstance(node.left, Selector):
+            yield node.left.name.text

@@ -9,7 +9,7 @@ from oneiric.monitoring.drift.queries.values import Interval, Value
 from oneiric.monitoring.promql import number
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.drift.queries.judge import Query
+    from oneiric.monitoring.drift.queries.judge import Judge
     from oneiric.monitoring.notation.promql import Binary
 
 COMPARISONS = {">", ">=", "<", "<=", "==", "!="}
@@ -18,19 +18,19 @@ _YEAR_2001 = 1e9
 """No timestamp of ours is smaller, unless it is 0."""
 
 
-def judge_units(query: Query, node: Binary, left: Value, right: Value) -> None:
+def judge_units(judge: Judge, node: Binary, left: Value, right: Value) -> None:
     """Report operands that are measured in different units, where that makes no sense."""
     if node.operator not in COMPARISONS | {"+", "-"} or not (left.ours or right.ours):
         return
     units = {left.unit, right.unit}
     if units == {"seconds", "milliseconds"}:
         message = f"{left.unit} {node.operator} {right.unit}"
-        query.find(node.at, "ON208", message, "divide the milliseconds by 1000")
+        judge.find(node.at, "ON208", message, "divide the milliseconds by 1000")
     elif node.operator in COMPARISONS and units == {"seconds", "timestamp"}:
-        query.find(node.at, "ON209", "a point in time is compared with a length of time", "subtract it from time()")
+        judge.find(node.at, "ON209", "a point in time is compared with a length of time", "subtract it from time()")
 
 
-def judge_threshold(query: Query, node: Binary, left: Value, right: Value) -> Value:
+def judge_threshold(judge: Judge, node: Binary, left: Value, right: Value) -> Value:
     """Return what is left of the vector where it is compared, and report a threshold out of reach."""
     mirrored = left.kind == "number" and right.kind == "vector"
     vector, bound = (right, left) if mirrored else (left, right)
@@ -42,86 +42,87 @@ def judge_threshold(query: Query, node: Binary, left: Value, right: Value) -> Va
     limit = bound.interval.low
     at = node.left.at if mirrored else node.right.at
     if vector.ours:
-        _judge(query, at, operator, limit, vector)
+        _report(judge, at, operator, limit, vector)
     return replace(vector, interval=_narrowed(operator, vector.interval, limit), once=_is_once(operator, limit, vector))
 
 
-def _judge(query: Query, at: int, operator: str, limit: float, value: Value) -> None:
+def _report(judge: Judge, at: int, operator: str, limit: float, value: Value) -> None:
     name = value.metric.name if value.metric is not None else "this"
     if value.nature in {"counter", "bucket"} and operator in {">", ">="}:
         message = f"{name} only ever grows: once it is above {number(limit)} it stays there until a restart"
-        query.find(at, "ON202", message, "compare its increase() or rate()")
+        judge.find(at, "ON202", message, "compare its increase() or rate()")
     elif value.unit == "timestamp" and 0 < limit < _YEAR_2001:
         message = f"{name} is a point in time, seconds since 1970: {number(limit)} is a length of time"
-        query.find(at, "ON209", message, "subtract it from time()")
-    elif value.quantile and value.metric is not None and _beyond(query, operator, limit, value):
-        _report_beyond(query, at, limit, value)
+        judge.find(at, "ON209", message, "subtract it from time()")
+    elif value.quantile and value.metric is not None and _beyond(judge, operator, limit, value):
+        _report_beyond(judge, at, limit, value)
     elif _never(operator, limit, value.interval):
-        _report_never(query, at, f"{operator} {number(limit)}", value, name)
-    elif query.role == "alert" and _always(operator, limit, value.interval):
-        query.find(at, "ON306", f"{name} is always {operator} {number(limit)}: {_told(value.interval)}")
+        _report_never(judge, at, f"{operator} {number(limit)}", value, name)
+    elif judge.role == "alert" and _always(operator, limit, value.interval):
+        judge.find(at, "ON306", f"{name} is always {operator} {number(limit)}: {_range(value.interval)}")
     else:
-        _judge_first(query, at, operator, limit, value)
-        _judge_age(query, at, operator, limit, value)
+        _judge_first(judge, at, operator, limit, value)
+        _judge_age(judge, at, operator, limit, value)
 
 
-def _beyond(query: Query, operator: str, limit: float, value: Value) -> bool:
+def _beyond(judge: Judge, operator: str, limit: float, value: Value) -> bool:
     if _never(operator, limit, value.interval) or _always(operator, limit, value.interval):
         return True
     metric = value.metric
-    return metric is not None and value.unit == query.vocabulary.unit(metric) and limit < metric.buckets[0]
+    return metric is not None and value.unit == judge.vocabulary.unit(metric) and limit < metric.buckets[0]
 
 
-def _report_beyond(query: Query, at: int, limit: float, value: Value) -> None:
+def _report_beyond(judge: Judge, at: int, limit: float, value: Value) -> None:
     metric = value.metric
     if metric is None:
         return
-    unit = query.vocabulary.unit(metric)
+    unit = judge.vocabulary.unit(metric)
     span = f"{number(metric.buckets[0])} to {number(metric.buckets[-1])} {unit}"
-    message = f"a quantile of {metric.name} cannot be told from {number(limit)}: its buckets span {span}"
+    message = f"a quantile of {metric.name} cannot be compared with {number(limit)}: its buckets span {span}"
     other = limit / 1000 if unit == "seconds" else limit * 1000
     within = metric.buckets[0] <= other < metric.buckets[-1]
-    query.find(at, "ON301", message, f"in {unit}, did you mean {number(other)}?" if within else "")
+    judge.find(at, "ON301", message, f"in {unit}, did you mean {number(other)}?" if within else "")
 
 
-def _report_never(query: Query, at: int, comparison: str, value: Value, name: str) -> None:
+def _report_never(judge: Judge, at: int, comparison: str, value: Value, name: str) -> None:
     if value.paced:
-        every = query.context.pace.sync
+        every = judge.context.pace.sync
         message = f"{name} is never {comparison}: a source is synchronised every {every:g} s"
-        query.find(at, "ON303", message, "take a longer window, or fewer")
+        judge.find(at, "ON303", message, "take a longer window, or fewer")
         return
     limit = float(comparison.split()[1])
     is_percentage = value.interval == Interval(0.0, 1.0) and 1 < limit <= 100  # noqa: PLR2004 - a percentage
     hint = f"a ratio lies between 0 and 1: did you mean {number(limit / 100)}?" if is_percentage else ""
-    query.find(at, "ON305", f"{name} is never {comparison}: {_told(value.interval)}", hint)
+    judge.find(at, "ON305", f"{name} is never {comparison}: {_range(value.interval)}", hint)
 
 
-def _told(interval: Interval) -> str:
+def _range(interval: Interval) -> str:
     if interval.low == interval.high:
         return f"it is always {number(interval.low)}"
     infinite = interval.high == float("inf")
     return f"it is {number(interval.low)} or more" if infinite else f"it lies in {interval.low:g} to {interval.high:g}"
 
 
-def _judge_first(query: Query, at: int, operator: str, limit: float, value: Value) -> None:
-    if query.role == "panel":  # where a comparison leaves out what is not worth a line
+def _judge_first(judge: Judge, at: int, operator: str, limit: float, value: Value) -> None:
+    if judge.role == "panel":  # where a comparison leaves out what is not worth a line
         return
     if not _is_once(operator, limit, value) or value.metric is None or value.metric.type != "counter":
         return
     metric = value.metric
-    if not query.vocabulary.starts_at_zero(metric) and metric.name not in query.grown:
+    if not judge.vocabulary.starts_at_zero(metric) and metric.name not in judge.grown:
         message = f"series of {metric.name} begin with their first event, at 1: that one is no increase"
         hint = f"add: or {metric.name} unless last_over_time({metric.name}[1h] offset the window)"
-        query.find(at, "ON304", message, hint)
+        judge.find(at, "ON304", message, hint)
 
 
-def _judge_age(query: Query, at: int, operator: str, limit: float, value: Value) -> None:
-    if value.nature != "age" or value.metric is None or operator not in {">", ">="}:
+def _judge_age(judge: Judge, at: int, operator: str, limit: float, value: Value) -> None:
+    driver = value.metric.moved_by if value.metric is not None else None
+    if value.nature != "age" or value.metric is None or driver is None or operator not in {">", ">="}:
         return
-    every = query.context.pace.of(query.vocabulary.age_driver(value.metric))
+    every = judge.context.pace.of(driver)
     if value.step is not None and limit < every * value.step:
         message = f"{value.metric.name} is renewed every {every:g} s: an age of {limit / value.step:g} s is usual"
-        query.find(at, "ON308", message, f"take {2 * every * value.step:g} or more")
+        judge.find(at, "ON308", message, f"take {2 * every * value.step:g} or more")
 
 
 def _is_once(operator: str, limit: float, value: Value) -> bool:

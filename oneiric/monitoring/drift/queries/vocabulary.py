@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
-from oneiric.core import events
 from oneiric.monitoring.promql import TARGET_LABELS, number
-from oneiric.observability import catalogue as names
 from oneiric.observability.catalogue import CATALOGUE, DOMAIN
 
 if TYPE_CHECKING:
@@ -178,56 +176,12 @@ class Vocabulary:
                 return unit
         return ""
 
-    def source_of(self, metric: Metric) -> str:
-        """Return what drives *metric* at an interval of its own: sync, probe, scan, or "" for the runtime's work."""
-        feeding = {signal.event for signal in self.catalogue.signals for fed in signal.metrics if fed.metric is metric}
-        return next((name for name, types in _DRIVEN.items() if feeding <= types), "")
-
-    def age_driver(self, metric: Metric) -> str:
-        """Return what moves the timestamp *metric* on at an interval of its own: sync, probe, scan, or ""."""
-        return _STAMPED.get(metric.name, "")
-
-    def is_part(self, part: Metric, whole: Metric) -> bool:
-        """Whether every event, or byte, of *part* is one of *whole* too, so that their quotient is at most 1."""
-        return part is whole or (part.name, whole.name) in _PARTS
-
 
 _UNITS = {
     "_timestamp_seconds": "timestamp",
     "_seconds": "seconds",
     "_ms": "milliseconds",
     "_bytes": "bytes",
-}
-_DRIVEN: Mapping[str, frozenset[type]] = {
-    "sync": frozenset(
-        {
-            events.RemoteSync,
-            events.SignatureVerified,
-            events.SignatureInvalid,
-            events.SignatureExpired,
-            events.ManifestUnsigned,
-        }
-    ),
-    "probe": frozenset({events.HealthCheck}),
-}
-_STAMPED = {
-    names.LAST_SUCCESS.name: "sync",
-    names.LAST_ATTEMPT.name: "sync",
-    names.LAST_HEALTH_CHECK.name: "probe",
-    names.CACHE_SCAN.name: "scan",
-}
-_PARTS = {
-    (part.name, whole.name)
-    for part, whole in (
-        (names.RESOLUTION_FAILURES, names.RESOLUTIONS),
-        (names.SWAP_FAILURES, names.SWAPS),
-        (names.ROLLBACKS, names.SWAPS),
-        (names.HEALTH_CHECK_FAILURES, names.HEALTH_CHECKS),
-        (names.SYNC_FAILURES, names.SYNCS),
-        (names.DIGEST_MISMATCHES, names.DIGEST_CHECKS),
-        (names.LOG_EVENTS_SUPPRESSED, names.LOG_EVENTS),
-        (names.CACHE_FILESYSTEM_AVAIL, names.CACHE_FILESYSTEM_SIZE),
-    )
 }
 
 

@@ -24,6 +24,8 @@ from oneiric.monitoring.notation.promql.tree import (
     String,
     Word,
     is_new,
+    parts,
+    walk,
 )
 
 __all__ = [
@@ -47,7 +49,9 @@ __all__ = [
     "has_variable",
     "is_new",
     "parse",
+    "parts",
     "seconds",
     "variable_name",
+    "walk",
     "without_variables",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import promql_parser
 
@@ -22,6 +22,9 @@ from oneiric.monitoring.notation.promql.tree import (
     Word,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MAX_LENGTH = 20_000
 """A query has at most so many characters."""
 
@@ -36,6 +39,7 @@ _RENAMED = {"holt_winters": "double_exponential_smoothing"}
 """Functions of Prometheus 2 that Prometheus 3 has under other names."""
 
 _ENDS = {"by", "without"}
+_FILLS = {"fill", "fill_left", "fill_right"}
 
 
 class QueryError(ValueError):
@@ -47,8 +51,8 @@ class QueryError(ValueError):
 
     @property
     def is_of_types(self) -> bool:
-        """Whether it is about functions, and what they are asked of: servers like Prometheus have more, for more."""
-        return str(self).startswith(("unknown function", "expected type"))
+        """Whether it is about an expression, a function or its arguments: newer servers, and others, have more."""
+        return str(self).startswith(("unknown expression", "unknown function", "expected type"))
 
     @property
     def is_unclosed(self) -> bool:
@@ -126,9 +130,11 @@ class _Placer:
         self._next = 0
 
     def expression(self, node: Any) -> Node:
-        place = getattr(self, f"_{type(node).__name__}")
-        made: Node = place(node)
-        return made
+        place = _PLACES.get(type(node))
+        if place is None:
+            message = f"unknown expression {type(node).__name__}: this promql-parser is newer than what is checked here"
+            raise QueryError(message, self._peek().start)
+        return place(self, node)
 
     def _peek(self) -> Token:
         return self._tokens[self._next]
@@ -144,37 +150,37 @@ class _Placer:
             return True
         return False
 
-    def _NumberLiteral(self, node: Any) -> Node:  # noqa: N802 - the parser's name for it
+    def number(self, node: Any) -> Node:
         at = self._peek().start
         while self._took("+", "-"):
             pass
         self._take()
         return Number(at, float(node.val))
 
-    def _StringLiteral(self, node: Any) -> Node:  # noqa: N802 - likewise
+    def string(self, node: Any) -> Node:
         return String(self._take().start + 1, str(node.val))
 
-    def _ParenExpr(self, node: Any) -> Node:  # noqa: N802 - likewise
+    def parenthesis(self, node: Any) -> Node:
         self._take()
         inner = self.expression(node.expr)
         self._take()
         return inner
 
-    def _UnaryExpr(self, node: Any) -> Node:  # noqa: N802 - likewise
+    def negative(self, node: Any) -> Node:
         at = self._take().start
         while self._peek().text in {"+", "-"}:
             self._take()
         return Negative(at, self.expression(node.expr))
 
-    def _VectorSelector(self, _: Any) -> Node:  # noqa: N802 - likewise
+    def vector(self, _: Any) -> Node:
         selector = self._selector()
         return Selector(selector.at, selector.name, selector.matchers, shifted=self._modifiers())
 
-    def _MatrixSelector(self, _: Any) -> Node:  # noqa: N802 - likewise
+    def matrix(self, _: Any) -> Node:
         selector = self._selector()
         return self._over(selector, is_subquery=False)
 
-    def _SubqueryExpr(self, node: Any) -> Node:  # noqa: N802 - likewise
+    def subquery(self, node: Any) -> Node:
         return self._over(self.expression(node.expr), is_subquery=True)
 
     def _over(self, inner: Node, *, is_subquery: bool) -> Node:
@@ -182,11 +188,11 @@ class _Placer:
         window = token.text[1:-1].partition(":")[0]
         return Range(inner.at, inner, seconds(window), token.start + 1, is_subquery, shifted=self._modifiers())
 
-    def _Call(self, node: Any) -> Node:  # noqa: N802 - likewise
+    def call(self, node: Any) -> Node:
         name = self._take()
         return Call(name.start, name.text, tuple(self._arguments(node.args)))
 
-    def _AggregateExpr(self, node: Any) -> Node:  # noqa: N802 - likewise
+    def aggregation(self, node: Any) -> Node:
         name = self._take()
         grouping, labels = self._grouping()
         *parameter, inner = self._arguments([node.expr] if node.param is None else [node.param, node.expr])
@@ -194,7 +200,7 @@ class _Placer:
             grouping, labels = self._grouping()
         return Aggregation(name.start, name.text.lower(), inner, next(iter(parameter), None), grouping, labels)
 
-    def _BinaryExpr(self, node: Any) -> Node:  # noqa: N802 - likewise
+    def binary(self, node: Any) -> Node:
         left = self.expression(node.lhs)
         operator = self._take()
         is_bool = self._took("bool")
@@ -206,10 +212,17 @@ class _Placer:
         if self._peek().text.lower() in {"group_left", "group_right"}:
             group = self._take().text.lower().removeprefix("group_")
             group_labels = self._names() if self._peek().text == "(" else ()
+        self._fill()
         right = self.expression(node.rhs)
         return Binary(
             operator.start, operator.text.lower(), left, right, is_bool, matching, labels, group, group_labels
         )
+
+    def _fill(self) -> None:
+        """Pass ``fill(0)``, or one or both of its sides: what stands for a series that the other side lacks."""
+        while self._peek().text.lower() in _FILLS and self._tokens[self._next + 1].text == "(":
+            while not self._took(")"):
+                self._take()
 
     def _arguments(self, nodes: list[Any]) -> list[Node]:
         self._take()
@@ -281,3 +294,17 @@ class _Placer:
         self._take()
         if self._took("("):
             self._took(")")
+
+
+_PLACES: dict[type, Callable[[_Placer, Any], Node]] = {
+    promql_parser.NumberLiteral: _Placer.number,
+    promql_parser.StringLiteral: _Placer.string,
+    promql_parser.ParenExpr: _Placer.parenthesis,
+    promql_parser.UnaryExpr: _Placer.negative,
+    promql_parser.VectorSelector: _Placer.vector,
+    promql_parser.MatrixSelector: _Placer.matrix,
+    promql_parser.SubqueryExpr: _Placer.subquery,
+    promql_parser.Call: _Placer.call,
+    promql_parser.AggregateExpr: _Placer.aggregation,
+    promql_parser.BinaryExpr: _Placer.binary,
+}

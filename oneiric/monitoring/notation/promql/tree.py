@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,24 @@ class Negative:
 
 
 Node: TypeAlias = "Number | String | Selector | Range | Call | Aggregation | Binary | Negative"
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """Return the expressions that *node* is made of."""
+    if isinstance(node, Call):
+        return node.arguments
+    if isinstance(node, Binary):
+        return node.left, node.right
+    if isinstance(node, Aggregation) and node.parameter is not None:
+        return node.inner, node.parameter
+    return (node.inner,) if isinstance(node, Range | Aggregation | Negative) else ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield *node* and every expression in it."""
+    yield node
+    for part in parts(node):
+        yield from walk(part)
 
 
 def is_new(node: Node) -> bool:

@@ -3,11 +3,10 @@
 from oneiric.observability.metrics.shared.cells import SharedCounterCell, SharedHistogramCell
 from oneiric.observability.metrics.shared.directory import clear_shared_directory, shared_directory
 from oneiric.observability.metrics.shared.format import CorruptFileError
-from oneiric.observability.metrics.shared.sharing import COLLECTOR, DEFAULT_INTERVAL, Budgeted, Sharing
+from oneiric.observability.metrics.shared.sharing import COLLECTOR, Budgeted, Sharing
 
 __all__ = [
     "COLLECTOR",
-    "DEFAULT_INTERVAL",
     "Budgeted",
     "CorruptFileError",
     "SharedCounterCell",

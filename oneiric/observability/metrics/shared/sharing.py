@@ -8,6 +8,7 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from oneiric.core.limits import MAX_SHARED_INTERVAL
 from oneiric.observability.metrics.cells import CounterCell, Family, HistogramCell
 from oneiric.observability.metrics.shared.cells import SharedCounterCell, SharedGaugeCell, SharedHistogramCell
 from oneiric.observability.metrics.shared.directory import Problem, archive_ended, read_directory, read_file
@@ -35,12 +36,6 @@ if TYPE_CHECKING:
     from oneiric.observability.model import Metric
 
     GaugeValues = Mapping[str, Mapping[LabelSet, float]]
-
-DEFAULT_INTERVAL: Final = 5.0
-"""Seconds between publications of the gauges of a process."""
-
-MAX_INTERVAL: Final = 86_400.0
-"""Longest time between them, in seconds."""
 
 COLLECTOR: Final = "shared_dir"
 """Stands for the directory where a file in it cannot be read."""
@@ -75,8 +70,9 @@ class Sharing:
         full: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        if not 0 < interval <= MAX_INTERVAL:
-            raise ValueError(f"shared_interval must be more than 0 and at most {MAX_INTERVAL:g} s, got {interval}")
+        if not 0 < interval <= MAX_SHARED_INTERVAL:
+            most = f"{MAX_SHARED_INTERVAL:g} s"
+            raise ValueError(f"shared_interval must be more than 0 and at most {most}, got {interval}")
         self._directory = directory
         self._metrics = metrics
         self._budget = budget

@@ -6,11 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from bundles import exported
 from watched import Watched
 
-from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.bundle.alerts import LIFECYCLE, OVERVIEW, REMOTE, RESOLUTION
-from oneiric.monitoring.config import BundleConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +41,6 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 @pytest.fixture(params=UIDS)
 def dashboard(request: pytest.FixtureRequest) -> dict[str, object]:
     """Each dashboard, as Grafana reads it."""
-    text = bundle(BundleConfig())[f"grafana/dashboards/{request.param}.json"]
+    text = exported()[f"grafana/dashboards/{request.param}.json"]
     found: dict[str, object] = json.loads(text)
     return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import alloy
 import pytest
 import yaml
+from bundles import exported
 from log_pipeline_kinds import faults_of_alloy, faults_of_yaml
 from log_pipeline_names import ALLOY, ALLOY_CONSTANTS, ALLOY_REQUIRED, LOKI, PROMTAIL
 
@@ -16,7 +17,7 @@ from oneiric.monitoring.config import ConfigError, configured
 from oneiric.monitoring.logql import COMMON_FIELDS, STREAM_LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SETTINGS = {
     "defaults": (),
@@ -33,9 +34,9 @@ SETTINGS = {
 WAYS = ("file", "journal", "kubernetes")
 
 
-def files(settings: str) -> dict[str, str]:
+def files(settings: str) -> Mapping[str, str]:
     """Return the files of the bundle for one of the *settings*."""
-    return bundle(configured(SETTINGS[settings]))
+    return exported(SETTINGS[settings])
 
 
 def blocks(tree: list[alloy.Block], owner: str = "") -> Iterator[tuple[str, alloy.Block]]:

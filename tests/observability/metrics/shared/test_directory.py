@@ -212,7 +212,7 @@ def test_what_is_no_file_of_ours_is_reported_and_skipped(
 
 
 @given(garbage=strategies.binary(max_size=300), offset=strategies.integers(0, 600))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_no_damage_disturbs_a_scrape(tmp_path_factory: pytest.TempPathFactory, garbage: bytes, offset: int) -> None:
     """Whatever is written over any part of one file, a scrape raises nothing, and all others are exact."""
     directory = tmp_path_factory.mktemp("shared")

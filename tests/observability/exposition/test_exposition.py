@@ -518,7 +518,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return False
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None)
 @given(
     method=st.sampled_from(["GET", "HEAD", "POST"]),
     path=st.text(),

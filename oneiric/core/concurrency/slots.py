@@ -1,4 +1,4 @@
-"""The line of calls that wait for a thread: so many run at a time, those that hang included."""
+"""Slots for calls in threads: so many run at a time, those that hang included, and further ones wait."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import threading
 from collections import deque
 
 
-class Line:
-    """Lets at most *most* calls run at a time; further ones wait in line until one of these ends.
+class ThreadSlots:
+    """Let at most *most* calls run at a time; further ones wait in line until one of these leaves.
 
     Entered on an event loop, left from any thread.
     """

@@ -21,9 +21,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel: its number, its queries, and how its values are shown."""
+    """A panel: its number and title, its queries, and how its values are shown."""
 
     number: Node
+    title: Node
     targets: tuple[Target, ...]
     fields: Node = NOTHING
 
@@ -57,7 +58,7 @@ def panels(root: Node) -> Iterator[Panel]:
             yield from map(_classic, panel.get("panels").items)
     shared = root.get("__elements")
     for element in (*shared.items, *(value for _, value in shared.pairs)):
-        yield Panel(NOTHING, _classic(element.get("model")).targets, element.get("model", "fieldConfig"))
+        yield Panel(NOTHING, NOTHING, _classic(element.get("model")).targets, element.get("model", "fieldConfig"))
     for _, element in root.get("elements").pairs:
         yield _second(element.get("spec"))
 
@@ -65,13 +66,13 @@ def panels(root: Node) -> Iterator[Panel]:
 def _classic(panel: Node) -> Panel:
     own = panel.get("datasource")
     targets = tuple(Target(target, (target.get("datasource"), own)) for target in panel.get("targets").items)
-    return Panel(panel.get("id"), targets, panel.get("fieldConfig"))
+    return Panel(panel.get("id"), panel.get("title"), targets, panel.get("fieldConfig"))
 
 
 def _second(spec: Node) -> Panel:
     queries = spec.get("data", "spec", "queries").items
     targets = tuple(_asked(query.get("spec")) for query in queries)
-    return Panel(spec.get("id"), targets, spec.get("vizConfig", "spec", "fieldConfig"))
+    return Panel(spec.get("id"), spec.get("title"), targets, spec.get("vizConfig", "spec", "fieldConfig"))
 
 
 def _asked(spec: Node) -> Target:
@@ -80,7 +81,7 @@ def _asked(spec: Node) -> Target:
     return Target(query.get("spec"), (query, spec.get("datasource"), query.get("datasource")))
 
 
-def notes(root: Node) -> Iterator[Target]:
+def annotation_queries(root: Node) -> Iterator[Target]:
     """Give the queries of the annotations of the dashboard *root*."""
     for one in root.get("annotations", "list").items:
         yield Target(one, (one.get("datasource"),))

@@ -1,0 +1,20 @@
+"""The parts of a runtime that keep state in files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneiric.core.config import lifecycle_snapshot_path
+from oneiric.core.lifecycle import LifecycleManager, LifecycleSafetyOptions
+
+if TYPE_CHECKING:
+    from oneiric.core.config import OneiricSettings
+    from oneiric.core.resolution import Resolver
+
+
+def lifecycle_of(settings: OneiricSettings, resolver: Resolver) -> LifecycleManager:
+    """Return a manager with the limits and the status file of *settings*, which it leaves to others until it begins."""
+    safety = LifecycleSafetyOptions(**settings.lifecycle.model_dump())
+    manager = LifecycleManager(resolver, status_snapshot_path=str(lifecycle_snapshot_path(settings)), safety=safety)
+    manager.let_go_of_statuses()  # whoever is started first has the file, not whoever is made first
+    return manager
