@@ -16,8 +16,8 @@ import grimp
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "oneiric"
-LISTS = ("observability/catalogue.py", "monitoring/bundle/dashboards/boards/")
-"""What is data in the form of code, a list of metrics or panels, which is as long as it has entries."""
+LISTS = ("core/events.py", "observability/catalogue.py", "monitoring/bundle/dashboards/boards/")
+"""What is a list in the form of code, of events, metrics or panels, which is as long as it has entries."""
 LAYERS = (
     {"cli"},
     {"rehearsal", "testing"},

@@ -69,6 +69,12 @@ def test_what_is_named_runs_whole_in_one_process(arguments: tuple[str, ...], tmp
     assert " 2 passed" in last
 
 
+def test_the_fast_tests_of_a_directory_can_be_chosen(tmp_path: Path) -> None:
+    """`pytest tests -m "not slow"` runs the fast test alone, without workers, and has nothing to add."""
+    _, last = last_lines(tmp_path, "tests", "-m", "not slow", shared=False)
+    assert " 1 passed, 1 deselected" in last
+
+
 @pytest.mark.slow
 def test_what_is_chosen_by_name_or_marker_is_not_cut_down(tmp_path: Path) -> None:
     """`pytest -m slow` runs the slow tests of the whole."""

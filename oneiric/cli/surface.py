@@ -1,4 +1,4 @@
-"""What the command line and the environment offer, told as data to those who check documents."""
+"""What the command line and the environment offer, as data for those who check documents."""
 
 from __future__ import annotations
 

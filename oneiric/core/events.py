@@ -53,7 +53,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Operation(Event, frozen=True, kw_only=True, gc=False):
-    """Something that takes time; told when it starts, and again, completed, in :class:`Finished`."""
+    """Something that takes time; reported when it starts, and again, completed, in :class:`Finished`."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -146,7 +146,7 @@ async def run_with_retry(  # noqa: PLR0913 - published signature
         adaptive_key: Changes nothing.
         attributes: Change nothing.
         passing: Whether an error may pass; one that does not is raised at once.
-        on_retry: Told the error and the delay before each further try.
+        on_retry: Called with the error and the delay before each further try.
         sleep: Waits.
     """
     if attempts < 1:

@@ -126,14 +126,14 @@ def validate_stack_level_bounds(stack_level: object) -> Validation:
 
 
 def constant_time_compare(first: object, second: object) -> bool:
-    """Whether two str are equal, in a time that does not tell where they differ; TypeError for anything else."""
+    """Whether two str are equal, in a time that does not show where they differ; TypeError for anything else."""
     if isinstance(first, str) and isinstance(second, str):
         return hmac.compare_digest(first.encode("utf-8", "surrogatepass"), second.encode("utf-8", "surrogatepass"))
     raise _uncomparable("two str", first, second)
 
 
 def constant_time_bytes_compare(first: object, second: object) -> bool:
-    """Whether two bytes are equal, in a time that does not tell where they differ; TypeError for anything else."""
+    """Whether two bytes are equal, in a time that does not show where they differ; TypeError for anything else."""
     if isinstance(first, bytes) and isinstance(second, bytes):
         return hmac.compare_digest(first, second)
     raise _uncomparable("two bytes", first, second)

@@ -47,7 +47,7 @@ class DomainBridge:
         activity_store: Keeps pauses and drains; without one they are kept in memory. One without a method ``change`` is
             asked and set.
         supervisor: May refuse work too.
-        observers: Who is told; by default whoever the resolver tells.
+        observers: The seam to report through; by default that of the resolver.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - published

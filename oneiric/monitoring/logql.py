@@ -26,7 +26,7 @@ TROUBLE = ("warning", "error", "critical")
 
 
 def log_of(event: type[Event], on: Phase | None = None) -> tuple[Signal, Log]:
-    """Return the log event that tells of *event*, of an operation's phase *on*, with its signal.
+    """Return the log event of *event*, of an operation's phase *on*, with its signal.
 
     Raises:
         ExpressionError: There is none, or there are several and *on* does not say which.
@@ -53,7 +53,7 @@ def lines(
     where: Mapping[str, str] | None = None,
     read: str = PARSED,
 ) -> str:
-    """Return the query for the lines that tell of *event*, of its phase *on*, with the fields *where*.
+    """Return the query for the lines of *event*, of its phase *on*, with the fields *where*.
 
     The name is looked for in the whole line, which is quick. Fields follow where *where* asks for them or where another
     event has the same name and other fixed fields. *read* is how they are read: COUNTABLE in a metric query, "" where

@@ -183,11 +183,11 @@ class Telemetry:
 
     def _watch(self, target: object, fresh: list[Observers]) -> Callable[[], None]:
         if isinstance(target, Replayable):
-            # What was told through a seam that was attached already has been counted.
+            # What was reported through a seam that was attached already has been counted.
             missed = not isinstance(target, Observable) or target.observers in fresh
-            tell = self._sink.catch_up if missed else self._sink.make_known
+            take = self._sink.catch_up if missed else self._sink.make_known
             for event in target.replay():
-                tell(event)
+                take(event)
         return self._sink.add_source(target) if isinstance(target, Stateful) else _nothing
 
 

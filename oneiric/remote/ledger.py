@@ -45,7 +45,7 @@ class Ledger:
         name: Name under which the status is kept.
         directory: Where the status file is.
         clock: Seconds since the epoch.
-        on_problem: Told what keeps the status file from being read or written.
+        on_problem: Called with what keeps the status file from being read or written.
 
     Attributes:
         name: Name under which the status is kept.

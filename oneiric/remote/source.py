@@ -45,7 +45,7 @@ class RemoteSource:
         resolver: Where candidates are registered.
         config: The source, and every bound.
         cache: Where artifacts are kept; None makes one in ``config.cache_dir``, which this source starts, stops and
-            tells the state of.
+            reports the state of.
         observers: The seam to report through; None takes the resolver's.
         secrets: Where ``config.auth.secret_id`` is looked up.
         clock: Seconds since the epoch.
@@ -94,7 +94,7 @@ class RemoteSource:
         self._task: asyncio.Task[None] | None = None
 
     def announce(self) -> None:
-        """Tell that the source exists, once; done by the first :meth:`start` or :meth:`sync` at the latest."""
+        """Report that the source exists, once; done by the first :meth:`start` or :meth:`sync` at the latest."""
         if self._announced:
             return
         self._announced, self._gone = True, False
@@ -149,7 +149,7 @@ class RemoteSource:
             await self.cache.stop()
 
     async def remove(self) -> None:
-        """Stop, unregister everything this source registered, and tell that it is gone; idempotent."""
+        """Stop, unregister everything this source registered, and report that it is gone; idempotent."""
         await self.stop()
         for ledger in self._ledgers.values():
             self.resolver.replace(ledger.owner, ())

@@ -1,4 +1,4 @@
-"""What is done for one synchronisation: counted, bounded, and told."""
+"""What is done for one synchronisation: counted, bounded, and reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Report:
-    """Tells what happens to one artifact, and counts the comparisons."""
+    """Reports what happens to one artifact, and counts the comparisons."""
 
     observers: Observers
     source: str
@@ -56,9 +56,9 @@ class Report:
         return error
 
     def cache_hit(self, size: int) -> None:
-        """Tell that a sound copy of *size* bytes was there."""
+        """Report that a sound copy of *size* bytes was there."""
         self.observers.notify(ArtifactCacheHit(source=self.source, bytes=size))
 
     def downloaded(self, size: int) -> None:
-        """Tell that *size* bytes were downloaded and are in the cache."""
+        """Report that *size* bytes were downloaded and are in the cache."""
         self.observers.notify(ArtifactDownloaded(source=self.source, bytes=size))

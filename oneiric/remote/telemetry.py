@@ -73,8 +73,8 @@ class StatusFile:
 
     Args:
         directory: The cache directory; made when something is recorded.
-        on_damage: Told of a file, or the first field of the source, that cannot be understood. The file is kept beside
-            with ``.damaged`` appended; what is sound of one with wrong fields still holds.
+        on_damage: Called with a file, or the first field of the source, that cannot be understood. The file is kept
+            beside with ``.damaged`` appended; what is sound of one with wrong fields still holds.
         patience: Seconds to wait for others that write the file.
     """
 

@@ -25,7 +25,7 @@ class HealthLoop:
     Args:
         lifecycle: Whose instances are probed.
         activity_store: Whose pauses and drains are written down.
-        observers: Who is told of failures.
+        observers: Notified of failures.
         path: The health file.
         interval: Seconds; None: the file is written when asked for only, and nothing is probed.
 
@@ -90,7 +90,7 @@ class HealthLoop:
             try:
                 await self.probe()
                 await self.write(running=True)
-            except Exception as error:  # noqa: BLE001 - the loop survives, and tells
+            except Exception as error:  # noqa: BLE001 - the loop survives, and reports
                 self._observers.hook_failed("health_loop", error)
 
     def _activity(self) -> dict[str, dict[str, object]]:

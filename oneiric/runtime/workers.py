@@ -87,7 +87,7 @@ class Succession:
     Args:
         leadership: What to take.
         step: Called with whether this process leads, at the start and at every look.
-        observers: Who is told of failures.
+        observers: Notified of failures.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Succession:
             await asyncio.sleep(TAKEOVER_SECONDS)
             try:
                 await self._step(self._leads())
-            except Exception as error:  # noqa: BLE001 - the loop survives, and tells
+            except Exception as error:  # noqa: BLE001 - the loop survives, and reports
                 self._observers.hook_failed("workers", error)
 
     def _leads(self) -> bool:

@@ -36,7 +36,7 @@ def test_a_command_of_commands_alone_prints_its_help(command: tuple[str, ...]) -
     assert (bare.exit_code, bare.stdout.strip(), bare.stderr) == (0, helped.stdout.strip(), "")
 
 
-@pytest.mark.parametrize("at", [1, 10, 100, 300])
+@pytest.mark.parametrize("at", [1, *(pytest.param(at, marks=pytest.mark.slow) for at in (10, 100)), 300])
 @pytest.mark.parametrize("command", [("demo", "--port", "0", "--seconds", "1"), ("monitoring", "drill", "--list")])
 def test_an_interrupt_while_it_imports_leaves_no_traceback(command: tuple[str, ...], at: int, tmp_path: Path) -> None:
     """Whichever import Ctrl-C hits, the process ends by the signal and prints nothing."""

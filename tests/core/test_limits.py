@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from oneiric.core import limits
 from oneiric.core.config import LifecycleConfig, LogQueueConfig, ObservabilitySettings
 from oneiric.core.lifecycle import LifecycleSafetyOptions
-from oneiric.core.logging.backlog import QueueLimits
+from oneiric.core.logging.buffer import QueueLimits
 from oneiric.core.observers import Observers
 from oneiric.observability import LogLimits, OtlpOptions, PushOptions, ServerLimits
 from oneiric.observability.catalogue import CATALOGUE

@@ -29,6 +29,7 @@ RUN_ELSEWHERE = {
     "uv run pytest": ".ci/run",
     "uv run pytest --all": ".ci/run",
     "uv run pytest tests/core": "tests/test_running.py",
+    'uv run pytest tests/core/lifecycle -m "not slow"': "tests/test_running.py",
     "uv run ruff check .": ".ci/run",
     "uv run ruff format .": ".ci/run",
     "uv run mypy": ".ci/run",
@@ -112,3 +113,13 @@ def test_settings_named_in_documents_exist() -> None:
             fields = [field for field in model.model_fields if re.fullmatch(name.replace("*", ".*"), field)]
             assert fields, setting
             model = model.model_fields[fields[0]].annotation
+
+
+def test_paths_in_the_architecture_exist() -> None:
+    """Each path of the package or the repository that the description of the rooms names is there."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.(?:py|md))?)`", text))
+    assert len(named) > 30
+    assert [
+        path for path in sorted(named) if not any((root / path).exists() for root in (ROOT, ROOT / "oneiric"))
+    ] == []

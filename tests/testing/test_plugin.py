@@ -10,6 +10,7 @@ INI = """
 filterwarnings = error
 asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
+addopts = -p no:anyio -p no:pytest_cov
 """
 TESTS = (PROGRAMS / "plugin_users.py").read_text(encoding="utf-8")
 FAILING = (PROGRAMS / "plugin_failures.py").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Activity in memory: who is paused or draining, and what changes are told."""
+"""Activity in memory: who is paused or draining, and which changes are reported."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ Rows = dict[tuple[str, str], Row]
 class MemoryActivityStore:
     """The activity of every component, in memory only.
 
-    Thread-safe; transitions are told in the order in which they are made.
+    Thread-safe; transitions are reported in the order in which they are made.
 
     Args:
-        observers: Who is told of transitions.
+        observers: Notified of transitions.
         clock: Seconds since the epoch.
     """
 
@@ -97,7 +97,7 @@ class MemoryActivityStore:
         return dict(activities)
 
     def set(self, domain: str, key: str, state: DomainActivity) -> None:
-        """Replace the activity of a component and tell the transitions; a default one is not kept.
+        """Replace the activity of a component and report the transitions; a default one is not kept.
 
         A note is cut and cleaned as by :meth:`change`. Raises ValueError for a wrong name, or a note that is no text.
         """
@@ -114,7 +114,7 @@ class MemoryActivityStore:
         draining: bool | None = None,
         note: str | None = None,
     ) -> DomainActivity:
-        """Change what is given of a component's activity and return all of it; tell transitions, never repeats.
+        """Change what is given of a component's activity and return all of it; report transitions, never repeats.
 
         None keeps the value, an empty *note* removes it; of a longer one than 512 characters the end is cut off, and
         what cannot be printed is replaced. No change made meanwhile by anybody else is lost. Raises ValueError for a

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 MAX_BUSY_TIMEOUT = 60.0
-"""Longest time a write may be told to wait for other processes, in seconds."""
+"""Longest time a write may wait for other processes, in seconds."""
 
 _SINK = "activity_store"
 _BROKEN = (OSError, sqlite3.Error, FileDamagedError)
@@ -44,7 +44,7 @@ class DomainActivityStore(MemoryActivityStore):
 
     Args:
         path: The file; its directory is made, for this user alone.
-        observers: Who is told of transitions.
+        observers: Notified of transitions.
         busy_timeout: Seconds a write waits for other processes, from 0 to 60.
         clock: Seconds since the epoch.
 

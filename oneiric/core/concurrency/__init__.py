@@ -6,10 +6,11 @@ from oneiric.core.concurrency.locks import ForkSafeLock
 from oneiric.core.concurrency.ordered import InOrder
 from oneiric.core.concurrency.slots import ThreadSlots
 from oneiric.core.concurrency.threads import BackgroundThread, start_thread
-from oneiric.core.concurrency.turn import FREE, TAKEN, Turn
+from oneiric.core.concurrency.turn import FREE, NOBODY, TAKEN, Turn
 
 __all__ = [
     "FREE",
+    "NOBODY",
     "TAKEN",
     "Background",
     "BackgroundThread",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from threading import get_ident
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
@@ -11,10 +12,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FREE: Final = "free"
-TAKEN: Final = "taken"
+
+
+class _Answer(Enum):
+    TAKEN = "taken"
+
+
+TAKEN: Final = _Answer.TAKEN
 """What :meth:`Turn.do` returns where somebody else has the turn."""
 
-_NOBODY: Final = 0
+NOBODY: Final = 0
 
 
 class Turn:
@@ -33,14 +40,14 @@ class Turn:
 
     def __init__(self) -> None:
         self.free: dict[str, None] = {FREE: None}
-        self.owner = _NOBODY
+        self.owner = NOBODY
 
     @property
     def is_mine(self) -> bool:
         """Whether the calling thread has the turn, and was interrupted in it."""
         return self.owner == get_ident()
 
-    def do(self, work: Callable[[], T]) -> T | Literal["taken"]:
+    def do(self, work: Callable[[], T]) -> T | Literal[_Answer.TAKEN]:
         """Return what *work* returns; :data:`TAKEN` where another thread has the turn, or a caller of this one."""
         free, me = self.free, get_ident()
         try:
@@ -53,5 +60,5 @@ class Turn:
             self.owner = me
             return work()
         finally:
-            self.owner = _NOBODY
+            self.owner = NOBODY
             free[FREE] = None

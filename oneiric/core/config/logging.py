@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from oneiric.core import limits
+from oneiric.core.config.section import Section
 
 DEFAULT_FILE_SIZE = 64 * 1024 * 1024
 """Bytes a log file grows to before it is rotated."""
@@ -26,11 +27,7 @@ PathText = Annotated[str, BeforeValidator(_path_text)]
 """A path as text; a :class:`os.PathLike` is accepted too."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
-class LoggingSinkConfig(_Section):
+class LoggingSinkConfig(Section):
     """Where log lines go; ``path`` is for a file, ``endpoint`` and ``method`` are for http.
 
     Attributes:
@@ -52,7 +49,7 @@ class LoggingSinkConfig(_Section):
     method: str = "POST"
 
 
-class LogQueueConfig(_Section):
+class LogQueueConfig(Section):
     """What waits for a sink that is slow, each sink having a queue of its own, and how long the end waits for it.
 
     Attributes:
@@ -74,7 +71,7 @@ class LogQueueConfig(_Section):
     write_at_once: Literal["none", "errors", "all"] = "none"
 
 
-class LoggingConfig(_Section):
+class LoggingConfig(Section):
     """How log lines look and where they go.
 
     Attributes:
@@ -107,7 +104,7 @@ class LoggingConfig(_Section):
     capture_uncaught: bool = True
 
 
-class LogRateConfig(_Section):
+class LogRateConfig(Section):
     """How often one log event is written: *rate* a second, and *burst* at once; a rate of 0 limits nothing.
 
     Attributes:

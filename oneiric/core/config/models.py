@@ -8,7 +8,6 @@ from typing import Any, Self
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Field,
     PrivateAttr,
     ValidationError,
     model_validator,
@@ -23,6 +22,7 @@ from oneiric.core.config.remote import (
     SecretsConfig,
     SourceName,
 )
+from oneiric.core.config.section import Section
 from oneiric.core.config.sections import (
     AppConfig,
     LayerSettings,
@@ -32,7 +32,6 @@ from oneiric.core.config.sections import (
     RuntimePathsConfig,
     RuntimeProfileConfig,
     RuntimeSupervisorConfig,
-    Section,
 )
 
 
@@ -78,7 +77,7 @@ class OneiricSettings(Section):
     actions: LayerSettings = LayerSettings()
     secrets: SecretsConfig = SecretsConfig()
     remote: RemoteSourceConfig = RemoteSourceConfig()
-    remotes: dict[SourceName, RemoteSourceConfig] = Field(default={})
+    remotes: dict[SourceName, RemoteSourceConfig] = {}
     logging: LoggingConfig = LoggingConfig()
     lifecycle: LifecycleConfig = LifecycleConfig()
     plugins: PluginsConfig = PluginsConfig()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from oneiric.core.config.logging import PathText  # noqa: TC001 - pydantic reads it at run time
+from oneiric.core.config.section import Section
 
 DEFAULT_CACHE_DIR = ".oneiric_cache"
 MAX_SECONDS = 366 * 86_400.0
@@ -22,11 +23,7 @@ PositiveSeconds = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
 Bytes = Annotated[int, Field(ge=1, le=1024 * _GIB)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
-class SecretsConfig(_Section):
+class SecretsConfig(Section):
     """Where secrets come from: the inline map, then the adapter at (domain, key).
 
     Attributes:
@@ -48,7 +45,7 @@ class SecretsConfig(_Section):
     refresh_interval: Annotated[float, Field(ge=1, le=MAX_SECONDS)] | None = None
 
 
-class RemoteAuthConfig(_Section):
+class RemoteAuthConfig(Section):
     """The credential sent with a manifest request; the token itself or the id of a secret.
 
     Attributes:
@@ -64,7 +61,7 @@ class RemoteAuthConfig(_Section):
     token: str | None = Field(default=None, repr=False)
 
 
-class RemoteSourceConfig(_Section):
+class RemoteSourceConfig(Section):
     """One remote source of manifests: times in seconds, sizes in bytes.
 
     Attributes:

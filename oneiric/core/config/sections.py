@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
 )
@@ -21,6 +20,7 @@ from oneiric.core.config.remote import (
     PositiveSeconds,
     Seconds,
 )
+from oneiric.core.config.section import Section
 from oneiric.core.config.server import MetricsServerSettings
 from oneiric.core.config.shared import SharedSettings
 from oneiric.core.resolution import KeyName, ProviderName  # noqa: TC001 - pydantic reads it at run time
@@ -42,12 +42,6 @@ def split_address(address: str) -> tuple[str, int]:
 def _checked_address(address: str) -> str:
     split_address(address)
     return address
-
-
-class Section(BaseModel):
-    """A section of the settings; no number in it may be infinite or NaN."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class AppConfig(Section):

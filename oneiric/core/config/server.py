@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from oneiric.core import limits
 from oneiric.core.access_rules import require_whole
+from oneiric.core.config.section import Section
 
 _Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
-class MetricsServerSettings(BaseModel):
+class MetricsServerSettings(Section):
     """What bounds and protects the metrics server; times in seconds, files re-read whenever they change.
 
     Attributes:
@@ -32,8 +33,6 @@ class MetricsServerSettings(BaseModel):
         render_timeout: For a page to be rendered, before a page without samples is answered.
         page_reuse: For how long a page that eight or more scrapers waited for is answered again; 0 for never.
     """
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None

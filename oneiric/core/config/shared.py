@@ -6,9 +6,10 @@ import os
 from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from oneiric.core import limits
+from oneiric.core.config.section import Section
 
 
 def _checked_directory(path: Path) -> Path:
@@ -21,15 +22,13 @@ def _checked_directory(path: Path) -> Path:
     return path
 
 
-class SharedSettings(BaseModel):
+class SharedSettings(Section):
     """Counts of several processes of one service, shown by a scrape of any.
 
     Attributes:
         directory: Where the processes keep their counts, on a local file system; None: each shows its own.
         publish_interval: Seconds between publications of the gauges of a process to the others.
     """
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     directory: Annotated[Path, AfterValidator(_checked_directory)] | None = None
     publish_interval: Annotated[float, Field(ge=0.1, le=limits.MAX_SHARED_INTERVAL)] = limits.SHARED_INTERVAL

@@ -24,7 +24,7 @@ class Cleanup:
     Args:
         calls: Makes the calls.
         book: Takes down what failed.
-        observers: Whom failures are told to.
+        observers: Notified of failures.
         hooks: Those of them that follow the closing of an instance.
         safety: Time limits.
     """

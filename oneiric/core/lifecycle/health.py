@@ -32,7 +32,7 @@ class HealthChecks:
     Args:
         calls: Makes the calls.
         book: Takes down how the last check of a component ended.
-        observers: Whom every check is told to.
+        observers: Notified of every check.
         timeout: Seconds for one check; 0 for no limit.
     """
 
@@ -58,7 +58,7 @@ class HealthChecks:
         return healthy, None
 
     def record(self, component: Component, served: Served, *, healthy: bool | None) -> None:
-        """Take down how the checks ended, and tell if the component has recovered."""
+        """Take down how the checks ended, and report if the component has recovered."""
         down = self._book.checked(component, healthy=healthy)
         if down is not None:
             domain, key = component

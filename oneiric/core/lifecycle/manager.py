@@ -48,7 +48,7 @@ class LifecycleManager:
             the process is killed; beside it lie a lock file and, if need be, a damaged predecessor. One manager owns
             the file, until it is closed or its process ends; a second one keeps its statuses in memory meanwhile.
         safety: Limits of what is called.
-        observers: Whom to tell; by default whom *resolver* tells.
+        observers: The seam to report through; by default that of *resolver*.
         clock: Seconds since the epoch.
     """
 

@@ -109,7 +109,7 @@ class StatusFile:
         for identity, entry in entries.items():
             try:
                 pages[identity] = encode(entry)
-            except ValueError:  # told by its own save
+            except ValueError:  # reported by its own save
                 continue
         capacity = FIRST_CAPACITY
         while capacity <= len(pages):

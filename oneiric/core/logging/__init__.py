@@ -3,7 +3,6 @@
 from oneiric.core.config import DEFAULT_FILE_SIZE, LoggingConfig, LoggingSinkConfig, LogQueueConfig
 from oneiric.core.limits import FLUSH_TIMEOUT
 from oneiric.core.logging.configure import (
-    DEFAULT_LOGGER_NAME,
     bind_log_context,
     clear_log_context,
     configure_early_logging,
@@ -15,10 +14,11 @@ from oneiric.core.logging.configure import (
     log_failures,
     scoped_log_context,
 )
-from oneiric.core.logging.ready import EventFields, EventLine
+from oneiric.core.logging.event_line import EventFields, EventLine
+from oneiric.core.logging.failures import LogFailures
+from oneiric.core.logging.failures import trouble as log_trouble
+from oneiric.core.logging.processors import DEFAULT_LOGGER_NAME
 from oneiric.core.logging.setup import LoggingHandle
-from oneiric.core.logging.stream import LogFailures
-from oneiric.core.logging.stream import trouble as log_trouble
 
 __all__ = [
     "DEFAULT_FILE_SIZE",

@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, TextIO
 
 from oneiric.core.logging.handlers import LineHandler
+from oneiric.core.logging.internals import WARNING_MODULES
 from oneiric.core.logging.render import MAX_EVENT_CHARS, printed
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 WARNINGS_LOGGER = "py.warnings"
 UNCAUGHT_LOGGER = "py.uncaught"
-
-_PYTHONS = frozenset({"warnings", "_py_warnings"})  # modules of the standard library that show warnings
 
 
 class Captures:
@@ -36,7 +35,7 @@ class Captures:
     def take(self, *, shown_warnings: bool, uncaught: bool) -> None:
         """Capture what is asked for from now on, and nothing else."""
         present = warnings.showwarning
-        if shown_warnings and present.__module__ in _PYTHONS:
+        if shown_warnings and present.__module__ in WARNING_MODULES:
             self._show, warnings.showwarning = present, self._warn
         elif not shown_warnings and present == self._warn:
             warnings.showwarning = self._show

@@ -8,42 +8,42 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import logging
-import sys
-import time
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
-from structlog.stdlib import ProcessorFormatter
 
 from oneiric.core.config import LoggingConfig, OneiricSettings
 from oneiric.core.logging.captures import Captures
 from oneiric.core.logging.exit import Ending
-from oneiric.core.logging.fields import Completion, Stamp, free_names, interpolate
+from oneiric.core.logging.fast_path import FastPath, latest
+from oneiric.core.logging.internals import structlog_config, wrapped_logger
 from oneiric.core.logging.logger import LateLogger
-from oneiric.core.logging.ready import ReadyLines, latest
-from oneiric.core.logging.render import MAX_EVENT_CHARS, RenderedLine, render_console, render_json, text_of
+from oneiric.core.logging.processors import (
+    DEFAULT_LOGGER_NAME,
+    CompleteLine,
+    as_message,
+    drop,
+    imported,
+    isolated,
+    line_formatter,
+    with_context,
+)
+from oneiric.core.logging.render import render_console, render_json
 from oneiric.core.logging.setup import LoggingHandle, install, installed, level_number, sink_handlers, total
-from oneiric.core.redaction import redact
-from oneiric.core.service_identity import logged_identity
-from oneiric.core.sizes import is_large
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from structlog.stdlib import BoundLogger
-    from structlog.typing import EventDict, Processor, ProcessorReturnValue
+    from structlog.typing import Processor
 
+    from oneiric.core.logging.failures import LogFailures
     from oneiric.core.logging.handlers import SinkHandler
-    from oneiric.core.logging.stream import LogFailures
 
 
-DEFAULT_LOGGER_NAME = "oneiric"
 _ending = Ending()
 _captures = Captures()
-_RECORD_NAMES = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
-_LEVEL_NAMES = {"warn": "warning", "exception": "error", "fatal": "critical"}
 
 
 def configure_logging(
@@ -72,29 +72,29 @@ def configure_logging(
         OSError: A log file cannot be opened.
     """
     if suppress_events:
-        latest.ready = None
+        latest.fast_path = None
         _ending.take((), timeout=0.0, on_sigterm=False)
         _captures.take(shown_warnings=False, uncaught=False)
         install([logging.NullHandler()], level=logging.CRITICAL + 1)
-        _configure_structlog([_drop])
+        _configure_structlog([drop])
         return LoggingHandle()
     config = OneiricSettings(**({} if config is None else {"logging": config})).logging
-    line = _Line(config)
-    extra = [_isolated(_imported(name)) for name in config.extra_processors]
+    line = CompleteLine(config)
+    extra = [isolated(imported(name)) for name in config.extra_processors]
     render = render_json if config.emit_json else render_console
-    formatter = _formatter(line, extra, render=render)
+    formatter = line_formatter(line, extra, render=render)
     handlers = sink_handlers(config, formatter, on_error)
     install(handlers, level=level_number(config.level))
     _configure_structlog(
         [
             structlog.stdlib.filter_by_level,
-            _with_context,
+            with_context,
             *extra,
             line,
-            _as_message(render),
+            as_message(render),
         ]
     )
-    latest.ready = _ready(line, handlers) if config.emit_json and not extra else None
+    latest.fast_path = _fast_path(line, handlers) if config.emit_json and not extra else None
     queue = config.queue
     _ending.take(handlers, timeout=queue.flush_seconds, on_sigterm=queue.flush_on_sigterm)
     _captures.take(shown_warnings=config.capture_warnings, uncaught=config.capture_uncaught)
@@ -139,7 +139,7 @@ def is_enabled(logger: Any, level: int) -> bool:
     own = getattr(type(bound), "is_enabled_for", None) or getattr(type(bound), "isEnabledFor", None)
     if own is not None and not own(bound, level):
         return False
-    wrapped = getattr(bound, "_logger", None)
+    wrapped = wrapped_logger(bound)
     return wrapped.isEnabledFor(level) if isinstance(wrapped, logging.Logger | logging.LoggerAdapter) else True
 
 
@@ -168,112 +168,30 @@ def scoped_log_context(**values: object) -> Iterator[None]:
         yield
 
 
-class _Line:
-    """A processor that adds what every line carries."""
-
-    def __init__(self, config: LoggingConfig) -> None:
-        identity = logged_identity(config)
-        service = {
-            "service.name": identity.name,
-            "service.version": identity.version,
-            "deployment.environment": identity.environment,
-        }
-        self.completion = Completion(
-            {key: value for key, value in service.items() if value is not None},
-            traced=config.include_trace_context,
-            stamp=Stamp(config.timestamper_format),
-        )
-
-    def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
-        record = event.get("_record")
-        seconds = record.created if isinstance(record, logging.LogRecord) else time.time()
-        name = getattr(record or logger, "name", DEFAULT_LOGGER_NAME)
-        return self.completion(event, name, _LEVEL_NAMES.get(method, method), seconds)
-
-
 @functools.cache
 def _unconfigured_processors() -> tuple[Processor, ...]:
     return (
         structlog.stdlib.filter_by_level,
-        _with_context,
-        _Line(_unconfigured()),
-        _as_message(render_json),
+        with_context,
+        CompleteLine(_unconfigured()),
+        as_message(render_json),
     )
-
-
-def _as_message(render: Callable[[EventDict], str]) -> Processor:
-    """Return what makes a line the message of a record, which any handler writes as it is."""
-
-    def rendered(_logger: Any, _method: str, event: EventDict) -> ProcessorReturnValue:
-        return (RenderedLine(render(event)),), {"exc_info": False}  # the line already holds the traceback
-
-    return rendered
-
-
-def _with_context(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    return {**free_names(structlog.contextvars.get_contextvars()), **event}
-
-
-def _with_extra(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Add what is given to :mod:`logging` as ``extra``."""
-    extra = {name: value for name, value in vars(event["_record"]).items() if name not in _RECORD_NAMES}
-    return {**free_names(extra), **event}
-
-
-class _LineFormatter(ProcessorFormatter):
-    """Renders the records of libraries; others hold a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        if type(record.msg) is RenderedLine:
-            return record.msg
-        if is_large(record.msg):
-            record = logging.makeLogRecord({**vars(record), "msg": text_of(record.msg)})
-        return super().format(record)
 
 
 def _unconfigured() -> LoggingConfig:
     try:
         return OneiricSettings().logging
-    except (OSError, ValueError):  # whoever reads the settings to use them is told
+    except (OSError, ValueError):  # raised where the settings are read to be used
         return LoggingConfig()
 
 
-def _drop(_logger: Any, _method: str, _event: EventDict) -> EventDict:
-    raise structlog.DropEvent
-
-
-def _formatter(line: Processor, extra: Iterable[Processor], *, render: Callable[[EventDict], str]) -> logging.Formatter:
-    def rendered(_logger: Any, _method: str, event: EventDict) -> str:
-        return render(event)
-
-    return _LineFormatter(
-        processors=[ProcessorFormatter.remove_processors_meta, rendered],
-        foreign_pre_chain=[
-            _with_extra,
-            _with_context,
-            _redacted_message,
-            *extra,
-            line,
-        ],
-        use_get_message=False,
-        pass_foreign_args=True,
-    )
-
-
-def _redacted_message(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Redact what a library says in its own words: the URL of each request, for instance."""
-    interpolate(event, event.pop("positional_args", ()))
-    event["event"] = redact(text_of(event["event"])[:MAX_EVENT_CHARS], limit=MAX_EVENT_CHARS)
-    return event
-
-
-def _ready(line: _Line, handlers: Sequence[SinkHandler]) -> ReadyLines | None:
-    """Return the fast way for a configuration; None if this structlog does not let the one in use be looked at fast."""
-    in_use = getattr(sys.modules.get("structlog._config"), "_CONFIG", None)
-    if not all(hasattr(in_use, name) for name in ("default_processors", "default_wrapper_class", "logger_factory")):
+def _fast_path(line: CompleteLine, handlers: Sequence[SinkHandler]) -> FastPath | None:
+    """Return the fast path of a configuration; None if this structlog does not let the one in use be looked at fast."""
+    in_use = structlog_config()
+    if in_use is None:
         return None
     bound = structlog.contextvars.get_contextvars
-    return ReadyLines(line.completion, handlers=handlers, in_use=in_use, bound=bound)
+    return FastPath(line.completion, handlers=handlers, in_use=in_use, bound=bound)
 
 
 def _configure_structlog(processors: list[Processor]) -> None:
@@ -284,28 +202,6 @@ def _configure_structlog(processors: list[Processor]) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-
-
-def _imported(name: str) -> Processor:
-    module, _, attribute = name.replace(":", ".").rpartition(".")
-    try:
-        target = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"extra_processors: cannot import {name[:128]!r}; give 'package.module.name'.") from error
-    return cast("Processor", target() if isinstance(target, type) else target)
-
-
-def _isolated(processor: Processor) -> Processor:
-    def guarded(logger: Any, method: str, event: EventDict) -> ProcessorReturnValue:
-        try:
-            processed = processor(logger, method, dict(event))
-        except structlog.DropEvent:
-            raise
-        except Exception as error:  # noqa: BLE001 - isolation is the job
-            return {**event, "processor_error": error}
-        return processed if isinstance(processed, dict) else event
-
-    return guarded
 
 
 def _known(values: dict[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from oneiric.core.logging.internals import STRUCTLOG_FIELDS
 from oneiric.core.logging.render import MAX_EVENT_CHARS, MAX_EXCEPTION_CHARS, printed, text_of
 from oneiric.core.redaction import describe, redact
 from oneiric.core.sizes import is_large
@@ -28,7 +29,7 @@ COPIES = {
 }
 """Fields that a line carries a second time, under a name that no application uses."""
 
-TAKEN = frozenset({"self", "event", "method_name", "_record", "_from_structlog"})
+TAKEN = STRUCTLOG_FIELDS | {"self", "event", "method_name"}
 _MAX_FRAMES = 30
 _MAX_ERRORS = 64  # that hang together
 
@@ -127,16 +128,16 @@ def flatten_exception(event: MutableMapping[str, object]) -> None:
     if stack := event.pop("stack_info", None):
         lines = stack[-2 * MAX_EXCEPTION_CHARS :].splitlines(keepends=True) if isinstance(stack, str) else None
         event.setdefault("stack", _fitted(lines or traceback.format_stack()))
-    if isinstance(told := event.get("error"), BaseException):
-        event.setdefault("error_type", type(told).__name__)
+    if isinstance(raised := event.get("error"), BaseException):
+        event.setdefault("error_type", type(raised).__name__)
 
 
 def format_exception(error: BaseException) -> str:
     """Return the traceback of *error*, redacted and bounded; what was raised, at its end, is kept."""
     try:
         if _is_large(error):
-            told = ": ".join(part for part in describe(error) if part)
-            lines = [*traceback.format_tb(error.__traceback__, limit=-_MAX_FRAMES), told]
+            text = ": ".join(part for part in describe(error) if part)
+            lines = [*traceback.format_tb(error.__traceback__, limit=-_MAX_FRAMES), text]
         else:
             lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-_MAX_FRAMES)
     except Exception:  # noqa: BLE001 - an error's attributes are foreign code

@@ -1,4 +1,4 @@
-"""The file of a log sink: shared with other processes, replaced when it is full, and never mistaken for another one."""
+"""The file of a file handler: shared with other processes, rotated when it is full, reopened when it is moved away."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from oneiric.core.logging.stream import LineStream
+from oneiric.core.logging.internals import opened
+from oneiric.core.logging.writer import StreamWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from io import TextIOWrapper
 
-    from oneiric.core.logging.backlog import Line
+    from oneiric.core.logging.buffer import EncodedLine
 
 _ATTEMPTS = 3  # at writing to a file that is removed meanwhile, and at finding one with room
-_PATIENCE = 1.0  # seconds to wait for another process that replaces the file, before lines go on into the present one
+_MAX_WAIT = 1.0  # seconds to wait for another process that replaces the file, before lines go on into the present one
 _MOMENT = 0.001  # seconds between looks at it
 
 _Identity: TypeAlias = "tuple[int, int]"
@@ -56,7 +57,7 @@ class LogFile:
 
     def __init__(self, handler: logging.handlers.RotatingFileHandler) -> None:
         self._handler = handler
-        self._lines = LineStream(None)
+        self._lines = StreamWriter(None)
         self.tally = self._lines.tally
         self.waiting = 0
         self._descriptor: int | None = None
@@ -76,7 +77,7 @@ class LogFile:
         self.waiting = 0
         self._inherited = True
 
-    def send(self, lines: Sequence[Line], wait: float) -> Exception | None:
+    def send(self, lines: Sequence[EncodedLine], wait: float) -> Exception | None:
         """Write *lines*, to a new file where the present one is full."""
         failed: Exception | None = None
         for part in self._parts(lines):
@@ -116,13 +117,13 @@ class LogFile:
 
     def _reopen(self) -> None:
         """Open the path, and only then let go of the present file."""
-        opened = self._handler.stream
-        if opened is None or opened.fileno() == self._descriptor:
-            opened = self._handler._open()  # noqa: SLF001 - the standard library's own way
+        stream = self._handler.stream
+        if stream is None or stream.fileno() == self._descriptor:
+            stream = opened(self._handler)
         self.close()
-        self._use(opened)
+        self._use(stream)
 
-    def _send(self, part: Sequence[Line], wait: float) -> Exception | None:
+    def _send(self, part: Sequence[EncodedLine], wait: float) -> Exception | None:
         failed: Exception | None = None
         try:
             self._follow()
@@ -149,7 +150,7 @@ class LogFile:
 
     def _lock(self, descriptor: int) -> bool:
         """Lock the file, once others have replaced it if they are about to; return False if they are, for long."""
-        deadline = time.monotonic() + (0.0 if self._blocked == self._identity else _PATIENCE)
+        deadline = time.monotonic() + (0.0 if self._blocked == self._identity else _MAX_WAIT)
         while not _locked(descriptor):
             if time.monotonic() >= deadline:
                 self._blocked = self._identity
@@ -157,7 +158,7 @@ class LogFile:
             time.sleep(_MOMENT)
         return True
 
-    def _deliver(self, part: Sequence[Line], wait: float) -> Exception | None:
+    def _deliver(self, part: Sequence[EncodedLine], wait: float) -> Exception | None:
         """Write *part*; it waits while there is no file."""
         before = self._lines.unwritten
         for _ in range(_ATTEMPTS):
@@ -183,7 +184,7 @@ class LogFile:
         self.tally.failure(error)
         return error
 
-    def _parts(self, lines: Sequence[Line]) -> Sequence[Sequence[Line]]:
+    def _parts(self, lines: Sequence[EncodedLine]) -> Sequence[Sequence[EncodedLine]]:
         """Return *lines* in parts that each go into one file: all of them if they fit."""
         if not lines or self._room() >= _size(lines):
             return [lines]
@@ -231,5 +232,5 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _size(lines: Sequence[Line]) -> int:
+def _size(lines: Sequence[EncodedLine]) -> int:
     return sum(map(len, lines)) + len(lines)

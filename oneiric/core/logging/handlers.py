@@ -1,4 +1,4 @@
-"""Handlers that never raise into, print for, or hold up whoever logs."""
+"""The handlers of :mod:`logging`, one kind for each kind of sink: each puts its lines into a queue."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core.limits import FLUSH_TIMEOUT
+from oneiric.core.logging.failures import LogFailures, Tally
 from oneiric.core.logging.files import LogFile, open_log
 from oneiric.core.logging.queue import LineQueue
 from oneiric.core.logging.render import printed, render_json
-from oneiric.core.logging.stream import LineStream, LogFailures, Tally
+from oneiric.core.logging.writer import StreamWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-    from oneiric.core.logging.backlog import Line, QueueLimits
-    from oneiric.core.logging.queue import Target
+    from oneiric.core.logging.buffer import EncodedLine, QueueLimits
+    from oneiric.core.logging.target import Target
 
 
 class SinkHandler(logging.Handler):
     """What the handlers of all sinks share: lines go into a queue, from which a thread writes them.
+
+    A handler never raises into, prints for or holds up whoever logs.
 
     ``on_error`` is called with each failure, without a lock held, in the thread where it happened; lines that it logs
     itself are not given to the handler that failed, so that a failure cannot feed on itself (from Python 3.14 on, to no
@@ -40,9 +43,9 @@ class SinkHandler(logging.Handler):
         self.on_error = None
         self.on_change = _nothing
         self.tally = tally
-        self.queue = LineQueue(target, name=name, limits=limits, on_error=self.tell)
-        self._told = threading.local()
-        self.telling = 0  # a hint that saves most lines the look at who is telling, and at what is written at once
+        self.queue = LineQueue(target, name=name, limits=limits, on_error=self.report)
+        self._reporting = threading.local()
+        self.special = 0  # 0 saves most lines the look at who is reporting, and at what is written at once
         self._at_once, self._timeout = math.inf, FLUSH_TIMEOUT
 
     def failures(self) -> LogFailures:
@@ -53,11 +56,11 @@ class SinkHandler(logging.Handler):
     def write_at_once(self, level: int, timeout: float) -> None:
         """Let lines of *level* and above be written before :meth:`send` returns, for at most *timeout* seconds."""
         self._at_once, self._timeout = level, timeout
-        self.telling += 1
+        self.special += 1
 
-    def send(self, line: Line, level: int = logging.NOTSET) -> None:
+    def send(self, line: EncodedLine, level: int = logging.NOTSET) -> None:
         """Put *line*, which has no newline, into the queue; never waits for where it goes, unless it has to."""
-        if self.telling and getattr(self._told, "active", False):
+        if self.special and getattr(self._reporting, "active", False):
             self.tally.lose(1)
         elif level >= self._at_once:
             self.queue.put_through(line, self._timeout)
@@ -99,26 +102,26 @@ class SinkHandler(logging.Handler):
         """Write *record* as one line."""
         self.send(self._line(record).encode("utf-8", "backslashreplace"), record.levelno)
 
-    def tell(self, error: Exception) -> None:
+    def report(self, error: Exception) -> None:
         """Call ``on_error`` with *error*."""
         if self.on_error is None:
             return
-        self._told.active = True
-        self.telling += 1
+        self._reporting.active = True
+        self.special += 1
         try:
             self.on_error(error)
         except Exception as broken:  # noqa: BLE001 - isolation is the job
             self.tally.failure(broken)
         finally:
-            self._told.active = False
-            self.telling -= 1
+            self._reporting.active = False
+            self.special -= 1
 
     def _line(self, record: logging.LogRecord) -> str:
         try:
             return self.format(record)
         except Exception as error:  # noqa: BLE001 - a record's values and a user's processors are foreign code
             self.tally.failure(error)
-            self.tell(error)
+            self.report(error)
             return render_json(
                 {"event": printed(record.msg), "level": record.levelname.lower(), "logger": record.name, "error": error}
             )
@@ -133,7 +136,7 @@ class LineHandler(SinkHandler):
 
     def __init__(self, stream: TextIO | None, limits: QueueLimits | None = None) -> None:
         super().__init__()
-        lines = LineStream(stream)
+        lines = StreamWriter(stream)
         self.prepare(lines, lines.tally, limits)
 
 

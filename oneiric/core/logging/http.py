@@ -6,14 +6,14 @@ import logging.handlers
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode, urlsplit
 
+from oneiric.core.logging.failures import Tally
 from oneiric.core.logging.handlers import SinkHandler
-from oneiric.core.logging.stream import Tally
 
 if TYPE_CHECKING:
     import http.client
     from collections.abc import Sequence
 
-    from oneiric.core.logging.backlog import Line, QueueLimits
+    from oneiric.core.logging.buffer import EncodedLine, QueueLimits
 
 HTTP_TIMEOUT = 5.0
 """Seconds that one request may wait for the log receiver."""
@@ -78,7 +78,7 @@ class _Receiver:
         """Forget what the parent was in the middle of."""
         self.unwritten = 0
 
-    def send(self, lines: Sequence[Line], wait: float) -> Exception | None:  # noqa: ARG002 - requests have their own bound
+    def send(self, lines: Sequence[EncodedLine], wait: float) -> Exception | None:  # noqa: ARG002 - requests have their own bound
         """Send each of *lines*."""
         failed: Exception | None = None
         for number, line in enumerate(lines):

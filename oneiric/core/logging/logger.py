@@ -1,12 +1,12 @@
-"""The logger that applications get: it follows the configuration of the moment, and writes ready lines where it can."""
+"""The logger that applications get: it follows the present configuration, and takes the fast path where it can."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
 
+from oneiric.core.logging.fast_path import latest
 from oneiric.core.logging.fields import free_names
-from oneiric.core.logging.ready import latest
 from oneiric.core.logging.render import MAX_KEY_CHARS, is_plain_event
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ def _method(name: str) -> Callable[..., None]:
         """Log *event* with *fields*; *args* are filled into it as :mod:`logging` does."""
         if event is None:
             event = fields.pop("event", None)
-        ready = latest.ready
+        fast_path = latest.fast_path
         if (
-            ready is not None
+            fast_path is not None
             and type(event) is str
             and not args
             and len(event) <= MAX_KEY_CHARS  # what is asked next remembers it
@@ -28,7 +28,7 @@ def _method(name: str) -> Callable[..., None]:
         ):
             if self._context:
                 fields = {**self._context, **fields}
-            if ready.write(self._logger or self._found(), name, event, tuple(fields), tuple(fields.values())):
+            if fast_path.write(self._logger or self._found(), name, event, tuple(fields), tuple(fields.values())):
                 return
         getattr(self.current(), name)(event, *args, **free_names(fields))
 

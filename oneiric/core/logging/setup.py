@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from oneiric.core.config import LoggingConfig, LoggingSinkConfig
 from oneiric.core.limits import FLUSH_TIMEOUT
-from oneiric.core.logging.backlog import QueueLimits
+from oneiric.core.logging.buffer import QueueLimits
 from oneiric.core.logging.exit import close_all, flush_all
+from oneiric.core.logging.failures import LogFailures
 from oneiric.core.logging.handlers import LineHandler, RotatingLineHandler, SinkHandler
 from oneiric.core.logging.http import QueuedHTTPHandler
-from oneiric.core.logging.stream import LogFailures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -46,5 +46,6 @@ def _binding(binding: Count | Observe | Read) -> dict[str, Any]:
 
 
 def _plain(record: Any) -> dict[str, Any]:
+    # why nothing asks for a signal is no promise
     values = {field.name: getattr(record, field.name) for field in fields(record) if field.name != "unused"}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

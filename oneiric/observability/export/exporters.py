@@ -29,7 +29,7 @@ class Exporters:
         spans: Whether spans may be exported.
         registry: Whose metrics are exported with OTLP.
         collector: Whose metrics are pushed.
-        observers: Told of losses and failures.
+        observers: Notified of losses and failures.
 
     Attributes:
         tracer_provider: Whose spans are exported; None where none are.

@@ -55,7 +55,7 @@ class OtlpExporter(Worker):
     Args:
         options: What to export, and where to.
         collect: Returns the families of metrics; called in the exporter's thread.
-        observers: Told of losses and failures.
+        observers: Notified of losses and failures.
 
     Attributes:
         tracer_provider: Whose spans are exported; None where spans are not.
@@ -178,7 +178,7 @@ class _Spans:
             self._export(self.queue.take(self._batch), deadline)
 
     def close(self) -> None:
-        under_way, self._under_way = self._under_way, 0  # closed again while a request hangs, it tells nothing twice
+        under_way, self._under_way = self._under_way, 0  # closed again while a request hangs, it reports nothing twice
         self._tell("stopped", under_way + self.queue.close())
         self.line.close()
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric as Family
 
 MAX_POINTS = 1000
-"""Points in one request: 500 bytes each or so, where a collector takes 4 MiB unless told otherwise."""
+"""Points in one request: 500 bytes each or so, where a collector takes 4 MiB unless configured otherwise."""
 
 _WITH_BUCKETS = frozenset({"histogram", "gaugehistogram", "summary"})
 
@@ -51,7 +51,7 @@ class MetricProducer:
         collect: Returns the families.
         resource: Attributes of what is measured.
         version: Of the runtime, the instrumentation scope's.
-        failed: Told what a family raised.
+        failed: Called with what a family raised.
         pause: Called now and then, so that other threads can run.
         clock: Nanoseconds since the epoch.
     """

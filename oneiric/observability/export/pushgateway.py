@@ -107,7 +107,7 @@ class Pusher(Worker):
     Args:
         options: Where to, and when.
         collector: What collects the metrics.
-        observers: Told of failures.
+        observers: Notified of failures.
 
     Raises:
         ValueError: The URL is none, or a label name is not allowed.

@@ -42,7 +42,7 @@ class Worker:
     Args:
         name: The thread's name, and the sink's in reports.
         work: What to do.
-        observers: Told what *work* raises.
+        observers: Notified of what *work* raises.
     """
 
     def __init__(self, name: str, work: Work, observers: Observers) -> None:
@@ -156,7 +156,7 @@ class _Order:
         self._finished = threading.Event()
 
     def finish(self, *, ok: bool) -> None:
-        """Tell whoever waits that it was done, and whether without an error."""
+        """Let whoever waits know that it was done, and whether without an error."""
         self._ok, self.done = ok, True
         self._finished.set()
 

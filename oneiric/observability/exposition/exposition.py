@@ -25,7 +25,7 @@ from oneiric.observability.exposition.responses import (
     immediate,
     no_page,
 )
-from oneiric.observability.exposition.single_flight import Flights
+from oneiric.observability.exposition.single_flight import SingleFlight
 from oneiric.observability.metrics import interrupts_counting, request_yields
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 class Exposition:
     """What is answered to a scraper and to a probe; thread-safe.
 
-    Scrapes at the same time share a rendering, see :class:`Flights`; whole pages, restricted ones and the readiness
-    check are computed in threads of their own, never in the caller's, so that none waits for another kind.
+    Scrapes at the same time share a rendering, see :class:`SingleFlight`. Whole pages, restricted ones and the
+    readiness check are computed in threads of their own, never in the caller's, so that none waits for another kind.
 
     Args:
         registry: What /metrics exposes; of a CollectorRegistry, each collector is isolated from the others.
@@ -68,9 +68,9 @@ class Exposition:
         sources = [isolated(registry, self.observers)]
         self._sources = sources if fallback is None else [WithOwn(source) for source in (*sources, fallback)]
         self._reporting = Background("oneiric-exposition-reports")
-        self._pages = Flights(self._compute, name="oneiric-exposition", timeout=timeout, reuse=reuse)
-        self._restricted = Flights(self._compute_some, name="oneiric-restricted", timeout=timeout, reuse=reuse)
-        self._readiness = Flights(self._check_readiness, name="oneiric-readiness", timeout=timeout)
+        self._pages = SingleFlight(self._compute, name="oneiric-exposition", timeout=timeout, reuse=reuse)
+        self._restricted = SingleFlight(self._compute_some, name="oneiric-restricted", timeout=timeout, reuse=reuse)
+        self._readiness = SingleFlight(self._check_readiness, name="oneiric-readiness", timeout=timeout)
 
     def respond(
         self, *, method: str, path: str, query: str = "", accept: str = "", accept_encoding: str = ""

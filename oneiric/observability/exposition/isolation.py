@@ -33,7 +33,7 @@ class IsolatedCollector(Collector):
     Args:
         inner: What collects.
         name: Stands for it in :class:`ScrapeFailed`.
-        observers: Told of every failure.
+        observers: Notified of every failure.
         trusted: Whether *inner* is one that never hangs; any other is asked in a thread of its own.
     """
 
@@ -116,7 +116,7 @@ class IsolatedView:
 
     Args:
         registry: Theirs; left as it is.
-        observers: Told of every failure.
+        observers: Notified of every failure.
     """
 
     def __init__(self, registry: CollectorRegistry, observers: Observers) -> None:
@@ -164,7 +164,7 @@ class OwnRegistry(RenewedRegistry):
     """A registry in which every collector is isolated, whoever registers it.
 
     Args:
-        observers: Told of every failure.
+        observers: Notified of every failure.
     """
 
     def __init__(self, observers: Observers) -> None:

@@ -20,13 +20,13 @@ CROWD: Final = 8
 """How many must wait for a value for it to be given to those too who ask only after its computation began."""
 
 MAX_WAITING: Final = 512
-"""Different keys that may wait; whoever asks for another one is told at once."""
+"""Different keys that may wait; whoever asks for another one is refused at once."""
 
 _MAX_PAUSE_SECONDS: Final = 0.1
 _MAX_KEPT: Final = 4
 
 
-class Flights(Generic[K, T]):
+class SingleFlight(Generic[K, T]):
     """Compute values in a thread of their own, which is there only while somebody waits.
 
     Whoever asks before a computation began shares it; a computation is for every key that is asked for by then. Who

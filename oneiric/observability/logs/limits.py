@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 SUMMARY_SECONDS = 1.0
-"""How soon, once something was left out and no further line of the event tells of it, a line of its own does."""
+"""Seconds after which events that were left out get a line of their own, if no other line of the event counts them."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,13 @@ def _either(first: Allow, second: Allow) -> Allow:
 
 
 class Suppressed:
-    """What was left out of one log event since a line told of it. Thread-safe.
+    """What was left out of one log event since its last line. Thread-safe.
 
     The last one is kept, and may be written yet: it is left out for good once another one or a line follows it.
 
     Args:
         write: Writes a line of an event, with the number of those left out beside it.
-        after: Seconds after which the last one is written, to tell of the others.
+        after: Seconds after which the last one is written, with the number of the others.
 
     Attributes:
         count: How many were left out, the last one included.
@@ -145,7 +145,7 @@ class Suppressed:
         renew_after_fork(self.renew)
 
     def add(self, event: Any) -> bool:
-        """Keep *event* with the context that it was told in; return whether another one is left out for good."""
+        """Keep *event* with the present context; return whether another one is left out for good."""
         context = copy_context()
         with self._lock:
             self.count += 1
@@ -153,13 +153,13 @@ class Suppressed:
         return replaces
 
     def take(self) -> int:
-        """Return how many were left out, the last one for good now, for a line that tells of them."""
+        """Return how many were left out, the last one for good now, for a line that counts them."""
         with self._lock:
             count, self.count, self._last = self.count, 0, None
         return count
 
-    def tell(self) -> None:
-        """Write the last one after all, if there is one, as a line that tells of the others."""
+    def write_last(self) -> None:
+        """Write the last one after all, if there is one, with the number of the others."""
         with self._lock:
             last = self._last
             count = self.take()
@@ -168,13 +168,13 @@ class Suppressed:
             context.run(self._write, event, count - 1)
 
     def renew(self) -> None:
-        """Begin at nothing, in a forked child: the parent tells of its own."""
+        """Begin at nothing, in a forked child: the parent writes its own."""
         self._lock = threading.RLock()
         self.count, self._last = 0, None
 
 
 class Summaries:
-    """Tells of what was left out where no further line does, from a thread that runs only while there is something.
+    """Writes what was left out where no further line counts it, in a thread that runs only while there is something.
 
     Thread-safe.
     """
@@ -188,7 +188,7 @@ class Summaries:
         renew_after_fork(self.renew)
 
     def expect(self, suppressed: Suppressed) -> None:
-        """See to it that *suppressed* is told of in time."""
+        """Have *suppressed* written when it is due."""
         due = time.monotonic() + suppressed.after
         with self._lock:
             self._due.setdefault(id(suppressed), (due, suppressed))
@@ -204,7 +204,7 @@ class Summaries:
             self._thread.start()
 
     def close(self) -> None:
-        """Tell of everything now, and end the thread; idempotent."""
+        """Write everything now, and end the thread; idempotent."""
         with self._lock:
             self._at_exit = False
             atexit.unregister(self.close)
@@ -215,7 +215,7 @@ class Summaries:
                 self._stop.release()
             thread.join(SUMMARY_SECONDS)
         for _, suppressed in due.values():
-            _tell(suppressed)
+            _write_last(suppressed)
 
     def renew(self) -> None:
         """Begin anew, in a forked child."""
@@ -227,7 +227,7 @@ class Summaries:
     def _run(self, stop: threading.Lock) -> None:
         while (wait := self._next()) is not None and not stop.acquire(timeout=wait):
             for suppressed in self._now_due():
-                _tell(suppressed)
+                _write_last(suppressed)
 
     def _next(self) -> float | None:
         """Return the seconds until something is due; None, and end the thread, if nothing will be."""
@@ -247,6 +247,6 @@ class Summaries:
         return [suppressed for _, suppressed in done]
 
 
-def _tell(suppressed: Suppressed) -> None:
-    with contextlib.suppress(Exception):  # a broken log set-up is told of where lines are written
-        suppressed.tell()
+def _write_last(suppressed: Suppressed) -> None:
+    with contextlib.suppress(Exception):  # a broken log set-up is reported where lines are written
+        suppressed.write_last()

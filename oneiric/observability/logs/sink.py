@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 LOGGER_PREFIX = "oneiric."
 SUBJECT_FIELDS = ("domain", "key", "sink", "collector")
-"""Fields that tell subjects apart: one component that is blocked again and again does not hide another."""
+"""Fields that distinguish subjects: one component that is blocked again and again does not hide another."""
 
 MAX_LIMITED_SUBJECTS = 256
-"""Subjects that a rate-limited log event tells apart at a time; any others count as one."""
+"""Subjects that a rate-limited log event distinguishes at a time; any others count as one."""
 
 Write: TypeAlias = "Callable[[Any], None]"
 
@@ -90,7 +90,7 @@ class LogSink:
         )
 
     def close(self) -> None:
-        """Tell of what was left out and not told of yet; idempotent."""
+        """Write what was left out and is in no line yet; idempotent."""
         self._summaries.close()
 
     def _enabled(self, signal: Signal, log: Log) -> bool:
@@ -102,7 +102,7 @@ class LogSink:
         is_due = self._schedule(signal) if log.limited and self._rate_limit > 0 else None
         if allow is None and is_due is None:
             return write_line
-        told, observers, summaries = own.LogSuppressed(event=log.name), self._observers, self._summaries
+        suppression, observers, summaries = own.LogSuppressed(event=log.name), self._observers, self._summaries
         after = max(SUMMARY_SECONDS, self._rate_limit if is_due else 0.0)
         suppressed = Suppressed(write_line, after=after)
 
@@ -111,10 +111,10 @@ class LogSink:
                 count = suppressed.take() if suppressed.count else 0
                 write_line(event, count)
                 if count:
-                    observers.notify(told)
+                    observers.notify(suppression)
                 return
             if suppressed.add(event):
-                observers.notify(told)
+                observers.notify(suppression)
             summaries.expect(suppressed)
 
         return write
@@ -122,23 +122,23 @@ class LogSink:
     def _line(self, signal: Signal, log: Log) -> Callable[..., None]:
         fields, values, errors = log_values(signal, log)
         logger, logger_name, observers = self._logger, LOGGER_PREFIX + signal.area, self._observers
-        told = own.LogWritten(event=log.name, level=log.level)
-        looks = signal.event is not HookFailed  # a loss is told in a line, which may be lost
+        written = own.LogWritten(event=log.name, level=log.level)
+        looks = signal.event is not HookFailed  # a loss is reported in a line, which may be lost
 
         def ordinary(fields: dict[str, Any]) -> None:
             getattr(logger(logger_name), log.level)(log.name, **fields)
 
-        line = EventLine(logger_name, log.level, log.name, fields, ordinary, ready=logger is event_logger)
+        line = EventLine(logger_name, log.level, log.name, fields, ordinary, fast=logger is event_logger)
 
         def write(event: Any, suppressed: int = 0) -> None:
             line.write(values(event), errors(event), suppressed)
-            observers.notify(told)
+            observers.notify(written)
             if looks and log_trouble.seen != self._trouble:
-                self._tell_losses()
+                self._report_losses()
 
         return write
 
-    def _tell_losses(self) -> None:
+    def _report_losses(self) -> None:
         self._trouble = log_trouble.seen
         lost = _lost()
         before, self._lost = self._lost, lost
@@ -148,7 +148,7 @@ class LogSink:
             self._observers.hook_failed(self.name, OSError(text))
 
     def _schedule(self, signal: Signal) -> Callable[[Any], bool]:
-        """Return what tells whether it is time to write of the subject of an event again."""
+        """Return what decides whether a line about the subject of an event is due again."""
         clock, interval = self._clock, self._rate_limit
         subject_of = label_values(signal.event, [name for name in SUBJECT_FIELDS if name in signal.fields], {})
         due: dict[tuple[str, ...], float] = {}

@@ -33,7 +33,7 @@ COMMON_FIELDS = frozenset({*LINE_FIELDS, *COMPONENT_FIELDS, *ERROR_FIELDS})
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Add to a counter: 1, or the event field *amount*; for an operation in the phases *on* only.
+    """Add to a counter: 1, or what the event field *amount* has, 0 or more; of an operation in the phases *on* only.
 
     ``const`` fixes label values that no event field gives.
     """
@@ -46,7 +46,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Observe:
-    """Put the event's duration, times *scale*, into a histogram."""
+    """Put the event's duration, in seconds times *scale*, into a histogram; of an operation in the phases *on* only."""
 
     metric: Metric
     scale: float = 1.0

@@ -36,7 +36,7 @@ _ANSWER_GRACE_SECONDS: Final = 1.0  # a client that waits for us is not sent awa
 _GONE: Final = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.EINTR})
 
 
-class Reception:
+class Acceptor:
     """Serve the connections of a listening socket in the thread that calls :meth:`run`; used once.
 
     Args:
@@ -45,7 +45,7 @@ class Reception:
         secure: Returns the TLS socket that wraps an accepted one; None where there is no TLS.
         answer: See :class:`Keeper`.
         failed: See :class:`Keeper`.
-        report: Told of errors that are no client's; must neither raise nor wait.
+        report: Called with errors that are no client's; must neither raise nor wait.
         allowance: How many connections there may be.
         answer_timeout: Seconds after which an answer counts as failed.
         clock: Seconds that pass.

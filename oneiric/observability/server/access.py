@@ -78,7 +78,7 @@ class Credentials:
 
     @property
     def challenges(self) -> tuple[tuple[str, str], ...]:
-        """The headers that tell a client how to show who it is; empty where nobody has to."""
+        """The headers that show a client how to show who it is; empty where nobody has to."""
         return tuple(("WWW-Authenticate", f'{scheme.title()} realm="metrics"') for scheme, _ in self._accepted)
 
     def allow(self, authorization: str) -> bool:

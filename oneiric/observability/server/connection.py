@@ -67,7 +67,7 @@ class Connection:
 
     Args:
         connected: The socket, not blocking, owned from now on.
-        keeper: Told of every change.
+        keeper: Called with every change.
         max_header_bytes: Longest request, up to the empty line after its headers; a longer one is answered 431.
 
     Attributes:
@@ -128,7 +128,7 @@ class Connection:
             raise
 
     def expire(self) -> None:
-        """Give up waiting: a client that began its request is told so, another one is cut off."""
+        """Give up waiting: a client that began its request gets an answer, another one is cut off."""
         if self.stage is Stage.RECEIVING and self._received:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         elif self.stage is Stage.ANSWERING and self._request is not None:
@@ -254,7 +254,7 @@ class Connection:
 
     def _finish(self) -> None:
         if isinstance(self._socket, ssl.SSLSocket):
-            with suppress(OSError, ValueError):  # it tells the client that this is the end, and is not waited for
+            with suppress(OSError, ValueError):  # it shows the client that this is the end, and is not waited for
                 self._socket.unwrap()
         if not self._unread:
             self._enter(Stage.LINGERING)

@@ -34,7 +34,7 @@ class Loop:
     Args:
         tick: Called at every turn; returns the seconds after which there is something to do even if nothing is ready,
             or None.
-        failed: Told of whatever a call raises; must not raise.
+        failed: Called with whatever a call raises; must not raise.
     """
 
     def __init__(self, *, tick: Callable[[], float | None], failed: Callable[[BaseException], object]) -> None:

@@ -21,7 +21,7 @@ class Reloaded(Generic[T]):
     Args:
         paths: The files.
         load: Makes it; an OSError or a ValueError says what is wrong with a file, and what would be right.
-        failed: Told once of each change that *load* could not make anything of; what was made before stays.
+        failed: Called once with each change that *load* could not make anything of; what was made before stays.
     """
 
     def __init__(self, paths: tuple[Path, ...], load: Callable[[], T], failed: Callable[[Exception], object]) -> None:

@@ -16,7 +16,7 @@ from oneiric.core.config import OneiricSettings
 from oneiric.core.redaction import describe
 from oneiric.observability.events import MetricsServerExposed, MetricsServerFailed, MetricsServerStarted
 from oneiric.observability.exposition import METRICS_PATHS, error_response
-from oneiric.observability.server.acceptor import Reception
+from oneiric.observability.server.acceptor import Acceptor
 from oneiric.observability.server.access import Credentials, tls_of
 from oneiric.observability.server.settings import server_limits_of, server_security_of
 
@@ -44,7 +44,7 @@ _ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 
 
 class _Running(NamedTuple):
-    reception: Reception
+    reception: Acceptor
     thread: threading.Thread
     port: int
 
@@ -57,16 +57,16 @@ class _Running(NamedTuple):
 class MetricsServer:
     """Serve *exposition* at *address* from a daemon thread; thread-safe, and can be started again once stopped.
 
-    A connection carries one request. Nothing is ever printed, and no failure reaches the host: a failed start is told
-    as :class:`MetricsServerFailed`, a failure while serving as a failed hook. Whoever else may reach it, beyond the
-    loopback, without TLS or without authentication, is told as :class:`MetricsServerExposed`. A forked child does not
-    serve, and may start it anew.
+    A connection carries one request. Nothing is ever printed, and no failure reaches the host: a failed start is
+    reported as :class:`MetricsServerFailed`, a failure while serving as a failed hook. Being reachable beyond the
+    loopback without TLS or without authentication is reported as :class:`MetricsServerExposed`. A forked child does
+    not serve, and may start it anew.
 
     Args:
         exposition: What answers.
         address: See :func:`parse_address`; port 0 takes a free one at each start. What is None here and below is taken
             from the environment, then from the file that ``ONEIRIC_CONFIG`` names, then from the defaults.
-        observers: Told of starts and failures; without it, those of the exposition.
+        observers: Notified of starts and failures; without it, those of the exposition.
         limits: The bounds.
         security: TLS and authentication.
 
@@ -93,7 +93,7 @@ class MetricsServer:
         self._exposition = exposition
         self._limits = limits
         self._security = security
-        self._telling = Background("oneiric-metrics-telling")
+        self._reporting = Background("oneiric-metrics-reports")
         self._running: _Running | None = None
         self._stops = 0
         self._renew()
@@ -133,7 +133,7 @@ class MetricsServer:
             running.end()
 
     def __enter__(self) -> Self:
-        """Start; whether that succeeded was told to the observers."""
+        """Start; whether that succeeded is reported to the observers."""
         self.start()
         return self
 
@@ -161,7 +161,7 @@ class MetricsServer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
             port: int = listener.getsockname()[1]
             self._warn_if_exposed(listener)
-            reception = Reception(
+            reception = Acceptor(
                 listener,
                 self._limits,
                 secure=None if tls is None else partial(_secure, tls),
@@ -196,8 +196,8 @@ class MetricsServer:
         )
 
     def _report(self, error: BaseException) -> None:
-        # Elsewhere, as whoever is told may wait for a full pipe or a slow disk.
-        self._telling.call(lambda: self.observers.hook_failed(_SINK, error))
+        # Elsewhere, as a receiver may wait for a full pipe or a slow disk.
+        self._reporting.call(lambda: self.observers.hook_failed(_SINK, error))
 
     def _warn_if_exposed(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]

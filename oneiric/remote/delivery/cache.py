@@ -114,7 +114,7 @@ class ArtifactCache:
         downloaded is something else; it is not kept. What *download* raises is raised as it is.
         """
         report = Report(self.observers, source, tally if tally is not None else Tally())
-        with _telling(self.observers, source) as running:
+        with _reported(self.observers, source) as running:
             running.update(bytes=await self._fetch(sha256, download, label, report))
         report.tally.artifacts += 1
         return self.path_of(sha256)
@@ -122,7 +122,7 @@ class ArtifactCache:
     async def fetch_unverified(self, name: str, download: Download, *, source: str) -> Path:
         """Return what *download* brings under *name*, 64 lower-case hexadecimal digits; a copy here is replaced."""
         report = Report(self.observers, source, Tally())
-        with _telling(self.observers, source) as running:
+        with _reported(self.observers, source) as running:
             running.update(bytes=await self._download(self.path_of(name), download, report, lambda *_found: None))
         return self.path_of(name)
 
@@ -258,7 +258,7 @@ def _touch(path: Path, now: float) -> None:
 
 
 @contextmanager
-def _telling(observers: Observers, source: str) -> Iterator[Running[ArtifactFetch]]:
+def _reported(observers: Observers, source: str) -> Iterator[Running[ArtifactFetch]]:
     with observers.operation(ArtifactFetch(source=source)) as running:
         try:
             yield running

@@ -27,7 +27,7 @@ class Draft:
 
     Args:
         directory: Where the file is.
-        claim: Told of the bytes before they are written, and of as many negative ones when they are forgotten; may
+        claim: Called with the bytes before they are written, and of as many negative ones when they are forgotten; may
             refuse by raising.
     """
 

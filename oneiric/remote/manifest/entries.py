@@ -31,7 +31,7 @@ VALID_DOMAINS = frozenset(DOMAINS)
 """The domains a manifest may register candidates in."""
 
 Locate: TypeAlias = "Callable[[str], str | Path]"
-"""Tells where an artifact's URI leads, or raises RemoteSyncError."""
+"""Says where an artifact's URI leads, or raises RemoteSyncError."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _COPIED = (

@@ -42,7 +42,7 @@ class UnverifiedManifest:
 
 
 def read_manifest(raw: bytes, *, max_entries: int) -> UnverifiedManifest:
-    """Return what *raw* says; RemoteSyncError tells what is wrong with it.
+    """Return what *raw* says; RemoteSyncError says what is wrong with it.
 
     Takes time in proportion to the size of *raw*: call it off the event loop.
     """

@@ -1,4 +1,4 @@
-"""Sign manifests, and tell whether keys that are trusted have signed them (Ed25519, RFC 8032)."""
+"""Sign manifests, and find out whether keys that are trusted have signed them (Ed25519, RFC 8032)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def trust_is_configured() -> bool:
 def load_trusted_public_keys(
     *, on_invalid: Callable[[ValueError], None] = lambda _error: None
 ) -> list[Ed25519PublicKey]:
-    """Return the distinct public keys that the environment trusts; *on_invalid* is told of each unusable one."""
+    """Return the distinct public keys that the environment trusts; *on_invalid* is called with each unusable one."""
     keys = {}
     for number, item in enumerate(os.environ.get(ENV_TRUSTED_PUBLIC_KEYS, "").split(","), start=1):
         if not (text := item.strip()):

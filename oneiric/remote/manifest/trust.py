@@ -53,7 +53,7 @@ class Judge:
     observers: Observers
 
     def accept(self, manifest: UnverifiedManifest, *, mark: Mark, now: float) -> Mark:
-        """Return the mark that holds once *manifest* is in effect; RemoteSyncError tells why it is refused."""
+        """Return the mark that holds once *manifest* is in effect; RemoteSyncError says why it is refused."""
         key_id = self._verify(manifest)
         try:
             self._check_validity(manifest, now)
@@ -136,7 +136,7 @@ def advance(mark: Mark, *, serial: int | None, signed_at: float | None) -> Mark:
             raise _replay(f"serial {serial} is lower than {mark.serial}, accepted before")
     elif mark.signed_at is not None:
         if signed_at is None or signed_at < mark.signed_at:
-            raise _replay("it was signed earlier than the one accepted before, and no serials tell otherwise")
+            raise _replay("it was signed earlier than the one accepted before, and no serials say otherwise")
     elif mark.serial is not None:
         raise _replay(f"it has no serial, but {mark.serial} was accepted before")
     return Mark(serial=latest(mark.serial, serial), signed_at=latest(mark.signed_at, signed_at))

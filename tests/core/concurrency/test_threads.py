@@ -70,4 +70,4 @@ def test_threads_are_started_in_one_place() -> None:
         if any(start in path.read_text(encoding="utf-8") for start in STARTS)
     }
     elsewhere = {path for path in found if not path.startswith("observability/metrics/")}
-    assert elsewhere == {"core/concurrency/threads.py", "core/logging/queue.py"}
+    assert elsewhere == {"core/concurrency/threads.py"}

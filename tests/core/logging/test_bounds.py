@@ -16,7 +16,7 @@ import pytest
 import structlog
 
 from oneiric.core.logging import LoggingConfig, configure_logging, get_logger, scoped_log_context
-from oneiric.core.logging.ready import latest
+from oneiric.core.logging.fast_path import latest
 from oneiric.core.redaction import describe
 from oneiric.core.sizes import is_large
 
@@ -165,7 +165,7 @@ def test_a_console_line_is_bounded_too(lines: Lines) -> None:
 def test_a_long_name_is_not_kept(lines: Lines) -> None:
     """A field's name of many characters is not remembered after its line."""
     lines.configure()
-    ready = latest.ready
+    ready = latest.fast_path
     assert ready is not None
     get_logger("a").info("x", **{TEXT: 1})
     assert (TEXT,) not in ready._shapes

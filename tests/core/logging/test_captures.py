@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 PROGRAM = PROGRAMS / "log_captures.py"
 
 
+@cache
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Return how the program ended, and what it printed."""
     command = [sys.executable, "-W", "default", str(PROGRAM), *arguments]

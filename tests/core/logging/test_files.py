@@ -95,7 +95,7 @@ def test_a_file_that_another_process_keeps_locked_grows(
     handler: RotatingLineHandler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lines do not wait for a process that was stopped while it replaced the file."""
-    monkeypatch.setattr(files, "_PATIENCE", 0.01)
+    monkeypatch.setattr(files, "_MAX_WAIT", 0.01)
     write(handler, b"a" * 15)
     with (tmp_path / "log").open("ab") as locked:
         fcntl.flock(locked, fcntl.LOCK_EX)
@@ -109,7 +109,7 @@ def test_a_forked_child_does_not_share_the_lock_of_its_parent(
     handler: RotatingLineHandler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the parent replaces the file, a child that inherited its descriptor does not."""
-    monkeypatch.setattr(files, "_PATIENCE", 0.01)
+    monkeypatch.setattr(files, "_MAX_WAIT", 0.01)
     write(handler, b"a" * 15)
     assert handler.stream is not None
     parents = os.dup(handler.stream.fileno())

@@ -27,7 +27,7 @@ from oneiric.core.logging import (
     get_logger,
     log_failures,
 )
-from oneiric.core.logging.backlog import QueueLimits
+from oneiric.core.logging.buffer import QueueLimits
 from oneiric.core.logging.handlers import LineHandler, RotatingLineHandler
 from oneiric.core.logging.http import QueuedHTTPHandler
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from oneiric.core.logging.backlog import QueueLimits
-from oneiric.core.logging.queue import GATHERED, LineQueue
+from oneiric.core.logging.buffer import QueueLimits
+from oneiric.core.logging.delivery import GATHERED
+from oneiric.core.logging.queue import LineQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from oneiric.core.logging.backlog import Line
+    from oneiric.core.logging.buffer import EncodedLine
 
 
 class Shelf:
@@ -37,7 +38,7 @@ class Shelf:
         """Lines that are held."""
         return len(self._held)
 
-    def send(self, lines: Sequence[Line], wait: float) -> Exception | None:
+    def send(self, lines: Sequence[EncodedLine], wait: float) -> Exception | None:
         """Keep *lines*, after the door was opened."""
         self._held += map(bytes, lines)
         self.waiting = sum(map(len, self._held))
@@ -101,7 +102,7 @@ def test_a_line_alone_is_written_by_whoever_logs_it(queue: Callable[..., LineQue
     shelf = Shelf(prompt=True)
     made = queue(shelf)
     made.put(b"one")
-    assert (shelf.kept, made._thread) == ([b"one"], None)
+    assert (shelf.kept, made._writer.background.thread) == ([b"one"], None)
 
 
 def test_nobody_waits_for_a_target_that_takes_nothing(queue: Callable[..., LineQueue]) -> None:
@@ -197,7 +198,7 @@ def test_a_line_put_in_the_middle_of_another_is_taken_along(queue: Callable[...,
 def test_a_line_put_in_the_middle_of_accounting_is_not_lost(queue: Callable[..., LineQueue], prompt: bool) -> None:
     """A call that interrupts another one in its own thread leaves its line, and all others, to that."""
     made = queue(shelf := Shelf(prompt=prompt))
-    backlog = made._backlog
+    backlog = made._buffer
     with backlog._lock:
         backlog.incoming.append(b"outer")
         backlog._inside = True
@@ -267,7 +268,7 @@ def test_closing_ends_the_thread_and_a_later_line_starts_another(queue: Callable
     for line in (b"one", b"two"):
         made.put(line)
         assert made.close(5.0)
-        assert made._thread is None
+        assert made._writer.background.thread is None
     assert shelf.kept == [b"one", b"two"]
 
 
@@ -276,7 +277,7 @@ def test_a_thread_that_ends_leaves_alone_the_one_that_followed_it(
 ) -> None:
     """A line that comes while a thread ends starts another, which closing then ends too."""
     made = queue(shelf := Shelf())
-    ends, late = made._ends, [b"two"]
+    ends, late = made._writer._ends, [b"two"]
 
     def end_and_be_followed() -> bool:
         ended = ends()
@@ -284,10 +285,10 @@ def test_a_thread_that_ends_leaves_alone_the_one_that_followed_it(
             made.put(late.pop())
         return ended
 
-    monkeypatch.setattr(made, "_ends", end_and_be_followed)
+    monkeypatch.setattr(made._writer, "_ends", end_and_be_followed)
     made.put(b"one")
     assert made.close(5.0)
-    follower = made._thread
+    follower = made._writer.background.thread
     assert follower is not None
     assert made.close(5.0)
     assert (follower.is_alive(), shelf.kept) == (False, [b"one", b"two"])
@@ -311,7 +312,7 @@ def test_a_thread_can_be_told_to_end_before_it_runs(
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", close_and_start)
         made.put(b"one")
-    assert (broken, shelf.kept, made._thread) == ([], [b"one"], None)
+    assert (broken, shelf.kept, made._writer.background.thread) == ([], [b"one"], None)
 
 
 def test_a_thread_that_an_interrupt_kept_from_starting_is_none(
@@ -339,7 +340,7 @@ def test_closing_a_blocked_target_gives_up_and_keeps_what_waits(queue: Callable[
     closed(shelf, made)
     made.put(b"one")
     assert made.close(0.01) is False
-    assert made._thread is None
+    assert made._writer.background.thread is None
     shelf.door.set()
     made.put(b"two")
     assert made.flush(120.0)
@@ -372,7 +373,7 @@ def test_without_a_thread_whoever_logs_hands_over_what_is_taken(queue: Callable[
     made.put(b"one")
     shelf.door.clear()
     made.put(b"two")
-    assert (made.flush(60.0), shelf.kept, made._thread) == (False, [b"one"], None)
+    assert (made.flush(60.0), shelf.kept, made._writer.background.thread) == (False, [b"one"], None)
     shelf.door.set()
     made.put(b"three")
     assert shelf.kept == [b"one", b"two", b"three"]
@@ -399,13 +400,17 @@ def test_a_forked_child_begins_empty(queue: Callable[..., LineQueue]) -> None:
     made = queue(shelf)
     closed(shelf, made)
     made.put(b"the parent's")
-    thread = made._thread
+    thread = made._writer.background.thread
     made.renew()
     assert (shelf.forgotten, made.waiting, made.dropped) == (1, 0, 0)
     shelf.door.set()
     made.put(b"the child's")
     assert made.flush(120.0)
-    assert (shelf.kept[-1], b"the parent's" in shelf.kept, made._thread is thread) == (b"the child's", False, False)
+    assert (shelf.kept[-1], b"the parent's" in shelf.kept, made._writer.background.thread is thread) == (
+        b"the child's",
+        False,
+        False,
+    )
     assert thread is not None
     thread.join(120)
     assert not thread.is_alive()

@@ -10,7 +10,7 @@ import pytest
 from oneiric.core.concurrency import Background
 from oneiric.core.concurrency.background import MAX_WAITING
 from oneiric.observability.exposition import single_flight
-from oneiric.observability.exposition.single_flight import CROWD, Flights
+from oneiric.observability.exposition.single_flight import CROWD, SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,14 +47,14 @@ class Gate:
 
 def test_a_value_is_computed_for_who_asks() -> None:
     """Each sequential asker gets a value of his own time."""
-    flights = Flights(Gate(), name="test", timeout=PATIENCE, reuse=PATIENCE)
+    flights = SingleFlight(Gate(), name="test", timeout=PATIENCE, reuse=PATIENCE)
     assert [flights.ask("a").result(PATIENCE) for _ in range(2 * CROWD)] == [f"a{n}" for n in range(1, 2 * CROWD + 1)]
 
 
 def test_who_asks_during_a_computation_gets_the_next() -> None:
     """What began before somebody asked is not given to him; all who wait for the next share it."""
     compute = Gate(is_open=False)
-    flights = Flights(compute, name="test", timeout=PATIENCE, reuse=PATIENCE)
+    flights = SingleFlight(compute, name="test", timeout=PATIENCE, reuse=PATIENCE)
     first = flights.ask("a")
     compute.await_entry()
     later = [flights.ask(key) for key in "aab"]
@@ -64,7 +64,7 @@ def test_who_asks_during_a_computation_gets_the_next() -> None:
     assert compute.batches == [{"a"}, {"a", "b"}]
 
 
-def crowd(flights: Flights[str, str], compute: Gate) -> list[str]:
+def crowd(flights: SingleFlight[str, str], compute: Gate) -> list[str]:
     """Return what a crowd got that waited for its computation to begin."""
     compute.gate.clear()
     first = flights.ask("first")
@@ -79,7 +79,7 @@ def crowd(flights: Flights[str, str], compute: Gate) -> list[str]:
 def test_a_value_for_a_crowd_is_given_again_for_a_while(clock: Clock) -> None:
     """For its time it is given to those who come later, and not for longer."""
     compute = Gate()
-    flights = Flights(compute, name="test", timeout=PATIENCE, reuse=0.1, clock=clock)
+    flights = SingleFlight(compute, name="test", timeout=PATIENCE, reuse=0.1, clock=clock)
     assert crowd(flights, compute) == ["a2"] * CROWD
     clock.advance(0.0999)
     assert flights.ask("a").result(PATIENCE) == "a2"
@@ -90,7 +90,7 @@ def test_a_value_for_a_crowd_is_given_again_for_a_while(clock: Clock) -> None:
 def test_a_value_for_a_crowd_may_not_be_given_again(clock: Clock) -> None:
     """Without reuse everybody gets a value of his own time."""
     compute = Gate()
-    flights = Flights(compute, name="test", timeout=PATIENCE, clock=clock)
+    flights = SingleFlight(compute, name="test", timeout=PATIENCE, clock=clock)
     assert crowd(flights, compute) == ["a2"] * CROWD
     assert flights.ask("a").result(PATIENCE) == "a3"
 
@@ -98,7 +98,7 @@ def test_a_value_for_a_crowd_may_not_be_given_again(clock: Clock) -> None:
 def test_a_crowd_does_not_wait_for_the_next_value(clock: Clock) -> None:
     """The next value is computed before the time of the last one is over, which is given until then."""
     compute = Gate(takes=lambda: clock.advance(0.03))
-    flights = Flights(compute, name="test", timeout=PATIENCE, reuse=0.1, clock=clock)
+    flights = SingleFlight(compute, name="test", timeout=PATIENCE, reuse=0.1, clock=clock)
     crowd(flights, compute)
     clock.advance(0.05)
     compute.gate.clear()
@@ -123,7 +123,7 @@ def test_what_a_computation_raises_belongs_to_who_asked(error: BaseException) ->
             raise error
         return dict.fromkeys(keys, "fine")
 
-    flights = Flights(compute, name="test", timeout=PATIENCE)
+    flights = SingleFlight(compute, name="test", timeout=PATIENCE)
     with pytest.raises(type(error), match="no"):
         flights.ask("a").result(PATIENCE)
     broken = False
@@ -133,7 +133,7 @@ def test_what_a_computation_raises_belongs_to_who_asked(error: BaseException) ->
 def test_nobody_waits_behind_a_computation_that_hangs(clock: Clock) -> None:
     """Who asks while one hangs is told at once, and is served again when it has ended."""
     compute = Gate(is_open=False)
-    flights = Flights(compute, name="test", timeout=5.0, clock=clock)
+    flights = SingleFlight(compute, name="test", timeout=5.0, clock=clock)
     first = flights.ask("a")
     compute.await_entry()
     clock.advance(5.1)
@@ -155,7 +155,7 @@ def test_what_a_computation_leaves_out_is_computed_first_the_next_time() -> None
         assert gate.wait(PATIENCE)
         return dict.fromkeys(batches[-1][:1], "value")
 
-    flights = Flights(compute, name="test", timeout=PATIENCE)
+    flights = SingleFlight(compute, name="test", timeout=PATIENCE)
     futures = [flights.ask("first")]
     assert entered.wait(PATIENCE)
     futures += [flights.ask(key) for key in "abbc"]
@@ -173,7 +173,7 @@ def test_what_is_left_out_is_not_waited_for_without_end(clock: Clock) -> None:
         clock.advance(3)
         return {key: "value" for key in batches[-1] if key != "never"}
 
-    flights = Flights(compute, name="test", timeout=5.0, clock=clock)
+    flights = SingleFlight(compute, name="test", timeout=5.0, clock=clock)
     with pytest.raises(TimeoutError, match="no end after 5 s"):
         flights.ask("never").result(PATIENCE)
     assert flights.ask("a").result(PATIENCE) == "value"
@@ -183,7 +183,7 @@ def test_what_is_left_out_is_not_waited_for_without_end(clock: Clock) -> None:
 def test_so_many_keys_may_wait() -> None:
     """Who asks for one more is told at once, who asks for one of them is served."""
     compute = Gate(is_open=False)
-    flights = Flights(compute, name="test", timeout=PATIENCE)
+    flights = SingleFlight(compute, name="test", timeout=PATIENCE)
     flights.ask("first")
     compute.await_entry()
     waiting = [flights.ask(str(number)) for number in range(single_flight.MAX_WAITING)]
@@ -197,7 +197,7 @@ def test_so_many_keys_may_wait() -> None:
 def test_no_thread_is_left() -> None:
     """The thread ends when nobody waits."""
     before = set(threading.enumerate())
-    flights = Flights(Gate(), name="test", timeout=PATIENCE)
+    flights = SingleFlight(Gate(), name="test", timeout=PATIENCE)
     flights.ask("a").result(PATIENCE)
     for thread in set(threading.enumerate()) - before:
         thread.join(PATIENCE)
@@ -206,7 +206,7 @@ def test_no_thread_is_left() -> None:
 
 def test_without_threads_who_asks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no thread can be started, the future raises that; once one can, it is served."""
-    flights = Flights(Gate(), name="test", timeout=PATIENCE)
+    flights = SingleFlight(Gate(), name="test", timeout=PATIENCE)
     background = Background("test")
     done = threading.Event()
     with monkeypatch.context() as patched:

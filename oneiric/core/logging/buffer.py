@@ -1,4 +1,4 @@
-"""The lines that wait for a sink: bounded, counted, and whole whoever interrupts whom."""
+"""The buffer of a queue: encoded lines in memory that wait to be written, bounded and counted."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from oneiric.core.limits import QUEUE_BYTES, QUEUE_LINES
-from oneiric.core.logging.stream import trouble
+from oneiric.core.logging.failures import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Line: TypeAlias = "bytes | bytearray"
+EncodedLine: TypeAlias = "bytes | bytearray"
 """One line, without its newline."""
 
 
@@ -32,7 +32,7 @@ class QueueLimits:
     drop: Literal["oldest", "newest"] = "oldest"
 
 
-class Backlog:
+class LineBuffer:
     """Lines in the order in which they came, within limits.
 
     Lines are appended to ``incoming``, without a lock, and accounted for later, many at a time. Accounting may be
@@ -52,8 +52,8 @@ class Backlog:
         self._lock = threading.RLock()
         self._inside = False
         self._size = self.added = self.taken = self.dropped = 0
-        self.incoming: deque[Line] = deque()
-        self.lines: deque[Line] = deque()
+        self.incoming: deque[EncodedLine] = deque()
+        self.lines: deque[EncodedLine] = deque()
 
     @property
     def entered(self) -> bool:
@@ -82,7 +82,7 @@ class Backlog:
                 finally:
                     self._inside = False
 
-    def take(self, room: int, few: int) -> Sequence[Line]:
+    def take(self, room: int, few: int) -> Sequence[EncodedLine]:
         """Take out the oldest lines: *few* that came just now as they are, else what fits into *room* bytes, or one."""
         with self._lock:
             if self._inside:
@@ -92,6 +92,11 @@ class Backlog:
                 return self._take(room) if self.lines or len(self.incoming) > few else self._take_incoming()
             finally:
                 self._inside = False
+
+    def clear(self) -> None:
+        """Hold nothing any more, in a forked child, where a thread that is not there may have the lock."""
+        self.incoming.clear()
+        self.lines.clear()
 
     def count_handed_over(self) -> None:
         """Count a line that never was in here, and waits elsewhere."""
@@ -104,7 +109,7 @@ class Backlog:
         for _ in range(len(incoming)):
             self._add(incoming.popleft())
 
-    def _add(self, line: Line) -> None:
+    def _add(self, line: EncodedLine) -> None:
         size, limits, lines = self._size + len(line), self._limits, self.lines
         if size > limits.size or len(lines) >= limits.lines:
             if limits.drop == "newest" or len(line) > limits.size:
@@ -122,17 +127,17 @@ class Backlog:
         self.dropped += 1
         trouble.seen += 1
 
-    def _take_incoming(self) -> Sequence[Line]:
+    def _take_incoming(self) -> Sequence[EncodedLine]:
         take = self.incoming.popleft
         batch = [take() for _ in range(len(self.incoming))]
         self.added += len(batch)
         self.taken += len(batch)
         return batch
 
-    def _take(self, room: int) -> Sequence[Line]:
+    def _take(self, room: int) -> Sequence[EncodedLine]:
         self._add_all()
         lines = self.lines
-        batch: list[Line] = []
+        batch: list[EncodedLine] = []
         while lines and (not batch or len(lines[0]) <= room):
             line = lines.popleft()
             batch.append(line)

@@ -31,8 +31,8 @@ from oneiric.core.logging import (
     get_logger,
     scoped_log_context,
 )
-from oneiric.core.logging import ready as ready_lines
-from oneiric.core.logging.ready import latest
+from oneiric.core.logging import fast_path as fast_paths
+from oneiric.core.logging.fast_path import latest
 from oneiric.core.logging.render import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def stream() -> Iterator[Stream]:
 @contextlib.contextmanager
 def ordinary() -> Iterator[None]:
     """Make lines in the ordinary way, as after a filter was given to a handler."""
-    ready = latest.ready
+    ready = latest.fast_path
     assert ready is not None
     ready.altered = True
     try:
@@ -126,7 +126,7 @@ names = st.one_of(
 @given(st.one_of(text, st.just("x//y"), values), st.dictionaries(names, values, max_size=8), st.booleans())
 def test_both_ways_say_the_same(stream: Stream, event: Any, fields: dict[str, Any], traced: bool) -> None:
     """Whatever is logged, whichever context there is, both ways write the same line."""
-    if latest.ready is None:
+    if latest.fast_path is None:
         stream.configure(LoggingConfig(environment="test"))
     span = TracerProvider().get_tracer("t").start_as_current_span("s") if traced else contextlib.nullcontext()
     with span, scoped_log_context(**({"run_id": "r", "domain": "bound"} if traced else {})):
@@ -338,16 +338,16 @@ def test_console_lines_and_own_processors_take_the_ordinary_way() -> None:
     """What renders or changes lines otherwise is never passed over."""
     for config in (LoggingConfig(emit_json=False), LoggingConfig(extra_processors=["copy.copy"])):
         configure_logging(config)
-        assert latest.ready is None
+        assert latest.fast_path is None
 
 
 def test_sets_of_names_are_remembered_up_to_a_bound(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names that change with each line cost no memory, and no line."""
-    monkeypatch.setattr(ready_lines, "MAX_SHAPES", 5)
+    monkeypatch.setattr(fast_paths, "MAX_SHAPES", 5)
     stream.configure()
     for number in range(20):
         get_logger("a").info("x", **{f"f{number}": number})
-    ready = latest.ready
+    ready = latest.fast_path
     assert ready is not None
     assert (len(ready._shapes), len(stream.lines())) == (5, 20)
 

@@ -1,4 +1,4 @@
-"""Write whole lines to a stream, without raising and for a bounded time."""
+"""Write bytes of whole lines to a stream: as much as it takes within a bounded time."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ import io
 import os
 import select
 import stat
-import threading
 import time
-from dataclasses import dataclass
 from select import PIPE_BUF
 from typing import TYPE_CHECKING
 
-from oneiric.core.concurrency import renew_after_fork
-from oneiric.core.redaction import describe
+from oneiric.core.logging.failures import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from oneiric.core.logging.backlog import Line
+    from oneiric.core.logging.buffer import EncodedLine
 
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT})  # what could not be written is tried again with the next line
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE})
@@ -30,63 +27,7 @@ _FILE_BATCH = 1 << 20  # bytes; each write costs the thread its turn, which it m
 _FULL = 0.01  # seconds until a non-blocking descriptor is tried again
 
 
-@dataclass(frozen=True)
-class LogFailures:
-    """What became of lines that could not be written.
-
-    Attributes:
-        dropped: Lines lost.
-        failed: Attempts to write that raised.
-        last_error: Class name and redacted text of the last failure, or "".
-    """
-
-    dropped: int = 0
-    failed: int = 0
-    last_error: str = ""
-
-
-class Trouble:
-    """Tells quickly whether any line was lost, or any attempt to write failed, since one looked.
-
-    Attributes:
-        seen: Changes with each.
-    """
-
-    seen = 0
-
-
-trouble = Trouble()
-
-
-class Tally:
-    """Counts lost lines and failures, as :class:`LogFailures` shows them; thread-safe."""
-
-    def __init__(self) -> None:
-        self.renew()
-        renew_after_fork(self.renew)
-
-    def failure(self, error: Exception) -> None:
-        """Count *error* and remember its text."""
-        text = ": ".join(describe(error))
-        with self._lock:
-            self.failed += 1
-            self.last_error = text
-        trouble.seen += 1
-
-    def lose(self, lines: int) -> None:
-        """Count *lines* as lost."""
-        with self._lock:
-            self.dropped += lines
-        trouble.seen += 1
-
-    def renew(self) -> None:
-        """Begin at zero, in a forked child."""
-        self._lock = threading.RLock()
-        self.dropped = self.failed = 0
-        self.last_error = ""
-
-
-class LineStream:
+class StreamWriter:
     """A stream that takes whole lines and makes nobody wait longer than is said.
 
     Where the stream has a file descriptor, lines are written as far as the descriptor takes them; the rest waits and
@@ -138,7 +79,7 @@ class LineStream:
         if stat.S_ISREG(mode):
             self.batch, self._chunk = _FILE_BATCH, 0
 
-    def hold(self, lines: Sequence[Line]) -> None:
+    def hold(self, lines: Sequence[EncodedLine]) -> None:
         """Let *lines* wait too."""
         if lines:
             self._pending += b"\n".join(lines) + b"\n"
@@ -152,7 +93,7 @@ class LineStream:
             self.waiting = len(self._pending)
             self.tally.lose(1)
 
-    def send(self, lines: Sequence[Line], wait: float) -> Exception | None:
+    def send(self, lines: Sequence[EncodedLine], wait: float) -> Exception | None:
         """Write *lines*, for at most about *wait* seconds; return what went wrong, never raise."""
         if self._descriptor is None:
             return self._write_text(lines)
@@ -179,13 +120,13 @@ class LineStream:
         self.waiting = 0
         self.redirect(self._stream)  # an object for polling refuses while a thread of the parent polls
 
-    def _write_at_once(self, line: Line) -> int:
+    def _write_at_once(self, line: EncodedLine) -> int:
         """Write *line* and its newline as far as they are taken now, in one write; return how many bytes were."""
         try:
             if len(line) >= PIPE_BUF or self._stream.closed:  # type: ignore[union-attr] # it has a descriptor
                 return 0
             return os.pwritev(self._descriptor, (line, b"\n"), -1, _NOWAIT)  # type: ignore[arg-type] # likewise
-        except (OSError, ValueError):  # tried again, and told, in the other way
+        except (OSError, ValueError):  # tried again, and reported, in the other way
             return 0
 
     def _drain(self, deadline: float) -> None:
@@ -222,7 +163,7 @@ class LineStream:
         end = self._pending.rfind(b"\n", 0, limit) + 1
         return bytes(self._pending[: end or limit])
 
-    def _write_text(self, lines: Sequence[Line]) -> Exception | None:
+    def _write_text(self, lines: Sequence[EncodedLine]) -> Exception | None:
         if not lines:
             return None
         try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from oneiric.core.logging.backlog import Backlog, QueueLimits
-from oneiric.core.logging.stream import trouble
+from oneiric.core.logging.buffer import LineBuffer, QueueLimits
+from oneiric.core.logging.failures import trouble
 
 
-def filled(*lines: bytes, limits: QueueLimits | None = None) -> Backlog:
+def filled(*lines: bytes, limits: QueueLimits | None = None) -> LineBuffer:
     """Return what accounted for *lines*."""
-    backlog = Backlog(limits or QueueLimits())
+    backlog = LineBuffer(limits or QueueLimits())
     backlog.incoming.extend(lines)
     backlog.account()
     return backlog
@@ -39,7 +39,7 @@ def test_lines_are_taken_out_by_their_bytes() -> None:
 
 def test_only_a_few_lines_are_taken_as_they_came() -> None:
     """More than these are accounted for, within the limits, first."""
-    backlog = Backlog(QueueLimits(lines=2))
+    backlog = LineBuffer(QueueLimits(lines=2))
     backlog.incoming.extend([b"1", b"2", b"3"])
     assert [*backlog.take(100, 3)] == [b"1", b"2", b"3"]
     backlog.incoming.extend([b"1", b"2", b"3", b"4"])

@@ -1,4 +1,4 @@
-"""Make log lines without structlog's processors and logging's records, as long as the set-up in force is our own.
+"""The fast path: make a line without structlog's processors and logging's records, while the set-up is our own.
 
 What a line says is the same either way. A line is made here where nothing of it has to be cut, redacted or replaced,
 and in the ordinary way otherwise.
@@ -10,13 +10,13 @@ import logging
 import os
 import time
 from contextvars import copy_context
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from oneiric.core.logging.fields import COPIES, TAKEN, free_names, trace_ids
+from oneiric.core.logging.internals import CALL_HANDLERS, HANDLE
 from oneiric.core.logging.render import MAX_EVENT_CHARS, MAX_KEY_CHARS, is_plain_name, render_json
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ MAX_SHAPES = 256
 
 _FIRST = ("event", "level", "logger", "timestamp")
 _MAX_SHAPE_FIELDS = 64
-_INT_LIMIT = 1 << 63
+_LEAST, _MOST = -(1 << 63), 1 << 63  # integers in between are shown as numbers
 _USUAL_BYTES = 448  # saves growing while it is filled
 _DELETE, _SLASH = 0x7F, 0x2F
 
@@ -50,22 +50,14 @@ _SPECIAL = frozenset(
 _encode = msgspec.json.Encoder().encode_into
 
 
-def _own(method: Callable[..., object]) -> Callable[..., object] | None:
-    """Return *method* if it is logging's; None if a library had put its own in its place when this module came."""
-    return method if getattr(method, "__globals__", None) is vars(logging) else None
-
-
-_handle, _call_handlers = _own(logging.Logger.handle), _own(logging.Logger.callHandlers)
-
-
 _Shape: TypeAlias = "tuple[Callable[..., object] | None, Callable[[Any], tuple[Any, ...]] | None]"
 """What makes lines that have the same fields: the object to encode, and the values that stand in it twice."""
 
 _ORDINARY: _Shape = (None, None)
 
 
-class ReadyLines:
-    """The fast way, for one configuration.
+class FastPath:
+    """The fast path of one configuration.
 
     Args:
         completion: What each line says besides what its caller said.
@@ -100,7 +92,7 @@ class ReadyLines:
         # Where the current span is not kept in a context variable, an empty context does not mean that there is none.
         self._looks_for_span = os.environ.get("OTEL_PYTHON_CONTEXT", "contextvars_context") != "contextvars_context"
 
-    def write(  # noqa: C901, PLR0912 - in one piece: a call costs as much as what it would name
+    def write(
         self,
         logger: logging.Logger,
         level: str,
@@ -118,8 +110,8 @@ class ReadyLines:
             config.default_processors != self._processors
             or config.default_wrapper_class is not self._wrapper
             or config.logger_factory is not self._factory
-            or kind_of_logger.handle is not _handle  # replaced or overridden by who listens to every line
-            or kind_of_logger.callHandlers is not _call_handlers
+            or kind_of_logger.handle is not HANDLE  # replaced or overridden by who listens to every line
+            or kind_of_logger.callHandlers is not CALL_HANDLERS
             or logger.filters
             or logger.handlers
             or logger.disabled
@@ -138,6 +130,18 @@ class ReadyLines:
             return True
         if copy_context() or self._looks_for_span:
             names, values = self._with_context(names, values)
+        line = self._line(logger.name, level, event, names, values)
+        for handler, put in self._sinks:
+            if handler.level <= number:
+                if handler.special:
+                    handler.send(line, number)
+                else:
+                    put(line)
+        return True
+
+    def _line(  # noqa: C901, PLR0912 - in one piece: a call costs as much as what it would name
+        self, logger: str, level: str, event: str, names: tuple[str, ...], values: tuple[Any, ...]
+    ) -> bytes | bytearray:
         try:
             make, copied = self._shapes[names]
         except KeyError:
@@ -149,19 +153,17 @@ class ReadyLines:
                 if kind is str:
                     if len(value) > MAX_EVENT_CHARS:
                         break
-                elif (
-                    kind is not float
-                    and kind is not bool
-                    and value is not None
-                    and not (kind is int and -_INT_LIMIT < value < _INT_LIMIT)
-                ):
+                elif kind is int:
+                    if not _LEAST < value < _MOST:
+                        break
+                elif kind is not float and kind is not bool and value is not None:
                     break
             else:
                 try:
                     if copied is None:
-                        whole = make(event, level, logger.name, self._now(), *values)
+                        whole = make(event, level, logger, self._now(), *values)
                     else:
-                        whole = make(event, level, logger.name, self._now(), *values, *copied(values))
+                        whole = make(event, level, logger, self._now(), *values, *copied(values))
                     _encode(whole, encoded := bytearray(_USUAL_BYTES))
                     line = encoded
                 except ValueError:  # a lone surrogate
@@ -173,14 +175,8 @@ class ReadyLines:
             or _DELETE in line
             or (_SLASH in line and b"//" in line)
         ):
-            line = self._ordinary(logger.name, level, event, names, values)
-        for handler, put in self._sinks:
-            if handler.level <= number:
-                if handler.telling:
-                    handler.send(line, number)
-                else:
-                    put(line)
-        return True
+            return self._ordinary(logger, level, event, names, values)
+        return line
 
     def _alter(self) -> None:
         self.altered = True
@@ -200,68 +196,6 @@ class ReadyLines:
             return _ORDINARY
         self._shapes[names] = _shape(names, self.completion.service) if _are_plain(names) else _ORDINARY
         return self._shapes[names]
-
-
-@dataclass(frozen=True)
-class EventFields:
-    """The fields of a log event.
-
-    Attributes:
-        names: Their names.
-        errors: Further ones, which are left out where they are "", as they are as a rule.
-        optional: How many of *names*, counted from the first, are left out where they are "".
-    """
-
-    names: tuple[str, ...]
-    errors: tuple[str, ...] = ()
-    optional: int = 0
-
-
-class EventLine:
-    """One log event, of which only the values of its fields change.
-
-    Args:
-        logger: Name of its logger.
-        level: Its level, in lower case.
-        event: Its name.
-        fields: Its fields.
-        ordinary: Writes a line with the fields it is given, in the ordinary way.
-        ready: Whether the fast way may be taken where it is in force.
-    """
-
-    def __init__(  # noqa: PLR0913 - what a line is made of, and how it is written
-        self,
-        logger: str,
-        level: str,
-        event: str,
-        fields: EventFields,
-        ordinary: Callable[[dict[str, Any]], object],
-        *,
-        ready: bool = True,
-    ) -> None:
-        self._logger = logging.getLogger(logger)
-        self._level, self._event = level, event
-        self._fields, self._names, self._optional = fields, fields.names, fields.optional
-        self._blanks = ("",) * len(fields.errors)
-        self._ordinary = ordinary
-        self._ready = ready
-
-    def write(self, values: tuple[Any, ...], errors: tuple[Any, ...] = (), suppressed: int = 0) -> None:
-        """Write a line with *values*, one for each name, and *errors*; tell how many were *suppressed*, if any were."""
-        names = self._names
-        if suppressed or errors != self._blanks or "" in values[: self._optional]:
-            fields = self._shown(values, errors)
-            if suppressed:
-                fields["suppressed"] = suppressed
-            names, values = tuple(fields), tuple(fields.values())
-        ready = latest.ready if self._ready else None
-        if ready is None or not ready.write(self._logger, self._level, self._event, names, values):
-            self._ordinary(dict(zip(names, values, strict=True)))
-
-    def _shown(self, values: tuple[Any, ...], errors: tuple[Any, ...]) -> dict[str, Any]:
-        pairs = enumerate(zip((*self._names, *self._fields.errors), (*values, *errors), strict=True))
-        always = range(self._optional, len(self._names))
-        return {name: value for at, (name, value) in pairs if at in always or value != ""}
 
 
 def _shape(names: Sequence[str], service: Mapping[str, str]) -> _Shape:
@@ -285,10 +219,10 @@ class Latest:
     """The latest configuration of this process.
 
     Attributes:
-        ready: Its fast way, which may not be in force any more; None where it has none.
+        fast_path: Its fast path, which may not be in force any more; None where it has none.
     """
 
-    ready: ReadyLines | None = None
+    fast_path: FastPath | None = None
 
 
 latest = Latest()
