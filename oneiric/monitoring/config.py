@@ -142,7 +142,7 @@ class BundleConfig(BaseModel):
     email_domain: Annotated[str, AfterValidator(checked_name)] = NOBODYS_DOMAIN
     """The domain of the addresses TEAM@ and TEAM-lead@."""
     office_hours: Annotated[str, AfterValidator(checked_hours)] = ""
-    """HH:MM-HH:MM, Monday to Friday: what is not critical is told of only then; always when empty."""
+    """HH:MM-HH:MM, Monday to Friday: notices of what is not critical are sent only then; always when empty."""
     office_timezone: Annotated[str, AfterValidator(checked_timezone)] = "UTC"
     """The time zone of these hours."""
 
@@ -169,7 +169,7 @@ class BundleConfig(BaseModel):
     sync_stale_intervals: Positive = 4
     """Intervals of its loop that a source may go without a success."""
     manifest_expiry_seconds: Positive = 86_400
-    """How long before a manifest expires it is told of."""
+    """How long before a manifest expires the alert fires."""
     cache_usage_ratio: Ratio = 0.8
     """The part of the cache's limit, or of its file system, that may be used."""
     memory_bytes: Annotated[float, Field(gt=0, le=1e15)] = 2**30

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def generated_files(root: Path) -> dict[Path, str]:
-    """Return what every generated file below the repository's *root* must say."""
+    """Return the text of every generated file below the repository's *root*."""
     config, monitoring = BundleConfig(), root / "deploy" / "monitoring"
     loki = root / "docs" / "monitoring" / "LOKI_SETUP.md"
     guides = [root / "docs" / "monitoring" / f"{name}_SETUP.md" for name in ("ALERTING", "PROMETHEUS")]

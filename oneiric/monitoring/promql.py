@@ -72,15 +72,15 @@ class Expr:
         return self._joined("or", other, _OR)
 
     def equal(self, other: Expr | float) -> Expr:
-        """Return what of this equals *other*."""
+        """Return the series of this that equal *other*."""
         return self._joined("==", other, _COMPARED)
 
     def unequal(self, other: Expr | float) -> Expr:
-        """Return what of this differs from *other*."""
+        """Return the series of this that differ from *other*."""
         return self._joined("!=", other, _COMPARED)
 
     def unless(self, other: Expr) -> Expr:
-        """Return what of this has no counterpart in *other*."""
+        """Return the series of this without a counterpart in *other*."""
         return self._joined("unless", other, _AND)
 
     def matched(self, operator: str, other: Expr, *, on: Iterable[str]) -> Expr:
@@ -165,7 +165,7 @@ def labelled(argument: Expr, label: str, value: str) -> Expr:
 
 
 def before(window: str, selector: Expr) -> Expr:
-    """Return what *selector* was *window* ago."""
+    """Return the values of *selector* a *window* ago."""
     return Expr(f"{selector.text} offset {window}", selector.labels, selector.metrics)
 
 
@@ -233,7 +233,7 @@ class PromQL:
         return Expr(text, everything.labels, everything.metrics, _PLUS)
 
     def recorded(self, record: str, like: Expr, /) -> Expr:
-        """Return what a recording rule keeps under the name *record*, made from *like*.
+        """Return the series that a recording rule makes from *like* under the name *record*.
 
         The matchers are asked for again: in one Prometheus, others may record their series under the same name.
         """

@@ -56,7 +56,7 @@ class Alert:
         description: Sentences with the values; may use Prometheus' templates.
         dashboard: The uid of the dashboard that shows it.
         runbook: What to do.
-        looks_back: Seconds, at time scale 1, that it may go on for when what it tells of is over.
+        looks_back: Seconds, at time scale 1, that it may go on for when the incident is over.
         inhibits: Names of the alerts that need no notice while this one fires for the same labels.
     """
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from oneiric._version import __version__
 from oneiric.core.config import OneiricSettings
+from oneiric.core.logging import report_notes
 from oneiric.core.unset import UNSET, Unset, given_or
 from oneiric.observability.catalogue import CATALOGUE
 from oneiric.observability.export import Exporters
@@ -80,6 +81,7 @@ def attach(  # noqa: PLR0913 - published
         return known
     observers = seams[0]
     settings = OneiricSettings() if settings is None else settings
+    report_notes(settings)
     options = settings.observability
     directory = given_or(shared_dir, options.shared.directory)
     otlp = otlp_options(settings) if otlp is UNSET else otlp
@@ -110,14 +112,14 @@ def attach(  # noqa: PLR0913 - published
         provider = tracer_provider or exporters.tracer_provider
         sinks.insert(0, TracingSink(CATALOGUE, version=__version__, provider=provider))
     telemetry = Telemetry(sink, sinks, collector=collector, registry=registry, exporters=exporters, observers=observers)
-    _start(telemetry, targets)
-    return telemetry
+    return _started(telemetry, targets)
 
 
-def _start(telemetry: Telemetry, targets: tuple[object, ...]) -> None:
+def _started(telemetry: Telemetry, targets: tuple[object, ...]) -> Telemetry:
     try:
         telemetry.add(*targets)
     except BaseException:
         telemetry.detach()
         raise
     telemetry.start_exporting()
+    return telemetry

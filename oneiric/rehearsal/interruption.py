@@ -1,4 +1,4 @@
-"""That somebody told a command to end, and whoever waits for that."""
+"""The request to end a command, and the wait for it."""
 
 from __future__ import annotations
 

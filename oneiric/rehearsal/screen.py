@@ -1,4 +1,4 @@
-"""Print without being held up or ended by whoever should read it, and end when told to."""
+"""Print without being held up or ended by whoever should read it, and end at a signal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DRAIN_SECONDS = 0.5
 """How long the end waits for what is still to be printed."""
 END_SECONDS = 4.5
-"""How long a command may take to end once a signal told it to, before it is ended."""
+"""How long a command may take to end once a signal asked for it, before it is ended."""
 
 
 class Screen:
@@ -45,13 +45,13 @@ class Screen:
 
 
 @contextmanager
-def signals_handled(told: Callable[[], None]) -> Iterator[None]:
-    """Call *told* at SIGINT and SIGTERM, even within a call that waits, and end the process if it does not end then."""
+def signals_handled(stop: Callable[[], None]) -> Iterator[None]:
+    """Call *stop* at SIGINT and SIGTERM, even within a call that waits, and end the process if it does not end then."""
 
     def handle(_number: int, _frame: object) -> None:
         # It needs no thread and no lock, and ends a process that waits in a write.
         signal.setitimer(signal.ITIMER_REAL, END_SECONDS)
-        told()
+        stop()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     before[signal.SIGALRM] = signal.signal(signal.SIGALRM, signal.SIG_DFL)

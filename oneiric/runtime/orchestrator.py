@@ -18,6 +18,7 @@ from oneiric.core.config import (
     runtime_health_path,
 )
 from oneiric.core.lifecycle import LifecycleError, LifecycleManager
+from oneiric.core.logging import report_notes
 from oneiric.core.resolution import Resolver
 from oneiric.domains.events import EventBridge
 from oneiric.domains.services import ServiceBridge
@@ -75,6 +76,7 @@ class RuntimeOrchestrator:
         observers: Observers | None = None,
     ) -> None:
         self.settings = settings = OneiricSettings() if settings is None else settings
+        report_notes(settings)
         self.resolver = resolver or Resolver(resolver_settings_from_config(settings), observers=observers)
         self.observers = self.resolver.observers
         self.secrets = secrets

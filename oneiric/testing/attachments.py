@@ -45,7 +45,7 @@ class Attachments:
         self.telemetries: list[Telemetry] = []
 
     def add(self, target: object, *, own: Observers) -> Callable[[], None]:
-        """Capture what *target* tells, by its own seam or else *own*, and return what ends that."""
+        """Capture the telemetry of *target*, by its own seam or else *own*, and return the function that ends it."""
         seam = target.observers if isinstance(target, Observable) else own
         if id(seam) not in self._seams:
             return self._begin(seam, _parts(target))
@@ -68,7 +68,7 @@ class Attachments:
         return found
 
     def joined(self, since: int) -> Samples:
-        """Return what telemetries after the first *since* had counted when they were attached."""
+        """Return the counts that telemetries after the first *since* had when they were attached."""
         found: Samples = {}
         for samples in self._joined[since:]:
             found = added(found, samples)

@@ -1,4 +1,4 @@
-"""Capture what runtimes tell: the same sinks as in production, on fresh instances that nobody else sees."""
+"""Capture the telemetry of runtimes: the same sinks as in production, on fresh instances that nobody else sees."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class TelemetryCapture:
         return self._attachments.telemetries[0].registry
 
     def attach(self, *targets: object) -> Callable[[], None]:
-        """Capture what *targets* tell too, and return what ends that; idempotent.
+        """Capture the telemetry of *targets* too, and return the function that ends it; idempotent.
 
         A target is a runtime, a resolver or anything else that reports through ``observers`` or has ``states()``. One
         that has telemetry of its own keeps it, and its metrics are read from there. What happened before is not in the
@@ -152,7 +152,7 @@ class TelemetryCapture:
         return self._attachments.samples()
 
     def joined(self, since: int) -> Samples:
-        """Return what telemetries had counted already when they were attached, but for the first *since* of them."""
+        """Return the counts that telemetries after the first *since* had when they were attached."""
         return self._attachments.joined(since)
 
     @property

@@ -59,7 +59,7 @@ class Expectation:
 
 
 def expectations(items: Iterable[object]) -> tuple[Expectation, ...]:
-    """Return what *items* say: selectors, each followed by what is wanted of it or by nothing.
+    """Return the expectations of *items*: selectors, each followed by what is wanted of it or by nothing.
 
     Raises:
         TypeError: Something is neither, or wanted of nothing.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from oneiric.testing.expectations import Expectation
-    from oneiric.testing.window import Source
+    from oneiric.testing.window import Captured
 
 
 class Expecting:
@@ -26,7 +26,7 @@ class Expecting:
         exactly: Whether nothing else may come.
     """
 
-    def __init__(self, source: Source, expected: Sequence[Expectation], unmet: list[str], *, exactly: bool) -> None:
+    def __init__(self, source: Captured, expected: Sequence[Expectation], unmet: list[str], *, exactly: bool) -> None:
         self._source = source
         self._expected = expected
         self._unmet = unmet
@@ -34,7 +34,7 @@ class Expecting:
         self._windows: list[Window] = []
 
     def __enter__(self) -> Window:
-        """Return what can be read of the body, in it and after it."""
+        """Return the window of the body, to be read in it and after it."""
         window = Window(self._source)
         self._windows.append(window)
         return window

@@ -1,4 +1,4 @@
-"""A bounded memory of what was told, that can say what came after a moment."""
+"""A bounded store of records that returns those after a moment."""
 
 from __future__ import annotations
 

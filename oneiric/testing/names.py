@@ -69,7 +69,7 @@ def samples() -> dict[str, tuple[Metric, Part]]:
 
 @cache
 def log_events() -> dict[str, Shape]:
-    """Return what can be asked of each log event, by its name."""
+    """Return the shape of each log event, by its name."""
     shapes: dict[str, list[Shape]] = {}
     for signal, log in CATALOGUE.log_events:
         shapes.setdefault(log.name, []).append(_log_shape(signal, log))
@@ -78,7 +78,7 @@ def log_events() -> dict[str, Shape]:
 
 @cache
 def spans() -> dict[str, Shape]:
-    """Return what can be asked of each span, by its name; attributes go by the names of the operation's fields."""
+    """Return the shape of each span, by its name; attributes go by the names of the operation's fields."""
     return {s.span: _span_shape(s) for s in CATALOGUE.signals if s.span and issubclass(s.event, Operation)}
 
 

@@ -30,10 +30,10 @@ _FIRST = ("status", "domain", "key", "provider", "source", "reason")
 
 
 def report(expected: Sequence[Expectation], window: Window, *, exactly: bool) -> str:
-    """Return what of *expected* did not come in *window*, or "" if all is as expected.
+    """Return the report of the *expected* signals missing in *window*, or "" if all is as expected.
 
     With *exactly* whatever else came is not as expected either: counters and histograms that changed, log events but
-    for the counts of them, and spans. Gauges tell what is so, not what happened.
+    for the counts of them, and spans. Gauges show a state, not what happened.
     """
     verdicts = [(expectation.selector, expectation.verdict(window)) for expectation in expected]
     failed = [_failure(selector, verdict, window) for selector, verdict in verdicts if not verdict.held]
@@ -140,7 +140,7 @@ def _covers(selector: Selector, sample: str, labels: Labels) -> bool:
 
 
 def _changed(window: Window) -> dict[str, dict[Labels, float]]:
-    """Return what was counted and observed, but not the sums and buckets of a histogram."""
+    """Return the changed counts and observations, without the sums and buckets of a histogram."""
     names = [
         name
         for name, (metric, part) in samples().items()

@@ -1,4 +1,4 @@
-"""Records of spans, and what makes them of what the seam tells, without OpenTelemetry."""
+"""Records of spans, made of the events at the seam, without OpenTelemetry."""
 
 from __future__ import annotations
 

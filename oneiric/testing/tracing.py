@@ -21,10 +21,10 @@ _DISABLED = "OTEL_SDK_DISABLED"  # makes every tracer of the SDK one that does n
 
 
 def capturing_observer(spans: Kept[SpanRecord]) -> Observer:
-    """Return what puts the span of each operation into *spans*.
+    """Return the observer that puts the span of each operation into *spans*.
 
     Where the OpenTelemetry SDK is installed that is the production sink with a provider of its own, whose spans are
-    current while the runtime works; where it is not, the same records are made of what the seam tells.
+    current while the runtime works; where it is not, the same records are made of the events at the seam.
     """
     if os.environ.get(_DISABLED, "").strip().lower() == "true":
         return SeamSpans(spans)

@@ -1,4 +1,4 @@
-"""What was told in a stretch of time: changes of series, lines written, spans ended."""
+"""The telemetry of a stretch of time: changes of series, lines written, spans ended."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Samples: TypeAlias = dict[str, dict[Labels, float]]
 T = TypeVar("T")
 
 
-class Source(Protocol):
-    """Where a window looks."""
+class Captured(Protocol):
+    """The telemetry that a window is part of."""
 
     lines: Kept[LogLine]
     ended: Kept[SpanRecord]
@@ -33,16 +33,16 @@ class Source(Protocol):
         """Scrape."""
 
     def joined(self, since: int) -> Samples:
-        """Return what telemetries after the first *since* had counted when they were attached."""
+        """Return the counts that telemetries after the first *since* had when they were attached."""
 
 
 class Window:
-    """What was told since it was made, up to now or up to its end.
+    """The telemetry since it was made, up to now or up to its end.
 
-    Thread-safe; whatever any thread or task makes the runtime tell in this time is in it.
+    Thread-safe; what the runtime reports in this time, in whatever thread or task, is in it.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Captured) -> None:
         self._source = source
         self._after: Samples | None = None
         self._came: tuple[list[LogLine], list[SpanRecord]] | None = None
@@ -67,7 +67,7 @@ class Window:
         return self._lost
 
     def end(self) -> None:
-        """Hold what there is: what is told from now on is not in it."""
+        """Hold what there is: later telemetry is not in it."""
         self._came = self._look()
         self._after = self._source.samples()
 

@@ -11,7 +11,7 @@ from oneiric.monitoring.notation.promql import Call, Range, Selector, parse, par
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from oneiric.monitoring.notation.promql import Node
+    from oneiric.monitoring.notation.promql import Expression
 
 _WINDOWS = {"__rate_interval": 86_399, "__range": 86_398}
 """What stands for Grafana's windows while a query is parsed: seconds that nobody would write."""
@@ -40,7 +40,7 @@ def selectors(query: str, values: Mapping[str, str]) -> list[Selected]:
     return [*_within(parse(replaced(query, {**values, **windows})))]
 
 
-def _within(node: Node, function: str = "", window: float | None = None) -> Iterator[Selected]:
+def _within(node: Expression, function: str = "", window: float | None = None) -> Iterator[Selected]:
     if isinstance(node, Selector):
         matchers = {matcher.label.text: matcher.value.text for matcher in node.matchers}
         variable = next((name for name, seconds in _WINDOWS.items() if seconds == window), "")

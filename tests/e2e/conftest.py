@@ -1,4 +1,4 @@
-"""One demonstration for every test here, after it has done everything at least once."""
+"""One demonstration for the tests of a file, after it has done everything at least once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SEEN = {
 """What must have happened before a test looks, by metric and labels: each kind of step of the workload."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demonstration that has done everything at least once, and goes on."""
     demo = Demo.start(tmp_path_factory.mktemp("demo"), "--seconds", "0", "--rate", "60", "--log-level", "debug")

@@ -45,7 +45,7 @@ class Service:
         """Start a process for each of *counts*, which is one worker, or forks as many."""
         for count in counts:
             command = [sys.executable, str(PROGRAM), str(count), self.settings, str(self.log)]
-            self._processes.append(subprocess.Popen(command))
+            self._processes.append(subprocess.Popen(command, start_new_session=True))
         eventually(lambda: len(self.pids("ready")) == sum(counts), what="all workers are ready", seconds=PATIENCE)
 
     def stop(self) -> None:
@@ -54,7 +54,12 @@ class Service:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         for process in self._processes:
-            process.wait(PATIENCE)
+            try:
+                process.wait(PATIENCE)
+            finally:  # whoever never was ready was not terminated
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def pids(self, *events: str) -> list[int]:
         """Return the processes that wrote down one of *events*, once for each time."""

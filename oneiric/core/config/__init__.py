@@ -23,6 +23,7 @@ from oneiric.core.config.logging import (
     LogQueueConfig,
 )
 from oneiric.core.config.models import OneiricSettings
+from oneiric.core.config.notes import TEXTS, Note
 from oneiric.core.config.paths import (
     domain_activity_path,
     lifecycle_snapshot_path,
@@ -57,6 +58,7 @@ __all__ = [
     "NESTING",
     "OTHERS",
     "SUPPORTED_DOMAINS",
+    "TEXTS",
     "AppConfig",
     "LayerSettings",
     "LifecycleConfig",
@@ -65,6 +67,7 @@ __all__ = [
     "LoggingConfig",
     "LoggingSinkConfig",
     "MetricsServerSettings",
+    "Note",
     "ObservabilitySettings",
     "OneiricMCPConfig",
     "OneiricSettings",

@@ -16,7 +16,7 @@ from pydantic import (
 from oneiric.core.config.environment import unknown_variables
 from oneiric.core.config.layers import PROJECT, Layers, read_layers
 from oneiric.core.config.logging import LoggingConfig, PathText
-from oneiric.core.config.notes import report_once, unread_settings
+from oneiric.core.config.notes import Note, unread_settings
 from oneiric.core.config.remote import (
     RemoteSourceConfig,
     SecretsConfig,
@@ -87,6 +87,7 @@ class OneiricSettings(Section):
     observability: ObservabilitySettings = ObservabilitySettings()
 
     _problems: tuple[str, ...] = PrivateAttr(default=())
+    _unknown: tuple[str, ...] = PrivateAttr(default=())
 
     def __init__(self, **given: Any) -> None:
         self._load(read_layers(type(self), given=given), project=PROJECT)
@@ -116,17 +117,22 @@ class OneiricSettings(Section):
                 raise
             raise layers.explain(error) from None  # likewise
         self._problems = layers.problems
-        report_once(
-            "unread", unread_settings(self), text="nothing reads these settings, see docs/settings.md for each: {}"
-        )
         if project == PROJECT:  # of another project's prefix we cannot say what is whose
-            unknown = unknown_variables(project, os.environ, type(self), own_keys=layers.own_keys)
-            report_once("unknown", unknown, text="these environment variables are no settings and are ignored: {}")
+            self._unknown = tuple(unknown_variables(project, os.environ, type(self), own_keys=layers.own_keys))
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What was left out while these settings were loaded, and why; empty when all was read."""
         return self._problems
+
+    @property
+    def setting_notes(self) -> tuple[Note, ...]:
+        """What sets nothing: settings that nothing reads, and variables that are no settings.
+
+        :func:`~oneiric.core.logging.report_notes` logs them; what puts the settings to use calls it.
+        """
+        unread = [Note("unread", key) for key in unread_settings(self)]
+        return (*unread, *(Note("unknown", name) for name in self._unknown))
 
     @model_validator(mode="after")
     def _name_remotes(self) -> OneiricSettings:

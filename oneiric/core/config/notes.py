@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
 from oneiric.core.names import DOMAINS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 _SHARED_CACHE = "the sources of one runtime share one cache, which `cache_dir` and `remote` describe"
 _NO_SUPERVISOR = "no supervisor is part of this release"
@@ -35,24 +35,24 @@ NOT_READ: dict[str, str] = {
 }
 """Settings that are accepted and nothing in the package reads, ``*`` standing for any name; and what to do instead."""
 
-_reported: set[str] = set()
+TEXTS = {
+    "unread": "nothing reads these settings, see docs/settings.md for each: {}",
+    "unknown": "these environment variables are no settings and are ignored: {}",
+}
+"""What a warning says of each kind of note; the subjects stand for ``{}``."""
+
+
+class Note(NamedTuple):
+    """Something that whoever made the settings should know: its kind, a key of TEXTS, and what it is about."""
+
+    kind: str
+    subject: str
 
 
 def unread_settings(settings: BaseModel) -> Iterator[str]:
     """Yield each setting that was set in *settings* although nothing reads it."""
     for key in NOT_READ:
         yield from _set_keys(settings, key.split("."), ())
-
-
-def report_once(kind: str, subjects: Iterable[str], *, text: str) -> None:
-    """Log a warning of *text*, ``{}`` in it standing for those of *subjects* that this process has not reported."""
-    fresh = [subject for subject in subjects if f"{kind} {subject}" not in _reported]
-    if not fresh:
-        return
-    _reported.update(f"{kind} {subject}" for subject in fresh)
-    from oneiric.core.logging import get_logger  # noqa: PLC0415 - it needs the settings
-
-    get_logger("oneiric.settings").warning(text.format(", ".join(fresh)))
 
 
 def _set_keys(value: Any, path: Sequence[str], at: tuple[str, ...]) -> Iterator[str]:

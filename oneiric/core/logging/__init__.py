@@ -7,16 +7,14 @@ from oneiric.core.logging.configure import (
     clear_log_context,
     configure_early_logging,
     configure_logging,
-    event_logger,
-    get_logger,
-    is_enabled,
-    json_logger,
     log_failures,
     scoped_log_context,
 )
 from oneiric.core.logging.event_line import EventFields, EventLine
 from oneiric.core.logging.failures import LogFailures
 from oneiric.core.logging.failures import trouble as log_trouble
+from oneiric.core.logging.loggers import event_logger, get_logger, is_enabled, json_logger
+from oneiric.core.logging.notes import report_notes
 from oneiric.core.logging.processors import DEFAULT_LOGGER_NAME
 from oneiric.core.logging.setup import LoggingHandle
 
@@ -41,5 +39,6 @@ __all__ = [
     "json_logger",
     "log_failures",
     "log_trouble",
+    "report_notes",
     "scoped_log_context",
 ]

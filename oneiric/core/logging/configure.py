@@ -7,9 +7,8 @@ Importing this module configures nothing. Until somebody configures structlog, l
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,10 +16,9 @@ from oneiric.core.config import LoggingConfig, OneiricSettings
 from oneiric.core.logging.captures import Captures
 from oneiric.core.logging.exit import Ending
 from oneiric.core.logging.fast_path import FastPath, latest
-from oneiric.core.logging.internals import structlog_config, wrapped_logger
-from oneiric.core.logging.logger import LateLogger
+from oneiric.core.logging.internals import structlog_config
+from oneiric.core.logging.notes import report_notes
 from oneiric.core.logging.processors import (
-    DEFAULT_LOGGER_NAME,
     CompleteLine,
     as_message,
     drop,
@@ -35,7 +33,6 @@ from oneiric.core.logging.setup import LoggingHandle, install, installed, level_
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from structlog.stdlib import BoundLogger
     from structlog.typing import Processor
 
     from oneiric.core.logging.failures import LogFailures
@@ -78,7 +75,8 @@ def configure_logging(
         install([logging.NullHandler()], level=logging.CRITICAL + 1)
         _configure_structlog([drop])
         return LoggingHandle()
-    config = OneiricSettings(**({} if config is None else {"logging": config})).logging
+    settings = OneiricSettings(**({} if config is None else {"logging": config}))
+    config = settings.logging
     line = CompleteLine(config)
     extra = [isolated(imported(name)) for name in config.extra_processors]
     render = render_json if config.emit_json else render_console
@@ -98,49 +96,13 @@ def configure_logging(
     queue = config.queue
     _ending.take(handlers, timeout=queue.flush_seconds, on_sigterm=queue.flush_on_sigterm)
     _captures.take(shown_warnings=config.capture_warnings, uncaught=config.capture_uncaught)
+    report_notes(settings)
     return LoggingHandle(tuple(handlers), timeout=queue.flush_seconds)
 
 
 def configure_early_logging(suppress_events: bool = False) -> LoggingHandle:  # noqa: FBT001, FBT002 - the published signature
     """Configure logging with the defaults, for lines from before the settings are read."""
     return configure_logging(suppress_events=suppress_events)
-
-
-def get_logger(name: str | None = None, **initial: object) -> BoundLogger:
-    """Return a logger called *name* that carries *initial* in every line.
-
-    It takes the configuration of the moment in which it is used, so that it may be made before anything is configured.
-    """
-    return cast("BoundLogger", LateLogger(name or DEFAULT_LOGGER_NAME, initial, event_logger))
-
-
-def event_logger(name: str) -> BoundLogger:
-    """Return the logger called *name* under the present configuration.
-
-    If structlog was configured, by whomever, this is its logger, and that configuration decides about everything.
-    Otherwise it is a logger of :mod:`logging` that is given one JSON object as the message.
-    """
-    if structlog.is_configured():
-        return cast("BoundLogger", structlog.get_logger(name))
-    return json_logger(logging.getLogger(name))
-
-
-def json_logger(logger: logging.Logger) -> BoundLogger:
-    """Return what gives *logger* one JSON object for each event as the message, however structlog is configured."""
-    return structlog.stdlib.BoundLogger(logger, processors=_unconfigured_processors(), context={})
-
-
-def is_enabled(logger: Any, level: int) -> bool:
-    """Whether *logger*, of :mod:`logging` or structlog, would do anything with a line of *level*; True if unknown."""
-    if isinstance(logger, LateLogger):
-        logger = logger.current()
-    bound = logger.bind() if isinstance(logger, structlog.typing.BindableLogger) else logger
-    # Looked up on the class: on an instance, structlog's generic logger would take the name for a log method.
-    own = getattr(type(bound), "is_enabled_for", None) or getattr(type(bound), "isEnabledFor", None)
-    if own is not None and not own(bound, level):
-        return False
-    wrapped = wrapped_logger(bound)
-    return wrapped.isEnabledFor(level) if isinstance(wrapped, logging.Logger | logging.LoggerAdapter) else True
 
 
 def log_failures() -> LogFailures:
@@ -166,23 +128,6 @@ def scoped_log_context(**values: object) -> Iterator[None]:
     """Add *values*, without those that are None, to the context of a block, and restore what was there before."""
     with structlog.contextvars.bound_contextvars(**_known(values)):
         yield
-
-
-@functools.cache
-def _unconfigured_processors() -> tuple[Processor, ...]:
-    return (
-        structlog.stdlib.filter_by_level,
-        with_context,
-        CompleteLine(_unconfigured()),
-        as_message(render_json),
-    )
-
-
-def _unconfigured() -> LoggingConfig:
-    try:
-        return OneiricSettings().logging
-    except (OSError, ValueError):  # raised where the settings are read to be used
-        return LoggingConfig()
 
 
 def _fast_path(line: CompleteLine, handlers: Sequence[SinkHandler]) -> FastPath | None:

@@ -25,7 +25,7 @@ class LogFailures:
 
 
 class Trouble:
-    """Tells quickly whether any line was lost, or any attempt to write failed, since one looked.
+    """Shows quickly whether any line was lost, or any attempt to write failed, since one looked.
 
     Attributes:
         seen: Changes with each.

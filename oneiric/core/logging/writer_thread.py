@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from oneiric.core.logging.target import Target
 
 ENDING = 0.5
-"""Seconds that a thread which was told to end may take for it, beside its deadline."""
+"""Seconds that a thread that has to end may take for it, beside its deadline."""
 
 _GATHER = 0.004  # seconds for which the thread lets lines in quick succession gather
 _SLICE = 0.1  # seconds after which the thread looks whether it shall end, while a target takes nothing

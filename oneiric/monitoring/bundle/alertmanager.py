@@ -1,4 +1,4 @@
-"""Alertmanager's configuration: who is told of what, how urgently, and what needs no notice of its own."""
+"""Alertmanager's configuration: who is notified of what, how urgently, and what needs no notice of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RESPONSE: dict[Team, tuple[str, float]] = {
 """The priority of each team's critical alerts, and within how many seconds somebody must have answered."""
 WATCHDOG, TARGET_DOWN = "OneiricWatchdog", "OneiricTargetDown"
 OFFICE = "office-hours"
-"""The time interval in which what is not critical is told of, where there is one."""
+"""The time interval in which notices of what is not critical are sent, where there is one."""
 
 
 def files(config: BundleConfig) -> dict[str, str]:
@@ -55,7 +55,7 @@ def document(config: BundleConfig) -> dict[str, Any]:
 
 
 def receivers_of(alert: Alert) -> tuple[str, ...]:
-    """Return the receivers that are told of *alert*, in the order of the routes."""
+    """Return the receivers of *alert*, in the order of the routes."""
     if alert.name == WATCHDOG:
         return (DEADMAN,)
     if alert.severity == "critical":
@@ -109,7 +109,7 @@ def _by_team(config: BundleConfig, team: Team) -> dict[str, Any]:
                 **_times(config, wait=10, interval=MINUTE, repeat=response),
             },
             {
-                # A group is told of for the first time when it has waited: what is over by then is never told of here.
+                # The first notice of a group goes out when it has waited: what is over by then has none.
                 "receiver": f"{ESCALATION}-{team}",
                 "matchers": critical,
                 **_times(config, wait=response, interval=5 * MINUTE, repeat=response),
@@ -139,11 +139,11 @@ def _times(config: BundleConfig, *, wait: float, interval: float, repeat: float)
 
 
 def _inhibitions(config: BundleConfig) -> list[dict[str, Any]]:
-    """Return what needs no notice: warnings of a target that is down, and warnings that a critical alert explains."""
+    """Return the inhibitions: of warnings of a target that is down, and of warnings that a critical alert explains."""
     known = {alert.name: alert for alert in alerts(config)}
     down = {
         "source_matchers": [f'alertname="{TARGET_DOWN}"'],
-        # What is critical tells of more than the outage, and a target that comes and goes has time for it. Labels that
+        # What is critical is about more than the outage, and a target that comes and goes has time for it. Labels that
         # both lack are equal, too: what has no instance must not be silenced by a target.
         "target_matchers": ['severity!="critical"', 'instance!=""'],
         "equal": ["job", "instance", *config.matchers],

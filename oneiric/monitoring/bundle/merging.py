@@ -41,7 +41,7 @@ def merge_text(config: BundleConfig) -> str:
 
 
 def snippets(config: BundleConfig) -> tuple[Snippet, ...]:
-    """Return what goes into the configurations of Prometheus, Alertmanager and Grafana, and into pods."""
+    """Return the entries for the configurations of Prometheus, Alertmanager and Grafana, and into pods."""
     return (
         Snippet(
             "prometheus.yml",

@@ -44,7 +44,7 @@ def receivers_of_all(config: BundleConfig) -> list[dict[str, Any]]:
     )
     record = {"url": f"{config.webhook_url}/{RECORD}", **access, "send_resolved": True}
     return [
-        # A dead-man's switch that resolves would tell that all is well.
+        # A dead-man's switch that resolves would say that all is well.
         {"name": DEADMAN, "webhook_configs": [{**watched, "send_resolved": False}]},
         {"name": RECORD, "webhook_configs": [record]},
     ]

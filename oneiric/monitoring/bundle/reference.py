@@ -74,10 +74,10 @@ def _label(label: Label) -> str:
 
 
 def _logs(catalogue: Catalogue) -> Iterable[str]:
-    told: dict[str, list[tuple[Signal, Log]]] = {}
+    logs: dict[str, list[tuple[Signal, Log]]] = {}
     for signal, log in catalogue.log_events:
-        told.setdefault(log.name, []).append((signal, log))
-    for name, variants in told.items():
+        logs.setdefault(log.name, []).append((signal, log))
+    for name, variants in logs.items():
         lines = "\n".join(f"- {_variant(signal, log)}" for signal, log in variants)
         yield f"### `{name}`\n\n{lines}"
 
@@ -102,4 +102,4 @@ def _spans(catalogue: Catalogue) -> str:
         if signal.span:
             kind = "span" if issubclass(signal.event, Operation) else "event on the current span"
             rows[signal.span] = f"| `{signal.span}` | {kind} | {_sentence(signal.event)} |"
-    return "| name | kind | told of |\n| --- | --- | --- |\n" + "\n".join(rows.values())
+    return "| name | kind | event |\n| --- | --- | --- |\n" + "\n".join(rows.values())

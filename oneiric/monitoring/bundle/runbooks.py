@@ -64,11 +64,11 @@ def plain(template: str) -> str:
 
 
 def _urgency(alert: Alert) -> str:
-    told = ", ".join(f"`{name}`" for name in receivers_of(alert))
+    receivers = ", ".join(f"`{name}`" for name in receivers_of(alert))
     if alert.severity != "critical":
-        return f"Severity {alert.severity}, team {alert.team}; told to {told}"
+        return f"Severity {alert.severity}, team {alert.team}; told to {receivers}"
     priority, seconds = RESPONSE[alert.team]
-    return f"Severity critical, team {alert.team}: {priority}, answer within {seconds / HOUR:g} h; told to {told}"
+    return f"Severity critical, team {alert.team}: {priority}, answer within {seconds / HOUR:g} h; told to {receivers}"
 
 
 def _condition(alert: Alert, config: BundleConfig) -> str:
@@ -83,7 +83,7 @@ def _end(alert: Alert, config: BundleConfig) -> str:
 
 
 def _until_over(alert: Alert, config: BundleConfig) -> str:
-    """Return how to say that one is at it, and how it is told of that it is over."""
+    """Return how to acknowledge the alert, and what announces its end."""
     if alert.name == WATCHDOG:
         return "- It is over when its notices arrive again."
     otherwise = "it is escalated otherwise" if alert.severity == "critical" else "it is told of again otherwise"

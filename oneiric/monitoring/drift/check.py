@@ -50,7 +50,7 @@ class Options:
     Attributes:
         target_labels: Labels that the scrape configuration gives to targets, beside job and instance.
         pace: How often things happen, where no file says so.
-        ignored: Codes that are not told.
+        ignored: Codes that are not reported.
         surface: What can be typed at the command line, and set in the environment.
         against: The URL of a live endpoint that the files are held against, or "".
         is_complete: Whether the files are all there are, so that a signal none of them uses is a finding.

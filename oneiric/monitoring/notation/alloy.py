@@ -97,11 +97,11 @@ class Flow:
                 self._before[then].add(first)
 
     def passed(self, word: str) -> list[Component]:
-        """Return what lines of what is called *word* pass: what mentions it, and what these hand lines on to."""
+        """Return the components that lines of *word* pass: those that mention it, and those they hand lines on to."""
         return self._reached([path for path, one in self._known.items() if one.mentions(word)], self._after)
 
     def feeding(self, parts: Iterable[Component]) -> list[Component]:
-        """Return *parts*, and what hands something on to them."""
+        """Return *parts*, and the components that hand something on to them."""
         return self._reached([one.path for one in parts], self._before)
 
     def _reached(self, waiting: list[str], edges: Mapping[str, set[str]]) -> list[Component]:
@@ -175,7 +175,7 @@ def pairs(piece: Piece, within: Sequence[Lexeme], name: str) -> Iterator[tuple[P
 
 
 def string(piece: Piece, token: Lexeme) -> Piece:
-    """Return what *token* of *piece* says: a text without its quotes and escapes, a word as it is."""
+    """Return the value of *token* of *piece*: a text without its quotes and escapes, a word as it is."""
     if token.lastgroup != "string":
         return piece[token.start() : token.end()]
     inner = piece[token.start() + 1 : token.end() - 1]

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.notation.nodes import MAX_DEPTH, MAX_NODES, DocumentError, Kind, Node
+from oneiric.monitoring.notation.nodes import MAX_DEPTH, MAX_NODES, DocumentError, Node, NodeKind
 from oneiric.monitoring.notation.text import Piece
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Reader:
             return Node("map", self._piece[start:start], pairs=tuple(self._pairs(depth)))
         if text[0] == '"':
             return self._string(start, text)
-        kind: Kind = "other" if text in {"true", "false", "null"} else "number"
+        kind: NodeKind = "other" if text in {"true", "false", "null"} else "number"
         return Node(kind, self._piece[start : start + len(text)])
 
     def _items(self, depth: int) -> Iterator[Node]:

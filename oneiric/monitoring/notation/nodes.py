@@ -10,7 +10,7 @@ from oneiric.monitoring.notation.text import Piece, Source
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Kind = Literal["nothing", "string", "number", "other", "list", "map"]
+NodeKind = Literal["nothing", "string", "number", "other", "list", "map"]
 
 MAX_NODES = 300_000
 """A document has at most so many values; aliases count each time they are used."""
@@ -29,7 +29,7 @@ class DocumentError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """A value of a document; what it does not have is :data:`NOTHING`, so that nothing needs to be asked for twice.
+    """A value of a document; a value that it lacks is :data:`NOTHING`, which lacks every value itself.
 
     Attributes:
         kind: What it is.
@@ -38,7 +38,7 @@ class Node:
         pairs: The keys and values of a map, in their order.
     """
 
-    kind: Kind
+    kind: NodeKind
     text: Piece
     items: tuple[Node, ...] = ()
     pairs: tuple[tuple[Node, Node], ...] = ()
@@ -47,7 +47,7 @@ class Node:
         return self.kind != "nothing"
 
     def get(self, *path: str) -> Node:
-        """Return what lies at *path*, or NOTHING."""
+        """Return the value at *path*, or NOTHING."""
         node = self
         for key in path:
             node = next((value for name, value in node.pairs if name.text.text == key), NOTHING)

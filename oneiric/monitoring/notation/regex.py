@@ -27,7 +27,7 @@ def alternatives(pattern: str) -> list[tuple[int, str]]:
 
 
 def matches_any(pattern: str, values: Iterable[str]) -> bool:
-    """Whether *pattern* matches one of *values* whole; True too where that cannot be told quickly."""
+    """Whether *pattern* matches one of *values* whole; True too where that takes long to find out."""
     if len(pattern) > MAX_PATTERN or len(_REPEATS.findall(pattern)) > 3:  # noqa: PLR2004 - repeats in repeats take ages
         return True
     try:

@@ -52,7 +52,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A text out of a source; ``offsets`` tells where each of its characters is there, and, last, where it ends."""
+    """A text out of a source; ``offsets`` has the place of each character there, and, last, that of the end."""
 
     source: Source
     text: str

@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-from oneiric.monitoring.notation.nodes import MAX_DEPTH, MAX_NODES, DocumentError, Kind, Node
+from oneiric.monitoring.notation.nodes import MAX_DEPTH, MAX_NODES, DocumentError, Node, NodeKind
 from oneiric.monitoring.notation.text import Piece
 
-_KINDS: dict[str, Kind] = {"str": "string", "int": "number", "float": "number"}
+_KINDS: dict[str, NodeKind] = {"str": "string", "int": "number", "float": "number"}
 _MERGE = "<<"
 _ESCAPED = {"x": 4, "u": 6, "U": 10}
 

@@ -153,7 +153,7 @@ class RenewedRegistry(CollectorRegistry):
 
     def __init__(self) -> None:
         super().__init__(auto_describe=False)
-        self._lock: Any = threading.RLock()
+        self._lock: Any = threading.RLock()  # no ForkSafeLock, as its base class takes it by this name
         renew_after_fork(self._renew)
 
     def _renew(self) -> None:

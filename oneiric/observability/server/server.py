@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from oneiric.core.concurrency import Background, renew_after_fork, start_thread
 from oneiric.core.config import OneiricSettings
+from oneiric.core.logging import report_notes
 from oneiric.core.redaction import describe
 from oneiric.observability.events import MetricsServerExposed, MetricsServerFailed, MetricsServerStarted
 from oneiric.observability.exposition import METRICS_PATHS, error_response
@@ -84,7 +85,9 @@ class MetricsServer:
         security: ServerSecurity | None = None,
     ) -> None:
         if address is None or limits is None or security is None:
-            settings = OneiricSettings().observability
+            found = OneiricSettings()
+            report_notes(found)
+            settings = found.observability
             address = settings.metrics_address if address is None else address
             limits = server_limits_of(settings.server) if limits is None else limits
             security = server_security_of(settings.server) if security is None else security

@@ -55,7 +55,7 @@ ROWS: dict[str, tuple[Cell, ...]] = {
 
 
 def measured(telemetry: Telemetry) -> dict[str, dict[str, float]]:
-    """Return what the metrics of *telemetry* say now, by subject and word; one scrape."""
+    """Return the figures of *telemetry* now, by subject and word; one scrape."""
     samples = telemetry.samples()
     return {
         subject: {

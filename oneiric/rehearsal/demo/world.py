@@ -6,12 +6,12 @@ import copy
 import hashlib
 import json
 import socket
-import threading
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
+from oneiric.core.concurrency import start_thread
 from oneiric.core.config import RemoteSourceConfig
 from oneiric.remote.manifest import generate_signing_key, sign_manifest_for_publishing
 
@@ -42,7 +42,6 @@ class DemoWorld:
     def __init__(self, directory: Path, *, faults: bool = True) -> None:
         private, self.public_key = generate_signing_key()
         self._server = QuietServer((HOST, 0), partial(QuietHandler, directory=str(directory)))
-        self._thread = threading.Thread(target=self._server.serve_forever, name="demo-manifests", daemon=True)
         address = f"http://{HOST}:{self._server.server_port}"
         good = manifest_of(directory, address)
         tampered = signed(good, private) | {"source": "somebody else"}
@@ -61,7 +60,7 @@ class DemoWorld:
 
     def __enter__(self) -> Self:
         """Serve."""
-        self._thread.start()
+        self._thread = start_thread("demo-manifests", self._server.serve_forever)
         return self
 
     def __exit__(

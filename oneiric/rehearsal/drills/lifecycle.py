@@ -38,17 +38,17 @@ async def _swap_to_flaky(sandbox: Sandbox) -> None:
 
 
 async def _swap_slowly(sandbox: Sandbox) -> None:
-    sandbox.weather.start_seconds = sandbox.config.swap_slow_seconds * ABOVE
+    sandbox.faults.start_seconds = sandbox.config.swap_slow_seconds * ABOVE
     await sandbox.swap(SLOW)
     await sandbox.swap(STEADY)
 
 
 async def _fall_ill(sandbox: Sandbox) -> None:
-    sandbox.weather.healthy = False
+    sandbox.faults.healthy = False
 
 
 async def _recover(sandbox: Sandbox) -> None:
-    sandbox.weather.healthy = True
+    sandbox.faults.healthy = True
 
 
 async def _find_paused(sandbox: Sandbox) -> None:

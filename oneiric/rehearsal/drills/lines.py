@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-Kind = tuple[str, str]
+EventKind = tuple[str, str]
 """The event's name and its level."""
 OWN = "oneiric"
 """What the names of the runtime's loggers begin with."""
@@ -21,8 +21,8 @@ class LogWatch:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read = 0
-        self._known: frozenset[Kind] = frozenset()
-        self._count: Counter[Kind] = Counter()
+        self._known: frozenset[EventKind] = frozenset()
+        self._count: Counter[EventKind] = Counter()
 
     def begin(self) -> list[str]:
         """Begin a phase, and return how many lines more of each kind there were in the one that ends."""

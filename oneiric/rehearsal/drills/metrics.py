@@ -23,7 +23,7 @@ ABSENT = "absent"
 
 
 class MetricsWatch:
-    """Scrapes *url* and tells what changed of the metrics that *expressions* look at; a histogram's count and sum."""
+    """Scrapes *url* and reports changes of the metrics that *expressions* look at; a histogram's count and sum."""
 
     def __init__(self, client: httpx.AsyncClient, url: str, expressions: Iterable[Expr]) -> None:
         self._client = client
@@ -33,7 +33,7 @@ class MetricsWatch:
         self._names |= {name for expression in expressions for name in _NAME.findall(expression.text)}
         self._shown: dict[str, str] = {}
         self._at: dict[str, float] = {}
-        self._answers = True
+        self._is_up = True
 
     def begin(self) -> None:
         """Show every series again as soon as it moves."""
@@ -42,9 +42,9 @@ class MetricsWatch:
     async def look(self, now: float, *, all_of_it: bool = False) -> list[str]:
         """Return a line for each series that moved, at the time *now*; *all_of_it*: also those shown just before."""
         samples = await self._samples()
-        if (samples is not None) != self._answers:
-            self._answers = samples is not None
-            return ["/metrics answers again" if self._answers else "/metrics does not answer"]
+        if (samples is not None) != self._is_up:
+            self._is_up = samples is not None
+            return ["/metrics answers again" if self._is_up else "/metrics does not answer"]
         moved = self._moved(self._wanted(samples or {}), now, least=0.0 if all_of_it else EVERY_SECONDS)
         more = [f"and {len(moved) - MOST} more series"] if len(moved) > MOST else []
         return [f"{series} {before} -> {after}" for series, before, after in moved[:MOST]] + more
@@ -54,7 +54,7 @@ class MetricsWatch:
         self._shown = self._wanted(await self._samples() or {})
 
     async def _samples(self) -> dict[str, str] | None:
-        """Return the value of every series of a scrape, by its text, or None where nobody answers."""
+        """Return the value of every series of a scrape, by its text, or None where the scrape fails."""
         try:
             text = (await self._client.get(self._url)).raise_for_status().text
         except httpx.HTTPError:

@@ -93,14 +93,14 @@ async def _see_that_there_is_memory(sandbox: Sandbox) -> None:
 async def _take_memory(sandbox: Sandbox) -> None:
     if len(sandbox.invented) >= HEAVY_INSTANCES:
         return
-    sandbox.weather.ballast_bytes = int(sandbox.config.memory_bytes * ABOVE / HEAVY_INSTANCES)
+    sandbox.faults.ballast_bytes = int(sandbox.config.memory_bytes * ABOVE / HEAVY_INSTANCES)
     sandbox.invented.append(key := f"heavy-{len(sandbox.invented)}")
-    sandbox.runtime.resolver.register(sandbox.weather.candidate(key, STEADY))
+    sandbox.runtime.resolver.register(sandbox.faults.candidate(key, STEADY))
     await sandbox.runtime.bridges[DOMAIN].use(key)
 
 
 async def _free_memory(sandbox: Sandbox) -> None:
-    sandbox.weather.ballast_bytes = 0
+    sandbox.faults.ballast_bytes = 0
     sandbox.invented.clear()
     await sandbox.runtime.stop()
     await sandbox.restart()
@@ -109,7 +109,7 @@ async def _free_memory(sandbox: Sandbox) -> None:
 INCIDENTS = (
     Scenario(
         name="hook-errors",
-        title="A file that the runtime tells its state in cannot be written.",
+        title="The runtime cannot write its health file.",
         alerts=("OneiricHookErrors",),
         also=("OneiricLogEventsSuppressed",),
         begin=_bar_the_health_file,

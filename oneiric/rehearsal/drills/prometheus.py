@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from oneiric.monitoring.config import BundleConfig
 
-State = Literal["inactive", "pending", "firing"]
-STATES: tuple[State, ...] = ("inactive", "pending", "firing")
+AlertState = Literal["inactive", "pending", "firing"]
+STATES: tuple[AlertState, ...] = ("inactive", "pending", "firing")
 
 
 class PrometheusError(DrillError):
@@ -46,9 +46,9 @@ class PrometheusWatch:
                     return instance
         return None
 
-    async def states(self, instance: str) -> dict[str, State]:
-        """Return the state of each alert for *instance*, or for its whole job where it is not told apart."""
-        states: dict[str, State] = dict.fromkeys(self._names, "inactive")
+    async def states(self, instance: str) -> dict[str, AlertState]:
+        """Return the state of each alert for *instance*, or for its whole job where there is no instance."""
+        states: dict[str, AlertState] = dict.fromkeys(self._names, "inactive")
         own = {"job": self._config.job, "instance": instance}
         for rule in await self._rules():
             name = rule.get("name", "")

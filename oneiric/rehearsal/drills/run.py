@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from oneiric.monitoring.rules import Alert
     from oneiric.rehearsal.drills.lines import LogWatch
     from oneiric.rehearsal.drills.metrics import MetricsWatch
-    from oneiric.rehearsal.drills.prometheus import PrometheusWatch, State
+    from oneiric.rehearsal.drills.prometheus import AlertState, PrometheusWatch
     from oneiric.rehearsal.drills.rehearsal import Rehearsal
-    from oneiric.rehearsal.drills.view import Teller
+    from oneiric.rehearsal.drills.view import Reporter
 
 LOOK_SECONDS = 0.5
 CALM_SECONDS = 2.0
@@ -23,7 +23,7 @@ CALM_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class Timing:
     """How long a drill takes, in seconds.
 
     Attributes:
@@ -36,16 +36,16 @@ class Patience:
 
 
 class Drill:
-    """Rehearses, and tells of it; for one event loop.
+    """Rehearses, and reports what happens; for one event loop.
 
     Args:
         rehearsal: What is done in the sandbox.
         alerts: Those that the fault sets off.
-        tell: Who says what happens.
+        reporter: Prints what happens.
         metrics: What the alerts look at.
         lines: The sandbox's log.
         prometheus: Who evaluates the alerts; None: nobody.
-        patience: How long it takes.
+        timing: How long it takes.
     """
 
     def __init__(  # noqa: PLR0913 - collaborators
@@ -53,21 +53,21 @@ class Drill:
         rehearsal: Rehearsal,
         alerts: tuple[Alert, ...],
         *,
-        tell: Teller,
+        reporter: Reporter,
         metrics: MetricsWatch,
         lines: LogWatch,
         prometheus: PrometheusWatch | None,
-        patience: Patience,
+        timing: Timing,
     ) -> None:
         self._rehearsal = rehearsal
         self._alerts = alerts
-        self._teller = tell
+        self._reporter = reporter
         self._metrics = metrics
         self._lines = lines
         self._prometheus = prometheus
-        self._patience = patience
+        self._timing = timing
         self._instance = ""
-        self._states: dict[str, State] = {}
+        self._states: dict[str, AlertState] = {}
         self._trouble = ""
         self._moved = False
         self._clock = asyncio.get_running_loop().time
@@ -80,14 +80,14 @@ class Drill:
             PrometheusError: The Prometheus cannot be asked at the beginning.
         """
         for alert in self._alerts:
-            self._teller.tell("alert", *condition(alert, self._rehearsal.sandbox.config))
+            self._reporter.report("alert", *condition(alert, self._rehearsal.sandbox.config))
         if problem := await self._prepare():
             return problem
         return await self._fault() or await self._recovery()
 
     async def _prepare(self) -> str:
         if self._prometheus is None:
-            self._teller.tell(
+            self._reporter.report(
                 "alert", "nobody evaluates that here: with --prometheus URL the drill waits for the alert"
             )
             await self._calm()
@@ -103,64 +103,64 @@ class Drill:
 
     async def _find_instance(self, prometheus: PrometheusWatch) -> str:
         sandbox = self._rehearsal.sandbox
-        self._teller.tell("prometheus", f"waits until {prometheus.url} scrapes {sandbox.metrics_url}")
-        deadline = self._clock() + self._patience.alert
+        self._reporter.report("prometheus", f"waits until {prometheus.url} scrapes {sandbox.metrics_url}")
+        deadline = self._clock() + self._timing.alert
         while (found := await prometheus.instance(sandbox.marker)) is None:
             if self._clock() > deadline:
                 job = sandbox.config.job
                 return f"{prometheus.url} does not scrape {sandbox.metrics_url}: make it a target of the job {job}"
             await asyncio.sleep(LOOK_SECONDS)
         self._instance = found
-        self._teller.tell("prometheus", f"scrapes it as instance {found}")
+        self._reporter.report("prometheus", f"scrapes it as instance {found}")
         return ""
 
     async def _calm(self) -> None:
-        """Let all be well for a while, so that what is new later can be told from what is usual."""
+        """Let all be well for a while, so that what is new later differs from what is usual."""
         self._lines.begin()
         await asyncio.sleep(CALM_SECONDS)
         self._lines.begin()
         await self._metrics.settle()
 
     async def _fault(self) -> str:
-        self._teller.tell("fault", f"is put in: {self._rehearsal.scenario.title}")
+        self._reporter.report("fault", f"is put in: {self._rehearsal.scenario.title}")
         await self._rehearsal.begin()
         if not await self._until("firing"):
-            return f"not rehearsed: {self._not('firing')} did not fire within {self._patience.alert:g} s"
+            return f"not rehearsed: {self._not('firing')} did not fire within {self._timing.alert:g} s"
         if not self._moved:
-            return f"not rehearsed: no metric moved within {self._patience.phase:g} s; give it more with --seconds"
+            return f"not rehearsed: no metric moved within {self._timing.phase:g} s; give it more with --seconds"
         for alert in self._alerts:
-            self._teller.tell("runbook", *runbook(alert, self._rehearsal.sandbox.config))
+            self._reporter.report("runbook", *runbook(alert, self._rehearsal.sandbox.config))
         return ""
 
     async def _recovery(self) -> str:
-        self._teller.tell("log", *self._lines.begin())
+        self._reporter.report("log", *self._lines.begin())
         self._metrics.begin()
-        self._teller.tell("fault", "is taken out")
+        self._reporter.report("fault", "is taken out")
         await self._rehearsal.end()
         if not await self._until("inactive"):
-            return f"not rehearsed: {self._not('inactive')} did not resolve within {self._patience.alert:g} s"
+            return f"not rehearsed: {self._not('inactive')} did not resolve within {self._timing.alert:g} s"
         return ""
 
-    async def _until(self, state: State) -> bool:
+    async def _until(self, state: AlertState) -> bool:
         """Show what happens until all alerts are in *state*, or the time is over; return whether they had to be."""
         self._moved = False
-        deadline = self._clock() + (self._patience.phase if self._prometheus is None else self._patience.alert)
+        deadline = self._clock() + (self._timing.phase if self._prometheus is None else self._timing.alert)
         while (waiting := self._prometheus is None or bool(self._not(state))) and self._clock() < deadline:
             await asyncio.sleep(LOOK_SECONDS)
             await self._look()
         await self._measure(all_of_it=True)
         if not self._moved:
-            self._teller.tell("metric", "nothing moves any more")
+            self._reporter.report("metric", "nothing moves any more")
         return self._prometheus is None or not waiting
 
     async def _measure(self, *, all_of_it: bool = False) -> None:
         lines = await self._metrics.look(self._clock(), all_of_it=all_of_it)
         self._moved = self._moved or bool(lines)
-        self._teller.tell("metric", *lines)
+        self._reporter.report("metric", *lines)
 
     async def _look(self) -> None:
         await self._measure()
-        self._teller.tell("log", *self._lines.look())
+        self._reporter.report("log", *self._lines.look())
         if self._prometheus is not None:
             await self._ask(self._prometheus)
 
@@ -169,14 +169,14 @@ class Drill:
             states = await prometheus.states(self._instance)
         except PrometheusError as error:
             if str(error) != self._trouble:
-                self._teller.tell("prometheus", str(error))
+                self._reporter.report("prometheus", str(error))
             self._trouble = str(error)
             return
         self._trouble = ""
         for name, state in states.items():
             if state != self._states[name]:
-                self._teller.tell("alert", f"{name} is {'resolved' if state == 'inactive' else state}")
+                self._reporter.report("alert", f"{name} is {'resolved' if state == 'inactive' else state}")
         self._states = states
 
-    def _not(self, state: State) -> str:
+    def _not(self, state: AlertState) -> str:
         return ", ".join(name for name, found in self._states.items() if found != state)

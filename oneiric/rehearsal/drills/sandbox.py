@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from oneiric.core.config import OneiricSettings, RemoteSourceConfig
 from oneiric.core.lifecycle import LifecycleError
 from oneiric.rehearsal.demo import HOST, VALIDITY
-from oneiric.rehearsal.drills.world import DOMAIN, KEY, STEADY, ManifestServer, Weather
+from oneiric.rehearsal.drills.world import DOMAIN, KEY, STEADY, FaultInjection, ManifestServer
 from oneiric.remote.manifest import ENV_TRUSTED_PUBLIC_KEYS
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
@@ -45,7 +45,7 @@ class Sandbox:
         runtime: The runtime; another one after :meth:`restart`.
         marker: A key that no other runtime has.
         server: What serves the manifest.
-        weather: How the providers are.
+        faults: What is wrong with the providers.
         port: Where /metrics is; 0 where it cannot be served.
         filler: What an incident filled the cache with.
         invented: The keys that an incident made up.
@@ -59,7 +59,7 @@ class Sandbox:
         self.config = config
         self.marker = f"drill-{secrets.token_hex(4)}"
         self.port = port
-        self.weather = Weather()
+        self.faults = FaultInjection()
         self.filler: Path | None = None
         self.invented: list[str] = []
         self.stranger: StrangeServer | None = None
@@ -146,7 +146,7 @@ class Sandbox:
                 **settings,
             )
         )
-        for candidate in (self.weather.candidate(self.marker, STEADY), *self.weather.candidates(KEY)):
+        for candidate in (self.faults.candidate(self.marker, STEADY), *self.faults.candidates(KEY)):
             runtime.resolver.register(candidate)
         return runtime
 

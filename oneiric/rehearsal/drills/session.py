@@ -26,11 +26,11 @@ from oneiric.rehearsal.drills.lines import LogWatch
 from oneiric.rehearsal.drills.metrics import MetricsWatch
 from oneiric.rehearsal.drills.prometheus import PrometheusWatch
 from oneiric.rehearsal.drills.rehearsal import Rehearsal
-from oneiric.rehearsal.drills.run import Drill, Patience
+from oneiric.rehearsal.drills.run import Drill, Timing
 from oneiric.rehearsal.drills.sandbox import Sandbox
 from oneiric.rehearsal.drills.scenario import DrillError
 from oneiric.rehearsal.drills.scenarios import SCENARIOS
-from oneiric.rehearsal.drills.view import Teller, listed
+from oneiric.rehearsal.drills.view import Reporter, listed
 from oneiric.rehearsal.interruption import Interruption
 from oneiric.rehearsal.listening import ANY_PORT, ListeningWatch
 from oneiric.rehearsal.screen import Screen, signals_handled
@@ -85,8 +85,8 @@ def run_drill(options: DrillOptions) -> int:
     screen = Screen(Console(highlight=False, soft_wrap=True))
     interruption = Interruption()
     with signals_handled(interruption.happen), _directory() as directory:
-        teller = Teller(screen, time.monotonic)
-        place = _Place(directory, scenario, config, options, prometheus, teller)
+        reporter = Reporter(screen, time.monotonic)
+        place = _Place(directory, scenario, config, options, prometheus, reporter)
         with _logging(place.log):
             code = asyncio.run(_unless_interrupted(place, interruption))
         if not screen.drain():
@@ -103,7 +103,7 @@ class _Place:
     config: BundleConfig
     options: DrillOptions
     prometheus: str | None
-    teller: Teller
+    reporter: Reporter
 
     @property
     def log(self) -> Path:
@@ -125,10 +125,10 @@ async def _unless_interrupted(place: _Place, interruption: Interruption) -> int:
     (drill if interrupted else stop).cancel()
     await asyncio.wait([drill, stop])
     if interrupted:
-        place.teller.tell("drill", "interrupted; the sandbox is gone")
+        place.reporter.report("drill", "interrupted; the sandbox is gone")
         return INTERRUPTED
     problem = drill.result()
-    place.teller.tell("drill", problem or f"{place.scenario.name}: rehearsed")
+    place.reporter.report("drill", problem or f"{place.scenario.name}: rehearsed")
     return NOT_REHEARSED if problem else REHEARSED
 
 
@@ -144,16 +144,16 @@ async def _drill(place: _Place) -> str:
         if listening.problem:
             other = ANY_PORT if place.prometheus is None else "name a port that the Prometheus scrapes with --port"
             raise DrillError(f"{listening.problem}; {other}")
-        place.teller.tell("drill", f"{scenario.name}, in a sandbox with its metrics at {sandbox.metrics_url}")
+        place.reporter.report("drill", f"{scenario.name}, in a sandbox with its metrics at {sandbox.metrics_url}")
         rehearsal = Rehearsal(scenario, sandbox)
         drill = Drill(
             rehearsal,
             found,
-            tell=place.teller,
+            reporter=place.reporter,
             metrics=MetricsWatch(client, sandbox.metrics_url, (alert.expr for alert in found)),
             lines=LogWatch(place.log),
             prometheus=_watch(place, client),
-            patience=Patience(phase=place.options.seconds, alert=place.options.timeout),
+            timing=Timing(phase=place.options.seconds, alert=place.options.timeout),
         )
         return await _both(drill, rehearsal)
 

@@ -1,4 +1,4 @@
-"""What a drill says: what fires when, and what the runbook says then."""
+"""The lines that a drill prints: what fires when, and what the runbook says then."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 STYLES = {"fault": "bold magenta", "metric": "cyan", "log": "yellow", "alert": "bold red", "runbook": "green"}
 
 
-class Teller:
-    """Says on *screen* what happens, a line each: when, what kind of thing, and what; *clock* counts seconds."""
+class Reporter:
+    """Prints what happens on *screen*, a line each: when, what kind of thing, and what; *clock* counts seconds."""
 
     def __init__(self, screen: Screen, clock: Callable[[], float]) -> None:
         self._screen = screen
         self._clock = clock
         self._began = clock()
 
-    def tell(self, kind: str, *lines: str) -> None:
-        """Say *lines* of *kind*."""
+    def report(self, kind: str, *lines: str) -> None:
+        """Print *lines* of *kind*."""
         seconds = f"{self._clock() - self._began:6.1f} s  "
         head = Text.assemble((seconds, "dim"), (f"{kind:<12}", STYLES.get(kind, "bold")))
         if lines:

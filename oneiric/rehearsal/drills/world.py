@@ -25,7 +25,7 @@ STEADY, FRESH, FLAKY, SLOW = "steady", "fresh", "flaky", "slow"
 
 
 class ManifestServer:
-    """Serves a signed manifest and its artifacts below *directory*, until told to be dead.
+    """Serves a signed manifest and its artifacts below *directory*, until it is killed.
 
     Args:
         directory: For what is served.
@@ -73,8 +73,8 @@ class ManifestServer:
             start_thread("drill-manifests", serve)
 
 
-class Weather:
-    """How the providers of a sandbox are, all of them.
+class FaultInjection:
+    """The faults of the providers of a sandbox, the same for all of them.
 
     Attributes:
         healthy: Whether they pass their health checks; the flaky one never does.
@@ -113,15 +113,15 @@ class Weather:
 class Component:
     """An instance of a provider of the sandbox."""
 
-    def __init__(self, weather: Weather, provider: str) -> None:
-        self._weather = weather
+    def __init__(self, faults: FaultInjection, provider: str) -> None:
+        self._faults = faults
         self._provider = provider
-        self._ballast = _ballast(weather.ballast_bytes) if weather.ballast_bytes else None
+        self._ballast = _ballast(faults.ballast_bytes) if faults.ballast_bytes else None
 
     async def health(self) -> bool:
         """Whether it is well."""
         await asyncio.sleep(0)
-        return self._weather.healthy and self._provider != FLAKY
+        return self._faults.healthy and self._provider != FLAKY
 
     async def close(self) -> None:
         """Let go of the ballast."""

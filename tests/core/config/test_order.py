@@ -21,9 +21,8 @@ from oneiric.core.config import (
     SettingsError,
     field_variables,
     load_settings,
-    notes,
 )
-from oneiric.core.logging import configure_logging
+from oneiric.core.logging import configure_logging, notes, report_notes
 from oneiric.core.resolution import STACK_ORDER_ENV, Resolver
 from oneiric.core.security import FACTORY_ALLOWLIST_ENV
 from oneiric.observability import MetricsServer, ServerLimits, ServerSecurity, attach
@@ -209,11 +208,21 @@ def warnings_of(caplog: pytest.LogCaptureFixture, act: Callable[[], object]) -> 
     return [json.loads(record.message)["event"] for record in caplog.records if record.name == "oneiric.settings"]
 
 
-@pytest.mark.parametrize("act", [OneiricSettings, load_settings, configure_logging, budget_of_attach])
+def use_settings(**given: Any) -> None:
+    """Put settings of these arguments to use."""
+    report_notes(OneiricSettings(**given))
+
+
+def use_loaded() -> None:
+    """Put settings to use that were loaded."""
+    report_notes(load_settings())
+
+
+@pytest.mark.parametrize("act", [use_settings, use_loaded, budget_of_attach, RuntimeOrchestrator])
 def test_an_unknown_variable_is_reported_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, act: Callable[[], object]
 ) -> None:
-    """However settings are made, a process has one line for misspelt variables, with the nearest names, not values."""
+    """However settings are used, a process has one line for misspelt variables, with the nearest names, not values."""
     monkeypatch.setenv("ONEIRIC_METRIC_DIR", "/run/s3cret")
     monkeypatch.setenv("ONEIRIC_OBSERVABILITY__SERIES_BUDGETS", "5")
     monkeypatch.setenv("ONEIRIC_OBSERVABILTY__SHARED__DIRECTORY", "/run/s3cret")
@@ -223,7 +232,7 @@ def test_an_unknown_variable_is_reported_once(
         "ONEIRIC_OBSERVABILITY__SERIES_BUDGET), ONEIRIC_OBSERVABILTY__SHARED__DIRECTORY (the nearest is "
         "ONEIRIC_OBSERVABILITY__SHARED__DIRECTORY)"
     )
-    assert [warnings_of(caplog, act), warnings_of(caplog, OneiricSettings)] == [[expected], []]
+    assert [warnings_of(caplog, act), warnings_of(caplog, use_settings)] == [[expected], []]
 
 
 def test_variables_that_mean_something_are_not_reported(
@@ -247,7 +256,7 @@ def test_variables_that_mean_something_are_not_reported(
         monkeypatch.setenv(f"ONEIRIC_{name}", value)
     for name in ("METRICS_ADDRESS", "CACHE_DIR", "LOG_LEVEL", "PROFILE"):
         monkeypatch.delenv(f"ONEIRIC_{name}")
-    assert warnings_of(caplog, lambda: OneiricSettings(mine={"b": 2})) == []
+    assert warnings_of(caplog, lambda: use_settings(mine={"b": 2})) == []
 
 
 def test_a_port_of_ones_own_is_not_taken_for_that_of_kubernetes(
@@ -255,13 +264,13 @@ def test_a_port_of_ones_own_is_not_taken_for_that_of_kubernetes(
 ) -> None:
     """A variable that looks like a setting is reported although Kubernetes uses such names too."""
     monkeypatch.setenv("ONEIRIC_METRICS_PORT", "9464")
-    assert "ONEIRIC_METRICS_PORT" in warnings_of(caplog, OneiricSettings)[0]
+    assert "ONEIRIC_METRICS_PORT" in warnings_of(caplog, use_settings)[0]
 
 
 def test_a_setting_that_nothing_reads_is_reported_once_when_it_is_set(caplog: pytest.LogCaptureFixture) -> None:
     """One warning names all of them; what is not set is not named."""
     settings = {"runtime_supervisor": {"poll_interval": 3}, "remotes": {"eu": {"cache_max_age": 60}}}
-    make = partial(OneiricSettings, **settings)
+    make = partial(use_settings, **settings)
     expected = (
         "nothing reads these settings, see docs/settings.md for each: remotes.eu.cache_max_age, "
         "runtime_supervisor.poll_interval"
@@ -271,7 +280,7 @@ def test_a_setting_that_nothing_reads_is_reported_once_when_it_is_set(caplog: py
 
 def test_the_settings_of_an_application_do_not_have_to_be_read_by_us(caplog: pytest.LogCaptureFixture) -> None:
     """The defaults, and what is read, are no reason for a warning."""
-    assert warnings_of(caplog, lambda: OneiricSettings(remote={"enabled": True}, mine={})) == []
+    assert warnings_of(caplog, lambda: use_settings(remote={"enabled": True}, mine={})) == []
 
 
 def test_the_other_variables_are_those_that_are_read() -> None:
@@ -288,8 +297,16 @@ def test_no_short_name_hides_a_full_one() -> None:
 def test_a_line_from_before_logging_is_configured_is_json(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What is reported while the settings are made does not leave plain text among the lines."""
+    """What is reported before there are handlers does not leave plain text among the lines."""
     monkeypatch.setenv("ONEIRIC_METRIC_DIR", "x")
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
-    OneiricSettings()
+    use_settings()
     assert json.loads(capfd.readouterr().err)["level"] == "warning"
+
+
+def test_configured_logging_writes_the_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """What is wrong in the environment is a line of the sinks that logging was configured with."""
+    monkeypatch.setenv("ONEIRIC_METRIC_DIR", "x")
+    configure_logging().close()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "ONEIRIC_METRICS_DIR" in json.loads(line)["event"]

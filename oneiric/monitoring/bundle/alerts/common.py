@@ -26,7 +26,7 @@ LIFECYCLE, REMOTE = "oneiric-lifecycle", "oneiric-remote"
 
 
 def promql(config: BundleConfig) -> PromQL:
-    """Return what makes expressions over the series of the configured job."""
+    """Return the maker of expressions over the series of the configured job."""
     matchers = {"job": config.job, **config.matchers}
     return PromQL({name: f'="{value}"' for name, value in matchers.items()}, config.matchers)
 
@@ -37,7 +37,7 @@ def by(config: BundleConfig, *labels: str) -> tuple[str, ...]:
 
 
 def stem(metric: Metric) -> str:
-    """Return what recording rules made of *metric* are called after: its name without the suffix of its type."""
+    """Return the base of the names of recording rules made of *metric*: its name without the suffix of its type."""
     return metric.name.removesuffix("_total")
 
 

@@ -1,4 +1,4 @@
-"""The groups of rules, in the order in which they are evaluated and told of."""
+"""The groups of rules, in the order in which they are evaluated and listed."""
 
 from __future__ import annotations
 

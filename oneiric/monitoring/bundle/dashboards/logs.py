@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from oneiric.observability.model import Phase
 
 
-def told(config: BundleConfig, event: type[Event], on: Phase | None, words: str, *fields: str, chosen: str) -> str:
+def formatted(config: BundleConfig, event: type[Event], on: Phase | None, words: str, *fields: str, chosen: str) -> str:
     """Return the query for the lines of *event*, each written as *words* and its *fields*.
 
     With *chosen*, a label, it is for the values of it that were chosen only.
@@ -29,7 +29,7 @@ def told(config: BundleConfig, event: type[Event], on: Phase | None, words: str,
     return f'{lines(config, event, on)}{within} | line_format "{template}"'
 
 
-def told_of(config: BundleConfig, *named: tuple[type[Event], Phase | None], label: str) -> str:
+def selected_lines(config: BundleConfig, *named: tuple[type[Event], Phase | None], label: str) -> str:
     """Return the query for the lines of the events *named*, of the values of *label* that were chosen.
 
     Raises:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from oneiric.monitoring.promql import Expr
 
-Kind = Literal["stat", "lines", "bars", "table", "states", "heatmap", "gauges", "logs", "alerts"]
+PanelKind = Literal["stat", "lines", "bars", "table", "states", "heatmap", "gauges", "logs", "alerts"]
 Color = Literal["green", "yellow", "orange", "red", "blue", "purple", "text"]
 
 GRID_COLUMNS = 24
@@ -76,7 +76,7 @@ class Panel:
 
     title: str
     question: str
-    kind: Kind
+    kind: PanelKind
     unit: str = "short"
     queries: tuple[Query, ...] = ()
     logs: str = ""

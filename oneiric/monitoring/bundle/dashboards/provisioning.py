@@ -25,7 +25,7 @@ def provisioning(config: BundleConfig) -> dict[str, str]:
 
 
 def dashboard_provider(config: BundleConfig) -> dict[str, Any]:
-    """Return what says to Grafana where the dashboards' files are."""
+    """Return the provider from which Grafana loads the files of the dashboards."""
     provider = {
         "name": "oneiric",
         "orgId": 1,

@@ -69,7 +69,7 @@ class Scope(PromQL):
         return Expr(text, frozenset({"alertname", "severity", "job"}))
 
     def of_rule(self, record: Record) -> Expr:
-        """Return what *record* keeps of the jobs chosen; a sum over a job has no instance."""
+        """Return the series of *record* of the jobs chosen; a sum over a job has no instance."""
         return Expr(f'{record.name}{{job=~"$job"}}', record.expr.labels, record.expr.metrics)
 
     def in_time_shown(self, metric: Metric, *labels: str) -> Expr:

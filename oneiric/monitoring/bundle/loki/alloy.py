@@ -34,7 +34,7 @@ def _text(config: BundleConfig, *sources: Block, stages: tuple[Block, ...] = (),
 
 
 def _process(*first: Block, timed: bool) -> Block:
-    """Return what is done to each line: its own time, a few fields beside it, and no labels but those of the stream.
+    """Return the stages of each line: its own time, a few fields beside it, and no labels but those of the stream.
 
     With *timed*, lines come with a time already. The stages *first* come before all others.
     """

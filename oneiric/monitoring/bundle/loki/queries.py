@@ -125,7 +125,7 @@ ACTIVITY: tuple[type[events.Event], ...] = (
 
 
 def measurements(config: BundleConfig) -> tuple[Search, ...]:
-    """Return metrics made of lines, for what no metric of the runtime tells."""
+    """Return metrics made of lines, for what no metric of the runtime shows."""
     swaps = lines(config, events.Swap, "success", read=COUNTABLE)
     return (
         Search(

@@ -1,4 +1,4 @@
-"""Recording rules that Loki makes of lines: what no metric of the runtime tells, kept as long as metrics are."""
+"""Recording rules that Loki makes of lines: what no metric of the runtime shows, kept as long as metrics are."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _server(config: BundleConfig) -> dict[str, Any]:
 def _common(config: BundleConfig) -> dict[str, Any]:
     storage = {"chunks_directory": f"{config.loki_dir}/chunks", "rules_directory": config.loki_rules_dir}
     return {
-        # What its parts call each other at. Left to itself, the front end tells the address of a network card, at which
+        # What its parts call each other at. Left to itself, the front end gives the address of a network card, at which
         # nobody listens, and every query waits until it is given up.
         "instance_addr": GRPC_ADDRESS,
         "path_prefix": config.loki_dir,

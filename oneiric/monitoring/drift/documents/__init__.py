@@ -10,7 +10,7 @@ from oneiric.monitoring.drift.documents.live import judge_live
 from oneiric.monitoring.drift.documents.markdown import judge_markdown
 from oneiric.monitoring.drift.documents.openslo import judge_openslo
 from oneiric.monitoring.drift.documents.routes import Notice, judge_alertmanager, notice_of
-from oneiric.monitoring.drift.documents.rulebook import KnownRule, RuleBook
+from oneiric.monitoring.drift.documents.rulebook import RuleBook
 from oneiric.monitoring.drift.documents.rules import judge_record, read_rules
 from oneiric.monitoring.drift.documents.shipped import shipped_rules
 from oneiric.monitoring.drift.documents.shippers import judge_alloy, judge_promtail
@@ -21,7 +21,6 @@ __all__ = [
     "UNKNOWN_SURFACE",
     "Command",
     "Document",
-    "KnownRule",
     "Notice",
     "Option",
     "RuleBook",

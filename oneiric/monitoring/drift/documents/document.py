@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.documents.kinds import Kind, is_meant, is_template, kind_of
+from oneiric.monitoring.drift.documents.kinds import DocumentKind, is_meant, is_template, kind_of
 from oneiric.monitoring.drift.documents.kinds import read as read_nodes
 from oneiric.monitoring.notation.nodes import DocumentError, Node
 from oneiric.monitoring.notation.text import Piece
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Document:
     """A document of a file: its kind, its values, and its text where it is no tree."""
 
-    kind: Kind
+    kind: DocumentKind
     node: Node
     piece: Piece
 

@@ -1,4 +1,4 @@
-"""What documents are: told from what is in them, and taken out of the objects of Kubernetes that carry them."""
+"""The kinds of documents: recognised by what is in them, and taken out of the objects of Kubernetes that carry them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from oneiric.monitoring.notation.nodes import Node
     from oneiric.monitoring.notation.text import Piece
 
-Kind = Literal[
+DocumentKind = Literal[
     "rules",
     "alertmanager",
     "prometheus",
@@ -74,8 +74,8 @@ def _inner(piece: Piece, suffix: str) -> list[Node]:
         raise DocumentError(str(error), place, error.code) from None
 
 
-def kind_of(node: Node) -> Kind:
-    """Return what the document *node* is."""
+def kind_of(node: Node) -> DocumentKind:
+    """Return the kind of the document *node*."""
     if node.word("kind") == "PrometheusRule" or _has_rules(node):
         return "rules"
     if node.get("route") and node.get("receivers"):

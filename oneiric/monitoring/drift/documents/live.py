@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from oneiric.monitoring.drift.documents.answers import AnswerError, LiveError, get, shown
+from oneiric.monitoring.drift.documents.responses import LiveError, StatusError, get, shown
 from oneiric.monitoring.drift.findings import one_of
 from oneiric.monitoring.notation.exposition import ExpositionError, Family, families
 from oneiric.monitoring.notation.text import Place
@@ -94,7 +94,7 @@ def _number(text: str) -> float:
 
 
 def read(url: str, prefix: str) -> Live:
-    """Return what *url* has, with labels where a name begins with *prefix*.
+    """Return the metrics of *url*, with labels where a name begins with *prefix*.
 
     Raises:
         LiveError: It does not answer, or with neither metrics nor a Prometheus' API.
@@ -108,7 +108,7 @@ def read(url: str, prefix: str) -> Live:
             pass
     try:
         return Live(families(get(url)))
-    except AnswerError as error:
+    except StatusError as error:
         raise LiveError(f"it answers {error.status}") from None
     except ExpositionError as error:
         raise LiveError(f"it answers with something else than metrics: {error}") from None
@@ -129,7 +129,7 @@ def _from_api(base: str, prefix: str) -> Live:
     try:
         names = _data(get(f"{base}/api/v1/label/__name__/values"))
         metadata = _data(get(f"{base}/api/v1/metadata"))
-    except AnswerError:
+    except StatusError:
         raise _NotAnApiError from None
     if not isinstance(names, list) or not isinstance(metadata, dict):
         raise _NotAnApiError

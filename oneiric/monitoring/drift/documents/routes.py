@@ -13,8 +13,7 @@ from oneiric.monitoring.notation.regex import alternatives, matches_any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from oneiric.monitoring.drift.documents.rulebook import KnownRule
-    from oneiric.monitoring.drift.queries import Context, Value
+    from oneiric.monitoring.drift.queries import Context, KnownRule, Value
     from oneiric.monitoring.notation.nodes import Node
     from oneiric.monitoring.notation.text import Piece
 
@@ -36,7 +35,7 @@ _EVERY_LABEL = "..."
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What an alert tells Alertmanager: labels with fixed values, and all labels it can have (None: any)."""
+    """What an alert sends to Alertmanager: labels with fixed values, and all labels it can have (None: any)."""
 
     fixed: Mapping[str, str]
     labels: frozenset[str] | None
@@ -82,7 +81,7 @@ def _matcher(piece: Piece, match: re.Match[str]) -> Matcher:
 
 
 def notice_of(rule: KnownRule, value: Value) -> Notice:
-    """Return what the alert *rule*, whose expression gives *value*, tells."""
+    """Return the notice of the alert *rule*, whose expression gives *value*."""
     fixed = {name: text for name, text in rule.labels.items() if "{{" not in text}
     labels = None if value.labels is None else value.labels | {*rule.labels, ALERT_NAME}
     return Notice({**fixed, ALERT_NAME: rule.name}, labels)

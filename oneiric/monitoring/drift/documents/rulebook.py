@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import PurePath
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from oneiric.monitoring.drift.queries import UNKNOWN, Value, discarding, is_about_us, judge_logql, judge_promql
+from oneiric.monitoring.drift.queries import (
+    UNKNOWN,
+    KnownRule,
+    Value,
+    discarding,
+    is_about_us,
+    judge_logql,
+    judge_promql,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from oneiric.monitoring.drift.queries import Context
     from oneiric.monitoring.notation.text import Piece, Place
@@ -29,32 +36,6 @@ class Asking(Protocol):
     @property
     def is_logql(self) -> bool:
         """Whether Loki evaluates it."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KnownRule:
-    """A rule without the file that it is in.
-
-    Attributes:
-        name: What it records, or the alert's name.
-        labels: The labels that it adds.
-        expr: Its query, as a text of its own.
-        is_alert: Whether it is an alert.
-        is_logql: Whether Loki evaluates it.
-        place: Where its name is.
-    """
-
-    name: str
-    labels: Mapping[str, str]
-    expr: Piece
-    is_alert: bool
-    is_logql: bool
-    place: Place
-
-    @property
-    def key(self) -> tuple[str, bool, str, tuple[tuple[str, str], ...]]:
-        """What no other rule of the same server should have: directory, kind, name and labels."""
-        return str(PurePath(self.place.path).parent), self.is_alert, self.name, tuple(sorted(self.labels.items()))
 
 
 def judge_rule(rule: Asking, context: Context) -> Value:
@@ -104,7 +85,7 @@ class RuleBook:
         return any(rule.is_alert is is_alert and is_about_us(rule.expr.text, context) for rule in self._rules)
 
     def names(self) -> Iterator[str]:
-        """Give what is recorded."""
+        """Give the names of recording rules."""
         yield from self._records
 
     def alert_names(self) -> Iterator[str]:
@@ -117,7 +98,7 @@ class RuleBook:
         yield from ((rule, judge_rule(rule, discarding(context))) for rule in self._alerts if context is not None)
 
     def value(self, name: str) -> Value | None:
-        """Return what the rule that records *name* gives, or None where there is none."""
+        """Return the value of the rule that records *name*, or None where there is none."""
         rule = self._records.get(name)
         if rule is None or self._context is None:
             return None

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric.monitoring.drift.documents.rulebook import KnownRule, judge_rule
-from oneiric.monitoring.drift.queries import is_about_us, is_logql, is_open
+from oneiric.monitoring.drift.documents.rulebook import judge_rule
+from oneiric.monitoring.drift.queries import KnownRule, is_about_us, is_logql, is_open
 from oneiric.monitoring.notation.promql import seconds
 from oneiric.monitoring.notation.text import Piece, Source
 

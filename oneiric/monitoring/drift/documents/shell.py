@@ -72,7 +72,7 @@ def is_command(text: str, surface: Surface) -> bool:
 
 
 def _typed(piece: Piece) -> list[Piece]:
-    """Return what of *piece* is typed: all of it, or, where lines begin with a prompt, what follows the prompts."""
+    """Return the typed part of *piece*: all of it, or, where lines begin with a prompt, the text after the prompts."""
     lines = [(_PROMPT.match(piece.text, *line.span()), line.end()) for line in _LINE.finditer(piece.text)]
     typed = [piece[prompt.end() : end] for prompt, end in lines if prompt is not None]
     return typed or [piece]

@@ -13,8 +13,7 @@ from oneiric.monitoring.notation.text import Piece, Source
 from oneiric.monitoring.notation.yaml import read_yaml
 
 if TYPE_CHECKING:
-    from oneiric.monitoring.drift.documents.rulebook import KnownRule
-    from oneiric.monitoring.drift.queries import Context
+    from oneiric.monitoring.drift.queries import Context, KnownRule
     from oneiric.monitoring.notation.nodes import Node
 
 

@@ -185,18 +185,18 @@ def _read(asked: Asked, command: Sequence[str], files: Sequence[_File], report: 
         said = output.read(MAX_OUTPUT_BYTES).decode("utf-8", "replace")
     by_name = {file.copy.name: file for file in files}
     own = [one for one in report if one.code in _OWN_CODES]
-    told = {(one.path, line) for one in own for line in (one.line - 1, one.line)}  # a query begins below its key, too
+    reported = {(one.path, line) for one in own for line in (one.line - 1, one.line)}  # a query can begin below its key
     code = "ON014" if asked == "alertmanager" else "ON013"
     for file, message in _messages(said, by_name):
         place, words = _placed(file, message)
-        if (place.path, place.line) not in told and not _LEFT_OUT.search(words):
+        if (place.path, place.line) not in reported and not _LEFT_OUT.search(words):
             level: Level | None = "note" if _LATER.search(words) else None
             report.add(place, code, f"{command[0]}: {words[:MAX_MESSAGE]}", level=level)
     return ""
 
 
 def _messages(said: str, files: dict[str, _File]) -> Iterator[tuple[_File, str]]:
-    """Give what is *said* of each file: what follows FAILED, a message a line."""
+    """Give the messages *said* of each file: the lines after FAILED."""
     file: _File | None = None
     is_failed = False
     for line in said.splitlines():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from oneiric.monitoring.notation.text import Piece, Place
 
 MAX_FINDINGS = 1000
-"""So many findings are told; one more says that there are others."""
+"""So many findings are reported; one more says that there are others."""
 
 
 @dataclass(slots=True)

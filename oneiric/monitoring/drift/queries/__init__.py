@@ -2,6 +2,7 @@
 
 from oneiric.monitoring.drift.queries.dialects import is_logql, is_open, looks_like_logql
 from oneiric.monitoring.drift.queries.judge import USUAL, Context, Pace, discarding, is_about_us
+from oneiric.monitoring.drift.queries.known_rule import KnownRule
 from oneiric.monitoring.drift.queries.log_lines import LEVEL, STREAMS, Lines
 from oneiric.monitoring.drift.queries.logs import judge_logql
 from oneiric.monitoring.drift.queries.promql import judge_promql
@@ -17,6 +18,7 @@ __all__ = [
     "USUAL",
     "Context",
     "Interval",
+    "KnownRule",
     "Lines",
     "Pace",
     "Value",

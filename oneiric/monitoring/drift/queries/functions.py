@@ -22,7 +22,7 @@ MINIMUM_SCRAPES = 2
 
 
 def judge_call(judge: Judge, call: Call, given: list[Value]) -> Value:
-    """Return what is known of *call* with the arguments *given*, and report arguments that it is not for."""
+    """Return the value of *call* with the arguments *given*, and report arguments that it is not for."""
     function = call.function.lower()
     if function in RATES:
         return _growth(judge, call, given[0])
@@ -94,7 +94,7 @@ def _growth(judge: Judge, call: Call, value: Value) -> Value:
 
 
 def _step(judge: Judge, call: Call, value: Value) -> float | None:
-    """Return what one event adds to what *call* gives: a rate is by the second."""
+    """Return how much one event adds to the result of *call*: a rate is by the second."""
     function = call.function.lower()
     if function == "increase":
         return 1.0
@@ -116,7 +116,7 @@ def _judge_growth(judge: Judge, call: Call, inner: Range, value: Value) -> None:
 
 
 def judge_range(judge: Judge, over: Range, value: Value) -> Value:
-    """Return what is known of the series *value* in a window, and report a window in which too little happens."""
+    """Return the value of the series *value* in a window, and report a window in which too little happens."""
     if not value.ours or over.window is None:
         return replace(value, window=None if over.window is None else over.window)
     pace = judge.context.pace

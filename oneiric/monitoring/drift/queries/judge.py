@@ -11,8 +11,8 @@ from oneiric.monitoring.drift.findings import NOTHING_ASKED, Policy, Report
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from oneiric.monitoring.drift.documents import KnownRule
     from oneiric.monitoring.drift.findings import Level
+    from oneiric.monitoring.drift.queries.known_rule import KnownRule
     from oneiric.monitoring.drift.queries.values import Value
     from oneiric.monitoring.drift.queries.vocabulary import Vocabulary
     from oneiric.monitoring.notation.text import Piece, Place
@@ -26,10 +26,10 @@ class Records(Protocol):
     """Knows the recording rules and alerts among the checked files."""
 
     def value(self, name: str) -> Value | None:
-        """Return what the rule that records *name* gives, or None where there is none."""
+        """Return the value of the rule that records *name*, or None where there is none."""
 
     def names(self) -> Iterable[str]:
-        """Return what recording rules record."""
+        """Return the names of recording rules."""
 
     def alert_names(self) -> Iterable[str]:
         """Return the names of the alerts."""
@@ -81,7 +81,7 @@ class Context:
 
 
 def discarding(context: Context) -> Context:
-    """Return *context* for what is looked at without being judged, or counted as used."""
+    """Return *context* with a report and a usage that are thrown away."""
     return replace(context, report=Report(), usage=Usage())
 
 

@@ -23,7 +23,7 @@ _KEEPING = {"min", "max", "avg", "quantile", *_PICKING}
 
 
 def judge_aggregation(judge: Judge, node: Aggregation, value: Value) -> Value:
-    """Return what is known of *value* aggregated, and report labels that it lacks."""
+    """Return the value of *value* aggregated, and report labels that it lacks."""
     _judge_labels(judge, node.labels, value, f"{node.operator} {node.grouping}")
     made = replace(value, interval=_aggregated(node, value), paced=value.paced and _is_each(node, value))
     if made.paced != value.paced:
@@ -84,7 +84,7 @@ def _judge_labels(judge: Judge, words: Iterable[Word], value: Value, clause: str
 
 
 def judge_binary(judge: Judge, node: Binary, left: Value, right: Value) -> Value:
-    """Return what is known of an operation, and report sides that never meet and thresholds out of reach."""
+    """Return the value of an operation, and report sides that never meet and thresholds out of reach."""
     if left.kind == right.kind == "vector":
         _judge_matching(judge, node, left, right)
     if node.operator in _SETS:
@@ -231,7 +231,7 @@ def _interval(operator: str, left: Value, right: Value) -> Interval:
 
 
 def _step(operator: str, left: Value, right: Value) -> float | None:
-    """Return what one event adds, or one second: as much more, or less, as the numbers are that it is counted with."""
+    """Return how much one event, or one second, adds: scaled by the number it is multiplied or divided by."""
     if left.kind != "number" and right.kind != "number":
         return left.step if operator in {"+", "-"} and left.step == right.step else None
     vector, number = (right, left.interval) if left.kind == "number" else (left, right.interval)

@@ -19,8 +19,8 @@ from oneiric.monitoring.notation.promql import (
     Aggregation,
     Binary,
     Call,
+    Expression,
     Negative,
-    Node,
     Number,
     QueryError,
     Range,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def judge_promql(piece: Piece, context: Context, role: Role, *, is_loaded: bool = False) -> Value:
-    """Report what is wrong with the query *piece*, and return what is known of its result.
+    """Report what is wrong with the query *piece*, and return its value.
 
     Of one that is about others no more is reported than that it does not parse, where it *is_loaded* by a server, or
     beside something of ours.
@@ -64,7 +64,7 @@ def judge_promql(piece: Piece, context: Context, role: Role, *, is_loaded: bool 
     return UNKNOWN
 
 
-def _parsed(judge: Judge, *, has_variables: bool) -> tuple[Judge, Node]:
+def _parsed(judge: Judge, *, has_variables: bool) -> tuple[Judge, Expression]:
     """Return *judge* and the tree of its query; where a variable cannot stand for a number, it stands for a metric."""
     try:
         return judge, parse(judge.piece.text)
@@ -90,8 +90,8 @@ def _is_refused(text: str, error: QueryError, *, is_ours: bool, is_loaded: bool,
 _NUMBER = re.compile(rf"\b{VARIABLE_NUMBER}\b")
 
 
-def _value(judge: Judge, node: Node) -> Value:
-    """Return what is known of the result of *node*, whose parts are judged before it."""
+def _value(judge: Judge, node: Expression) -> Value:
+    """Return the value of *node*, whose parts are judged before it."""
     if isinstance(node, Selector):
         return judge_selector(judge, node)
     if isinstance(node, Number):
@@ -105,7 +105,7 @@ def _value(judge: Judge, node: Node) -> Value:
 
 
 def _combined(judge: Judge, node: Range | Call | Aggregation | Binary | Negative, values: list[Value]) -> Value:
-    """Return what is known of the result of *node*, whose parts give *values*."""
+    """Return the value of *node*, whose parts have *values*."""
     if isinstance(node, Range):
         return judge_range(judge, node, values[0])
     if isinstance(node, Call):
@@ -124,7 +124,7 @@ def _number(node: Number) -> Value:
     return scalar(node.value)
 
 
-def _grown(tree: Node) -> Iterator[str]:
+def _grown(tree: Expression) -> Iterator[str]:
     """Give the metrics of which *tree* asks for series that were not there before."""
     for node in walk(tree):
         if isinstance(node, Binary) and is_new(node) and isinstance(node.left, Selector):

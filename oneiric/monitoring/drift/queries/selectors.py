@@ -25,7 +25,7 @@ _ALERTS = {"ALERTS", "ALERTS_FOR_STATE"}
 
 
 def judge_selector(judge: Judge, selector: Selector) -> Value:
-    """Return what is known of *selector*, and report what of it does not exist."""
+    """Return the value of *selector*, and report names, labels and values that do not exist."""
     name = selector.name.text
     if name in _ALERTS:
         _judge_alerts(judge, selector)

@@ -31,7 +31,7 @@ def judge_units(judge: Judge, node: Binary, left: Value, right: Value) -> None:
 
 
 def judge_threshold(judge: Judge, node: Binary, left: Value, right: Value) -> Value:
-    """Return what is left of the vector where it is compared, and report a threshold out of reach."""
+    """Return the value of the vector after the comparison, and report a threshold out of reach."""
     mirrored = left.kind == "number" and right.kind == "vector"
     vector, bound = (right, left) if mirrored else (left, right)
     operator = _MIRRORED[node.operator] if mirrored else node.operator

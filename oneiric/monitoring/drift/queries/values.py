@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from oneiric.observability.model import Metric
 
 Nature = Literal["counter", "bucket", "rate", "bucket rate", "gauge", "age", "other"]
-"""What values tell: a count so far, one a bucket, growth, growth a bucket, what is so now, how long ago, or else."""
+"""What values mean: a count so far, one a bucket, growth, growth a bucket, what is so now, how long ago, or else."""
 
 
 class Interval(NamedTuple):
@@ -22,26 +22,26 @@ class Interval(NamedTuple):
     high: float = inf
 
     def plus(self, other: Interval) -> Interval:
-        """Return what sums can be."""
+        """Return the interval of sums."""
         return _ordered(self.low + other.low, self.high + other.high)
 
     def minus(self, other: Interval) -> Interval:
-        """Return what differences can be."""
+        """Return the interval of differences."""
         return _ordered(self.low - other.high, self.high - other.low)
 
     def times(self, other: Interval) -> Interval:
-        """Return what products can be."""
+        """Return the interval of products."""
         products = [_product(left, right) for left in self for right in other]
         return _ordered(min(products), max(products))
 
     def over(self, other: Interval) -> Interval:
-        """Return what quotients can be."""
+        """Return the interval of quotients."""
         if other.low == other.high and other.low not in {0, inf, -inf}:
             return self.times(Interval(1 / other.low, 1 / other.low))
         return Interval(0.0) if self.low >= 0 and other.low >= 0 else Interval()
 
     def union(self, other: Interval) -> Interval:
-        """Return what either can be."""
+        """Return the interval of both."""
         return Interval(min(self.low, other.low), max(self.high, other.high))
 
 
@@ -65,7 +65,7 @@ class Value:
         labels: Labels that its series can have; None: any.
         exact: Whether every one of its series has all of them.
         ours: Whether it is made of our metrics, so that it can be judged.
-        nature: What its values tell.
+        nature: What its values mean.
         metric: The one metric that it is made of, or None.
         unit: What it is measured in, or "".
         interval: What its values can be.

@@ -1,5 +1,6 @@
 """LogQL, read into a tree."""
 
+from oneiric.monitoring.notation.logql.errors import LogQLError
 from oneiric.monitoring.notation.logql.grammar import parse, parse_all
 from oneiric.monitoring.notation.logql.regular import needed
 from oneiric.monitoring.notation.logql.syntax import (
@@ -16,7 +17,6 @@ from oneiric.monitoring.notation.logql.syntax import (
     LabelReplace,
     LineFilter,
     LineFormat,
-    LogQLError,
     LogQuery,
     Matcher,
     Matching,

@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
-from oneiric.monitoring.notation.logql.syntax import Duration, LogQLError, Name, Number, Size, Text, Variable
+from oneiric.monitoring.notation.logql.errors import LogQLError
+from oneiric.monitoring.notation.logql.syntax import Duration, Name, Number, Size, Text, Variable
 from oneiric.monitoring.notation.logql.tokens import seconds, size, tokens, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TypeVar
 
-    from oneiric.monitoring.notation.logql.tokens import Kind, Token
+    from oneiric.monitoring.notation.logql.tokens import Token, TokenKind
 
     T = TypeVar("T")
 
@@ -155,7 +156,7 @@ class Cursor:
         except OverflowError:
             raise LogQLError(token.start, "the number is too large") from None
 
-    def _one(self, kind: Kind, what: str) -> Token:
+    def _one(self, kind: TokenKind, what: str) -> Token:
         return self.take() if self.token.kind == kind else self.fail(what)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.notation.logql.cursor import Cursor
+from oneiric.monitoring.notation.logql.errors import LogQLError
 from oneiric.monitoring.notation.logql.pipelines import log_query
 from oneiric.monitoring.notation.logql.ranges import FUNCTIONS, grouping, range_aggregation
 from oneiric.monitoring.notation.logql.selectors import check_pattern
 from oneiric.monitoring.notation.logql.syntax import (
     Binary,
     LabelReplace,
-    LogQLError,
     LogQuery,
     Matching,
     Number,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.notation.logql.conditions import OPERATORS, condition
+from oneiric.monitoring.notation.logql.errors import LogQLError
 from oneiric.monitoring.notation.logql.regular import compiled
 from oneiric.monitoring.notation.logql.selectors import MATCH_OPERATORS, address, check_pattern, matcher_of, selector
 from oneiric.monitoring.notation.logql.syntax import (
@@ -17,7 +18,6 @@ from oneiric.monitoring.notation.logql.syntax import (
     LabelFormat,
     LineFilter,
     LineFormat,
-    LogQLError,
     LogQuery,
     Parser,
     Unwrap,

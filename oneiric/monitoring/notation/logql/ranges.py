@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.notation.logql.errors import LogQLError
 from oneiric.monitoring.notation.logql.pipelines import log_query, stages
 from oneiric.monitoring.notation.logql.syntax import (
     Grouping,
     LabelFilter,
-    LogQLError,
     Range,
     RangeAggregation,
     Unwrap,

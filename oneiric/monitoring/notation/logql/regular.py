@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 
-from oneiric.monitoring.notation.logql.syntax import LogQLError
+from oneiric.monitoring.notation.logql.errors import LogQLError
 
 _UNKNOWN_TO_GO = re.compile(r"(?<!\\)(?:\\\\)*(\(\?(?:=|!|<=|<!|>|\()|\\[1-9])")
 _UNKNOWN_TO_PYTHON = re.compile(r"\\[pP]|\[\[:|\\Q|\\C")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.notation.logql.errors import LogQLError
 from oneiric.monitoring.notation.logql.regular import compiled
-from oneiric.monitoring.notation.logql.syntax import Address, LogQLError, Matcher, Selector
+from oneiric.monitoring.notation.logql.syntax import Address, Matcher, Selector
 
 if TYPE_CHECKING:
     from oneiric.monitoring.notation.logql.cursor import Cursor

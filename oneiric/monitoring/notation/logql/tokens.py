@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from oneiric.monitoring.notation.logql.syntax import LogQLError
+from oneiric.monitoring.notation.logql.errors import LogQLError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Kind = Literal["word", "string", "number", "duration", "size", "variable", "flag", "sign", "end"]
+TokenKind = Literal["word", "string", "number", "duration", "size", "variable", "flag", "sign", "end"]
 
 _UNIT = r"(?:ns|us|\u00b5s|ms|[smhdwy])"
 TIME = re.compile(rf"(?:\d+(?:\.\d+)?{_UNIT})+")
@@ -53,7 +53,7 @@ _SURROGATES = range(0xD800, 0xE000)
 class Token:
     """One token; of the last, which is no character, *text* is empty."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
     start: int
 
@@ -82,7 +82,7 @@ def _tokens(text: str) -> Iterator[Token]:
         if found is None:
             raise LogQLError(at, _why_not(text, at))
         if found.lastgroup != "blank":
-            yield Token(cast("Kind", found.lastgroup), found[0], at)
+            yield Token(cast("TokenKind", found.lastgroup), found[0], at)
         at = found.end()
     yield Token("end", "", len(text))
 
@@ -101,7 +101,7 @@ def size(text: str) -> int:
 
 
 def unquoted(token: Token) -> str:
-    """Return what the string *token* means: in backquotes as it stands, in double quotes with Go's escapes read.
+    """Return the value of the string *token*: in backquotes as it stands, in double quotes with Go's escapes read.
 
     Raises:
         LogQLError: An escape that Go does not have.

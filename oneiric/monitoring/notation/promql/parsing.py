@@ -12,9 +12,9 @@ from oneiric.monitoring.notation.promql.tree import (
     Aggregation,
     Binary,
     Call,
+    Expression,
     Matcher,
     Negative,
-    Node,
     Number,
     Range,
     Selector,
@@ -60,7 +60,7 @@ class QueryError(ValueError):
         return "unclosed" in str(self)
 
 
-def parse(text: str) -> Node:
+def parse(text: str) -> Expression:
     """Return the tree of *text*; QueryError for what is no PromQL or too long to be read."""
     found = tokens(text)
     _bound(text, found)
@@ -129,7 +129,7 @@ class _Placer:
         self._tokens = [*found, Token("end", "", found[-1].end if found else 0, found[-1].end if found else 0)]
         self._next = 0
 
-    def expression(self, node: Any) -> Node:
+    def expression(self, node: Any) -> Expression:
         place = _PLACES.get(type(node))
         if place is None:
             message = f"unknown expression {type(node).__name__}: this promql-parser is newer than what is checked here"
@@ -150,49 +150,49 @@ class _Placer:
             return True
         return False
 
-    def number(self, node: Any) -> Node:
+    def number(self, node: Any) -> Expression:
         at = self._peek().start
         while self._took("+", "-"):
             pass
         self._take()
         return Number(at, float(node.val))
 
-    def string(self, node: Any) -> Node:
+    def string(self, node: Any) -> Expression:
         return String(self._take().start + 1, str(node.val))
 
-    def parenthesis(self, node: Any) -> Node:
+    def parenthesis(self, node: Any) -> Expression:
         self._take()
         inner = self.expression(node.expr)
         self._take()
         return inner
 
-    def negative(self, node: Any) -> Node:
+    def negative(self, node: Any) -> Expression:
         at = self._take().start
         while self._peek().text in {"+", "-"}:
             self._take()
         return Negative(at, self.expression(node.expr))
 
-    def vector(self, _: Any) -> Node:
+    def vector(self, _: Any) -> Expression:
         selector = self._selector()
         return Selector(selector.at, selector.name, selector.matchers, shifted=self._modifiers())
 
-    def matrix(self, _: Any) -> Node:
+    def matrix(self, _: Any) -> Expression:
         selector = self._selector()
         return self._over(selector, is_subquery=False)
 
-    def subquery(self, node: Any) -> Node:
+    def subquery(self, node: Any) -> Expression:
         return self._over(self.expression(node.expr), is_subquery=True)
 
-    def _over(self, inner: Node, *, is_subquery: bool) -> Node:
+    def _over(self, inner: Expression, *, is_subquery: bool) -> Expression:
         token = self._take()
         window = token.text[1:-1].partition(":")[0]
         return Range(inner.at, inner, seconds(window), token.start + 1, is_subquery, shifted=self._modifiers())
 
-    def call(self, node: Any) -> Node:
+    def call(self, node: Any) -> Expression:
         name = self._take()
         return Call(name.start, name.text, tuple(self._arguments(node.args)))
 
-    def aggregation(self, node: Any) -> Node:
+    def aggregation(self, node: Any) -> Expression:
         name = self._take()
         grouping, labels = self._grouping()
         *parameter, inner = self._arguments([node.expr] if node.param is None else [node.param, node.expr])
@@ -200,7 +200,7 @@ class _Placer:
             grouping, labels = self._grouping()
         return Aggregation(name.start, name.text.lower(), inner, next(iter(parameter), None), grouping, labels)
 
-    def binary(self, node: Any) -> Node:
+    def binary(self, node: Any) -> Expression:
         left = self.expression(node.lhs)
         operator = self._take()
         is_bool = self._took("bool")
@@ -224,7 +224,7 @@ class _Placer:
             while not self._took(")"):
                 self._take()
 
-    def _arguments(self, nodes: list[Any]) -> list[Node]:
+    def _arguments(self, nodes: list[Any]) -> list[Expression]:
         self._take()
         made = []
         for node in nodes:
@@ -296,7 +296,7 @@ class _Placer:
             self._took(")")
 
 
-_PLACES: dict[type, Callable[[_Placer, Any], Node]] = {
+_PLACES: dict[type, Callable[[_Placer, Any], Expression]] = {
     promql_parser.NumberLiteral: _Placer.number,
     promql_parser.StringLiteral: _Placer.string,
     promql_parser.ParenExpr: _Placer.parenthesis,

@@ -84,7 +84,7 @@ def has_variable(text: str) -> bool:
 
 
 def _change(text: str, start: int, end: int) -> tuple[int, int, str]:
-    """Return what is to stand for the variable between *start* and *end*, and for what, if it is a part of a time."""
+    """Return the change for the variable between *start* and *end*, with the rest of the time that it is part of."""
     if (time := _TIME.search(text, 0, start)) is not None:
         begin = start - len(time["digits"])
         unit = _UNIT.match(text, end)
@@ -129,7 +129,7 @@ def seconds(text: str) -> float | None:
 
 
 def unquoted(text: str) -> str:
-    """Return what a string token says."""
+    """Return the characters that a string token stands for."""
     inner = text[1:-1]
     if text[:1] == "`" or "\\" not in inner:
         return inner

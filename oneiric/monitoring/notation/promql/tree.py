@@ -57,7 +57,7 @@ class Range:
     """An expression over a window of seconds, None for a variable one; a subquery where it is no selector."""
 
     at: int
-    inner: Node
+    inner: Expression
     window: float | None
     window_at: int
     is_subquery: bool
@@ -70,7 +70,7 @@ class Call:
 
     at: int
     function: str
-    arguments: tuple[Node, ...]
+    arguments: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ class Aggregation:
 
     at: int
     operator: str
-    inner: Node
-    parameter: Node | None
+    inner: Expression
+    parameter: Expression | None
     grouping: str
     labels: tuple[Word, ...]
 
@@ -91,8 +91,8 @@ class Binary:
 
     at: int
     operator: str
-    left: Node
-    right: Node
+    left: Expression
+    right: Expression
     is_bool: bool
     matching: str
     labels: tuple[Word, ...]
@@ -105,13 +105,13 @@ class Negative:
     """The negative of an expression."""
 
     at: int
-    inner: Node
+    inner: Expression
 
 
-Node: TypeAlias = "Number | String | Selector | Range | Call | Aggregation | Binary | Negative"
+Expression: TypeAlias = "Number | String | Selector | Range | Call | Aggregation | Binary | Negative"
 
 
-def parts(node: Node) -> tuple[Node, ...]:
+def parts(node: Expression) -> tuple[Expression, ...]:
     """Return the expressions that *node* is made of."""
     if isinstance(node, Call):
         return node.arguments
@@ -122,14 +122,14 @@ def parts(node: Node) -> tuple[Node, ...]:
     return (node.inner,) if isinstance(node, Range | Aggregation | Negative) else ()
 
 
-def walk(node: Node) -> Iterator[Node]:
+def walk(node: Expression) -> Iterator[Expression]:
     """Yield *node* and every expression in it."""
     yield node
     for part in parts(node):
         yield from walk(part)
 
 
-def is_new(node: Node) -> bool:
+def is_new(node: Expression) -> bool:
     """Whether *node* asks for series that were not there before, at a moment or in a time.
 
     That is ``x unless x offset 5m`` or ``x unless last_over_time(x[1h] offset 5m)``.
@@ -140,7 +140,7 @@ def is_new(node: Node) -> bool:
     return before is not None and before.name.text == node.left.name.text
 
 
-def _before(node: Node) -> Selector | None:
+def _before(node: Expression) -> Selector | None:
     """Return the selector that *node* asks in the past, or None."""
     if isinstance(node, Selector):
         return node if node.shifted else None

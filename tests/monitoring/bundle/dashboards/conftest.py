@@ -30,7 +30,7 @@ SETTLED = (
 """What Prometheus must have seen before a test asks: figures of everything, rates among them, rules and alerts."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A Prometheus with the bundle's own configuration and rules, after a demonstration ran for a while."""
     watched = Watched.start(tmp_path_factory.mktemp("dashboards"), until=SETTLED)

@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from bundles import exported
 from dashboard_lint.reading import Asked, asked, values_query, variables
 from logql.lines import Line
 from logql.selection import select
@@ -103,3 +105,17 @@ def test_a_mark_says_what_was_swapped(watched: Watched, dashboard: dict[str, Any
     swap = next(found for found in map(json.loads, watched.lines) if found["event"] == "swap-complete")
     told = " ".join(f"{name}={swap[name]}" for name in ("domain", "key", "previous_provider", "provider"))
     assert entry.text == f"swapped {told}"
+
+
+@pytest.mark.prometheus
+@pytest.mark.slow
+def test_a_log_line_leads_to_its_trace(watched: Watched) -> None:
+    """What is looked for in a line is the trace that the line says, and is not found in a line without one."""
+    sources = yaml.safe_load(exported()["grafana/provisioning/datasources/oneiric.yml"])["datasources"]
+    (field,) = next(source["jsonData"]["derivedFields"] for source in sources if source["type"] == "loki")
+    traced = 0
+    for line in watched.lines:
+        found = re.search(field["matcherRegex"], line)
+        assert (found and found[1]) == json.loads(line).get("trace_id")
+        traced += bool(found)
+    assert traced

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
 import yaml
 
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.config import configured
-
-if TYPE_CHECKING:
-    from watched import Watched
 
 SOURCES = "grafana/provisioning/datasources/oneiric.yml"
 DASHBOARDS = "grafana/provisioning/dashboards/oneiric.yml"
@@ -40,19 +35,6 @@ def test_grafana_does_not_take_its_own_variables_for_the_environments() -> None:
     text = bundle(configured())[SOURCES]
     assert re.findall(r"(?<!\$)\$(?!\$)", text) == []
     assert text.count("$$") == 2
-
-
-@pytest.mark.prometheus
-@pytest.mark.slow
-def test_a_log_line_leads_to_its_trace(watched: Watched) -> None:
-    """What is looked for in a line is the trace that the line says, and is not found in a line without one."""
-    (field,) = sources()["loki"]["jsonData"]["derivedFields"]
-    traced = 0
-    for line in watched.lines:
-        found = re.search(field["matcherRegex"], line)
-        assert (found and found[1]) == json.loads(line).get("trace_id")
-        traced += bool(found)
-    assert traced
 
 
 def test_addresses_and_intervals_are_those_set() -> None:

@@ -14,7 +14,7 @@ from logql.selection import select
 from oneiric.core import events
 from oneiric.monitoring.bundle import bundle
 from oneiric.monitoring.bundle.dashboards.boards import boards
-from oneiric.monitoring.bundle.dashboards.logs import told_of
+from oneiric.monitoring.bundle.dashboards.logs import selected_lines
 from oneiric.monitoring.bundle.loki.queries import searches
 from oneiric.monitoring.bundle.loki.rules import INTERVAL, OFFSET, log_rules
 from oneiric.monitoring.config import BundleConfig
@@ -140,4 +140,4 @@ def test_no_query_names_errors_without_critical() -> None:
 def test_an_event_that_shares_its_name_needs_a_query_of_its_own() -> None:
     """Among several events, one whose name another event has is refused: the other would be selected with it."""
     with pytest.raises(ExpressionError, match="resolver-decision"):
-        told_of(CONFIG, (events.ResolutionFailed, None), (events.Registered, None), label="domain")
+        selected_lines(CONFIG, (events.ResolutionFailed, None), (events.Registered, None), label="domain")

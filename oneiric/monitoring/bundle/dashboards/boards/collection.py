@@ -9,7 +9,7 @@ from oneiric.core import events
 from oneiric.monitoring.bundle.alerts import LIFECYCLE, OVERVIEW, REMOTE, RESOLUTION
 from oneiric.monitoring.bundle.dashboards.boards import health, lifecycle, remote, resolution, resources
 from oneiric.monitoring.bundle.dashboards.boards.telemetry import telemetry
-from oneiric.monitoring.bundle.dashboards.logs import told_of
+from oneiric.monitoring.bundle.dashboards.logs import selected_lines
 from oneiric.monitoring.bundle.dashboards.model import Board, Panel, Row
 from oneiric.monitoring.bundle.dashboards.scope import Scope, targets, values_of
 from oneiric.monitoring.logql import troubles
@@ -73,7 +73,7 @@ def resolution_board(config: BundleConfig) -> Board:
     key = values_of(Scope(config, domain), catalogue.RESOLUTIONS, "key")
     provider = values_of(Scope(config, domain, key), catalogue.RESOLUTIONS, "provider")
     scope = Scope(config, domain, key, provider)
-    failed = told_of(config, (events.ResolutionFailed, None), label="domain")
+    failed = selected_lines(config, (events.ResolutionFailed, None), label="domain")
     return Board(
         RESOLUTION,
         "Oneiric: resolution",
@@ -115,7 +115,7 @@ def lifecycle_board(config: BundleConfig) -> Board:
     domain = values_of(Scope(config), catalogue.COMPONENTS, "domain")
     key = values_of(Scope(config, domain), catalogue.SWAPS, "key")
     scope = Scope(config, domain, key)
-    changes = told_of(
+    changes = selected_lines(
         config,
         (events.Swap, "success"),
         (events.Swap, "failed"),
@@ -173,7 +173,7 @@ def remote_board(config: BundleConfig) -> Board:
     """Return the dashboard about remote sources and the artifact cache."""
     source = values_of(Scope(config), catalogue.SYNCS, "source")
     scope = Scope(config, source)
-    told = told_of(
+    arrivals = selected_lines(
         config,
         (events.RemoteSync, "success"),
         (events.RemoteSync, "failed"),
@@ -211,7 +211,7 @@ def remote_board(config: BundleConfig) -> Board:
             ),
             Row("Artifacts", (remote.entries(scope), remote.downloads(scope), remote.bandwidth(scope))),
             Row(USAGE, resources.cache(scope)),
-            Row(LOG, (_logs("What the sources say", "What arrived, what failed, and where?", told),)),
+            Row(LOG, (_logs("What the sources say", "What arrived, what failed, and where?", arrivals),)),
         ),
     )
 

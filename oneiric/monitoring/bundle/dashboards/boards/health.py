@@ -97,7 +97,7 @@ def firing() -> Panel:
 
 
 def running(scope: Scope) -> Panel:
-    """Return what runs where, and since when."""
+    """Return the table of versions, instances and start times."""
     labels = ("instance", "version", "python", "implementation")
     build = total(scope.series(catalogue.BUILD), by=labels, operator="max")
     started = total(scope.foreign(foreign.STARTED), by=("instance",), operator="min")
@@ -121,7 +121,7 @@ def burning(scope: Scope, dashboard: str = "") -> Panel:
         for objective in kept
     )
     slow, fast = min(burn.factor for burn in BURNS), max(burn.factor for burn in BURNS)
-    told = BURNS if dashboard else BURNS[:1]
+    burns = BURNS if dashboard else BURNS[:1]
     return Panel(
         "Error budget, times too fast over an hour",
         "Is an objective in danger?",
@@ -129,7 +129,7 @@ def burning(scope: Scope, dashboard: str = "") -> Panel:
         "short",
         queries,
         limits=(Limit(None, "green"), Limit(slow, "orange"), Limit(fast, "red")),
-        alerts=tuple(budget_alert_name(objective, burn) for objective in kept for burn in told),
+        alerts=tuple(budget_alert_name(objective, burn) for objective in kept for burn in burns),
         width=12,
         height=7,
     )

@@ -141,7 +141,7 @@ def swap_map(scope: Scope) -> Panel:
 
 
 def under_way(scope: Scope) -> Panel:
-    """Return what is under way, and what lives."""
+    """Return the row of operations under way and instances alive."""
     return Panel(
         "Swaps under way and instances alive",
         "Does a swap hang, or do instances pile up?",

@@ -179,7 +179,7 @@ def loops(scope: Scope) -> Panel:
 
 
 def signatures(scope: Scope) -> Panel:
-    """Return what became of the signatures."""
+    """Return the row of the results of signature checks."""
     return Panel(
         "Signatures, by result",
         "Does somebody publish what is not signed rightly?",
@@ -233,7 +233,7 @@ def entries(scope: Scope) -> Panel:
 
 
 def downloads(scope: Scope) -> Panel:
-    """Return what became of the artifacts asked for."""
+    """Return the row of the results of artifact requests."""
     return Panel(
         "Artifacts asked for, by result",
         "Do artifacts arrive, and does the cache serve?",

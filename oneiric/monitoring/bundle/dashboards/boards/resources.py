@@ -18,7 +18,7 @@ CACHE_ALERT = ("OneiricCacheDiskUsageHigh",)
 
 
 def process(scope: Scope) -> tuple[Panel, ...]:
-    """Return what each process uses: processor, memory, files."""
+    """Return the row of what each process uses: processor, memory, files."""
     files = _of(scope.foreign(foreign.OPEN_FILES)) / _of(scope.foreign(foreign.MAX_FILES))
     collections = _of(scope.foreign(foreign.COLLECTIONS, RATE), "sum")
     return (
@@ -57,7 +57,7 @@ def process(scope: Scope) -> tuple[Panel, ...]:
 
 
 def cache(scope: Scope) -> tuple[Panel, ...]:
-    """Return what the artifact cache uses: of its limit, and of its file system."""
+    """Return the row of what the artifact cache uses: of its limit, and of its file system."""
     ratio = scope.config.cache_usage_ratio
     size, limit = _of(scope.series(catalogue.CACHE_SIZE)), _of(scope.series(catalogue.CACHE_LIMIT))
     room = _of(scope.series(catalogue.CACHE_FILESYSTEM_AVAIL)) / _of(scope.series(catalogue.CACHE_FILESYSTEM_SIZE))

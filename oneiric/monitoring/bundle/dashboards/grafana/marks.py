@@ -10,14 +10,14 @@ from grafana_foundation_sdk.models import dashboard as models
 from oneiric.core import events
 from oneiric.monitoring.bundle.dashboards import foreign
 from oneiric.monitoring.bundle.dashboards.grafana.sources import LOKI, PROMETHEUS
-from oneiric.monitoring.bundle.dashboards.logs import told
+from oneiric.monitoring.bundle.dashboards.logs import formatted
 from oneiric.monitoring.bundle.dashboards.scope import Scope
 from oneiric.monitoring.promql import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oneiric.monitoring.bundle.dashboards.grafana.sources import Source
+    from oneiric.monitoring.bundle.dashboards.grafana.sources import DataSource
     from oneiric.monitoring.bundle.dashboards.model import Board
     from oneiric.monitoring.config import BundleConfig
 
@@ -32,7 +32,7 @@ class Mark(models.AnnotationQuery):
     title = ""
 
     def to_json(self) -> dict[str, object]:
-        """Return what Grafana reads."""
+        """Return the annotations as Grafana reads them."""
         return super().to_json() | {"titleFormat": self.title}
 
 
@@ -48,9 +48,11 @@ class MarkBuilder(build.AnnotationQuery):
 def marks(config: BundleConfig, board: Board) -> Iterator[build.AnnotationQuery]:
     """Return the annotations of *board*, of the domains chosen where it has a choice of them."""
     label = "domain" if any(variable.label == "domain" for variable in board.variables) else ""
-    swapped = told(config, events.Swap, "success", "swapped", *NAMED, "previous_provider", "provider", chosen=label)
-    failed = told(config, events.Swap, "failed", "swap failed", *NAMED, "provider", "reason", chosen=label)
-    back = told(config, events.RolledBack, None, "rolled back", *NAMED, "restored_provider", chosen=label)
+    swapped = formatted(
+        config, events.Swap, "success", "swapped", *NAMED, "previous_provider", "provider", chosen=label
+    )
+    failed = formatted(config, events.Swap, "failed", "swap failed", *NAMED, "provider", "reason", chosen=label)
+    back = formatted(config, events.RolledBack, None, "rolled back", *NAMED, "restored_provider", chosen=label)
     yield _mark(build.AnnotationQuery(), "Swaps", LOKI, "blue", swapped)
     yield _mark(build.AnnotationQuery(), "Failed swaps", LOKI, "orange", failed)
     yield _mark(build.AnnotationQuery(), "Rollbacks", LOKI, "purple", back)
@@ -61,7 +63,7 @@ def marks(config: BundleConfig, board: Board) -> Iterator[build.AnnotationQuery]
     yield _mark(MarkBuilder("{{alertname}} {{severity}}"), "Alerts", PROMETHEUS, "red", firing)
 
 
-def _mark(mark: build.AnnotationQuery, name: str, source: Source, color: str, query: str) -> build.AnnotationQuery:
+def _mark(mark: build.AnnotationQuery, name: str, source: DataSource, color: str, query: str) -> build.AnnotationQuery:
     return (
         mark.name(name).datasource(source.reference).icon_color(color).enable(enable=True).hide(hide=False).expr(query)
     )

@@ -20,7 +20,7 @@ from oneiric.monitoring.bundle.dashboards.grafana.sources import LOKI, PROMETHEU
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from oneiric.monitoring.bundle.dashboards.model import Color, Kind, Limit, Panel
+    from oneiric.monitoring.bundle.dashboards.model import Color, Limit, Panel, PanelKind
     from oneiric.monitoring.config import Severity
 
 P = TypeVar("P")
@@ -168,7 +168,7 @@ def _alerts(panel: Panel) -> models.Panel:
     return build.Panel().type("alertlist").options(options).datasource(PROMETHEUS.reference).build()
 
 
-_MAKERS: Mapping[Kind, Callable[[Panel], models.Panel]] = {
+_MAKERS: Mapping[PanelKind, Callable[[Panel], models.Panel]] = {
     "stat": _stat,
     "lines": _lines,
     "bars": _bars,

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DataSource:
     """A kind of data source, and the variable by which a dashboard's user chooses one."""
 
     type: str
@@ -20,5 +20,5 @@ class Source:
         return DataSourceRef(type_val=self.type, uid=f"${{{self.variable}}}")
 
 
-PROMETHEUS = Source("prometheus", "datasource")
-LOKI = Source("loki", "loki")
+PROMETHEUS = DataSource("prometheus", "datasource")
+LOKI = DataSource("loki", "loki")

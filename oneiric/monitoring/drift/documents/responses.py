@@ -1,4 +1,4 @@
-"""Answers over HTTP: bounded in size and time, with the user and password of a URL used and never shown."""
+"""Responses over HTTP: bounded in size and time, with the user and password of a URL used and never shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 TIMEOUT_SECONDS = 10.0
-MAX_ANSWER_BYTES = 50_000_000
+MAX_RESPONSE_BYTES = 50_000_000
 _PORT = re.compile(r"(?:[^:]|\[[^]]*\])*(?::\d*)?")
 _CHUNK_BYTES = 65_536
 
@@ -25,8 +25,8 @@ class LiveError(ValueError):
     """An endpoint cannot be used; the text says why."""
 
 
-class AnswerError(ValueError):
-    """An endpoint answers, with an error; ``status`` is which."""
+class StatusError(ValueError):
+    """A response is an error; ``status`` is which."""
 
     def __init__(self, status: int) -> None:
         super().__init__(str(status))
@@ -43,23 +43,23 @@ def shown(url: str) -> str:
 
 
 def get(url: str) -> str:
-    """Return what *url* answers with.
+    """Return the body of the response of *url*.
 
     Raises:
-        LiveError: Nothing answers, in time, or not within the bounds.
-        AnswerError: The answer is an error.
+        LiveError: No response comes in time, or it is not within the bounds.
+        StatusError: The response is an error.
     """
     request = Request(shown(url), headers={"Accept": "text/plain;version=0.0.4"})  # noqa: S310 - the scheme was looked at
     if (authorization := _authorization(url)) is not None:
-        request.add_unredirected_header("Authorization", authorization)  # another host is not told
+        request.add_unredirected_header("Authorization", authorization)  # no other host gets it
     try:
-        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - likewise
-            return _text(answer)
+        with urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - likewise
+            return _text(response)
     except HTTPError as error:
         error.close()
-        raise AnswerError(error.code) from None
+        raise StatusError(error.code) from None
     except HTTPException as error:
-        raise LiveError(f"it does not answer as HTTP has it: {type(error).__name__}") from None
+        raise LiveError(f"it does not respond as HTTP has it: {type(error).__name__}") from None
     except (OSError, ValueError, zlib.error) as error:
         reason = getattr(error, "reason", error)
         why = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
@@ -74,17 +74,17 @@ def _authorization(url: str) -> str | None:
     return f"Basic {b64encode(pair.encode()).decode()}"
 
 
-def _text(answer: HTTPResponse) -> str:
-    """Return the text of *answer*, which a server may have compressed unasked."""
-    is_packed = answer.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "deflate"}
+def _text(response: HTTPResponse) -> str:
+    """Return the text of *response*, which a server may have compressed unasked."""
+    is_packed = response.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "deflate"}
     unpack = zlib.decompressobj(zlib.MAX_WBITS | 32) if is_packed else None
     parts: list[bytes] = []
     size, ends = 0, monotonic() + TIMEOUT_SECONDS
-    while part := answer.read1(_CHUNK_BYTES):
-        parts.append(unpack.decompress(part, MAX_ANSWER_BYTES + 1 - size) if unpack is not None else part)
+    while part := response.read1(_CHUNK_BYTES):
+        parts.append(unpack.decompress(part, MAX_RESPONSE_BYTES + 1 - size) if unpack is not None else part)
         size += len(parts[-1])
-        if size > MAX_ANSWER_BYTES or (unpack is not None and unpack.unconsumed_tail):
-            raise LiveError(f"it answers with more than {MAX_ANSWER_BYTES} bytes")
+        if size > MAX_RESPONSE_BYTES or (unpack is not None and unpack.unconsumed_tail):
+            raise LiveError(f"it answers with more than {MAX_RESPONSE_BYTES} bytes")
         if monotonic() > ends:
             raise LiveError(f"it has not answered in full after {TIMEOUT_SECONDS:g} s")
     return b"".join(parts).decode("utf-8", "replace")

@@ -1,0 +1,22 @@
+"""Log what sets nothing in the settings, one line of a kind and process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneiric.core.config import TEXTS
+from oneiric.core.logging.loggers import get_logger
+
+if TYPE_CHECKING:
+    from oneiric.core.config import OneiricSettings
+
+_reported: set[tuple[str, str]] = set()
+
+
+def report_notes(settings: OneiricSettings) -> None:
+    """Log a warning of those of the *settings*' notes that this process has not logged. Thread-safe."""
+    for kind, text in TEXTS.items():
+        fresh = [note for note in settings.setting_notes if note.kind == kind and note not in _reported]
+        if fresh:
+            _reported.update(fresh)
+            get_logger("oneiric.settings").warning(text.format(", ".join(note.subject for note in fresh)))
