@@ -34,6 +34,7 @@ RUN_ELSEWHERE = {
     "uv run ruff format .": ".ci/run",
     "uv run mypy": ".ci/run",
     "uv run lint-imports": ".ci/run",
+    "uv run python scripts/measures.py": ".ci/run",
 }
 """Every command that a document shows, and where it is run."""
 
@@ -88,6 +89,7 @@ def test_every_command_is_run_somewhere() -> None:
         "ruff format --check .",
         "mypy",
         "lint-imports",
+        "python scripts/measures.py",
     ):
         assert words in ci
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
@@ -104,3 +105,25 @@ def capabilities_of(candidate: Candidate) -> frozenset[str]:
 
 def _items(value: object) -> Collection[Any]:
     return value if isinstance(value, list | tuple | set | frozenset) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceResult:
+    """How many candidates :meth:`CandidateRegistry.replace` registered, removed and left untouched."""
+
+    added: int
+    removed: int
+    kept: int
+
+
+_COMPARED = tuple(Candidate.model_fields.keys() - {"registered_at", "registry_sequence"})
+
+
+def offer_the_same(first: Candidate, second: Candidate) -> bool:
+    """Whether two candidates differ in nothing but when they were registered."""
+    return all(getattr(first, name) == getattr(second, name) for name in _COMPARED)
+
+
+def preferred_providers(settings: ResolverSettings) -> dict[tuple[str, str], str]:
+    """Return the provider that is selected for each domain and key."""
+    return {(domain, key): provider for domain, keys in settings.selections.items() for key, provider in keys.items()}

@@ -3,43 +3,41 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneiric.core.concurrency import ForkSafeLock, InOrder
 from oneiric.core.events import CandidateCount, ResolutionFailed, Resolved
 from oneiric.core.names import DOMAINS, validate_name
 from oneiric.core.observers import Observers
-from oneiric.core.resolution.candidates import Candidate, CandidateSource, ResolverSettings
+from oneiric.core.resolution.candidates import (
+    Candidate,
+    CandidateSource,
+    ReplaceResult,
+    ResolverSettings,
+    offer_the_same,
+    preferred_providers,
+)
 from oneiric.core.resolution.ranking import Entry, Ranking, ResolutionExplanation, requested
-from oneiric.core.resolution.records import INVALID_KEY, OTHER, Attempt, registered, resolved, unregistered
+from oneiric.core.resolution.records import (
+    INVALID_KEY,
+    MAX_GONE_REPORTED,
+    MAX_UNREGISTERED_REPORTED,
+    OTHER,
+    PLAIN_KEY,
+    Attempt,
+    registered,
+    resolved,
+    unregistered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from oneiric.core.events import Event, Miss
 
-MAX_GONE_REPORTED = 10_000
-"""So many keys that have no candidate any more are still reported by their names."""
-
-MAX_UNREGISTERED_REPORTED = 100
-"""So many keys that were asked for and never registered are reported by their names."""
-
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _EMPTY = Ranking()
 _NO_KEYS: Mapping[str, Ranking] = {}
-_COMPARED = tuple(Candidate.model_fields.keys() - {"registered_at", "registry_sequence"})
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceResult:
-    """How many candidates :meth:`CandidateRegistry.replace` registered, removed and left untouched."""
-
-    added: int
-    removed: int
-    kept: int
 
 
 class CandidateRegistry:
@@ -66,7 +64,7 @@ class CandidateRegistry:
         self._gone: dict[tuple[str, str], None] = {}
         self._unregistered: set[tuple[str, str]] = set()
         self._sequence = 0
-        self._selections = _flatten(self.settings)
+        self._selections = preferred_providers(self.settings)
 
     def register_candidate(self, candidate: Candidate) -> None:
         """Register a copy of *candidate*; an equal one registered before stays, shadowed."""
@@ -123,7 +121,7 @@ class CandidateRegistry:
         """Rank by *settings* from now on; a priority that was defaulted at registration stays."""
         with self._lock.held:
             self.settings = settings
-            selections = _flatten(settings)
+            selections = preferred_providers(settings)
             for domain, key in self._selections.keys() | selections.keys():
                 self._prefer(domain, key, selections.get((domain, key)))
 
@@ -198,7 +196,7 @@ class CandidateRegistry:
             or (domain, key) in self._selections
         ):
             return known, key
-        if not _PLAIN_KEY.fullmatch(key):
+        if not PLAIN_KEY.fullmatch(key):
             return known, INVALID_KEY
         return known, key if self._is_among_first(known, key) else OTHER
 
@@ -283,7 +281,7 @@ class CandidateRegistry:
         new = []
         for candidate in offered:
             alike = owned[candidate.domain, candidate.key, candidate.provider]
-            same = next((entry for entry in alike if _equal(entry.candidate, candidate)), None)
+            same = next((entry for entry in alike if offer_the_same(entry.candidate, candidate)), None)
             if same is None:
                 new.append(candidate)
             else:
@@ -308,11 +306,3 @@ class CandidateRegistry:
             if len(self._unregistered) < MAX_UNREGISTERED_REPORTED:
                 self._unregistered.add((domain, key))
         return (domain, key) in self._unregistered
-
-
-def _flatten(settings: ResolverSettings) -> dict[tuple[str, str], str]:
-    return {(domain, key): provider for domain, keys in settings.selections.items() for key, provider in keys.items()}
-
-
-def _equal(first: Candidate, second: Candidate) -> bool:
-    return all(getattr(first, name) == getattr(second, name) for name in _COMPARED)
