@@ -6,10 +6,11 @@ from oneiric.core.resolution.candidates import (
     FactoryType,
     KeyName,
     ProviderName,
+    ReplaceResult,
     ResolverSettings,
 )
 from oneiric.core.resolution.ranking import CandidateRank, ResolutionExplanation
-from oneiric.core.resolution.registry import CandidateRegistry, ReplaceResult
+from oneiric.core.resolution.registry import CandidateRegistry
 from oneiric.core.resolution.resolver import (
     PATH_PRIORITY_HINTS,
     STACK_ORDER_ENV,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
@@ -100,6 +101,28 @@ def capabilities_of(candidate: Candidate) -> frozenset[str]:
         for name in ([names] if isinstance(names, str) else [*_items(names)]) + described
         if isinstance(name, str) and (stripped := name.strip())
     )
+
+
+def equal(first: Candidate, second: Candidate) -> bool:
+    """Whether the two are the same but for the time and the order of their registration."""
+    return all(getattr(first, name) == getattr(second, name) for name in _COMPARED)
+
+
+def flatten(settings: ResolverSettings) -> dict[tuple[str, str], str]:
+    """Return the selections of *settings* by domain and key."""
+    return {(domain, key): provider for domain, keys in settings.selections.items() for key, provider in keys.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceResult:
+    """How many candidates were registered, removed and left untouched when an owner's were replaced."""
+
+    added: int
+    removed: int
+    kept: int
+
+
+_COMPARED = tuple(Candidate.model_fields.keys() - {"registered_at", "registry_sequence"})
 
 
 def _items(value: object) -> Collection[Any]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import copy
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneiric.core.concurrency import ForkSafeLock, InOrder
 from oneiric.core.events import CandidateCount, ResolutionFailed, Resolved
 from oneiric.core.names import DOMAINS, validate_name
 from oneiric.core.observers import Observers
-from oneiric.core.resolution.candidates import Candidate, CandidateSource, ResolverSettings
+from oneiric.core.resolution.candidates import (
+    Candidate,
+    CandidateSource,
+    ReplaceResult,
+    ResolverSettings,
+    equal,
+    flatten,
+)
 from oneiric.core.resolution.ranking import Entry, Ranking, ResolutionExplanation, requested
 from oneiric.core.resolution.records import INVALID_KEY, OTHER, Attempt, registered, resolved, unregistered
 
@@ -30,16 +36,6 @@ MAX_UNREGISTERED_REPORTED = 100
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _EMPTY = Ranking()
 _NO_KEYS: Mapping[str, Ranking] = {}
-_COMPARED = tuple(Candidate.model_fields.keys() - {"registered_at", "registry_sequence"})
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceResult:
-    """How many candidates :meth:`CandidateRegistry.replace` registered, removed and left untouched."""
-
-    added: int
-    removed: int
-    kept: int
 
 
 class CandidateRegistry:
@@ -66,7 +62,7 @@ class CandidateRegistry:
         self._gone: dict[tuple[str, str], None] = {}
         self._unregistered: set[tuple[str, str]] = set()
         self._sequence = 0
-        self._selections = _flatten(self.settings)
+        self._selections = flatten(self.settings)
 
     def register_candidate(self, candidate: Candidate) -> None:
         """Register a copy of *candidate*; an equal one registered before stays, shadowed."""
@@ -83,11 +79,7 @@ class CandidateRegistry:
         """Remove the candidates of the key, only those of *provider* and *source* where given; return how many."""
         with self._lock.held:
             entries = self._ranking(domain, key).entries
-            gone = [
-                entry
-                for entry in entries
-                if provider in {None, entry.provider} and source in {None, entry.candidate.source}
-            ]
+            gone = [e for e in entries if provider in {None, e.provider} and source in {None, e.candidate.source}]
             self._change(gone, [])
         self._changes.hand_on(self.observers.notify)
         return len(gone)
@@ -123,7 +115,7 @@ class CandidateRegistry:
         """Rank by *settings* from now on; a priority that was defaulted at registration stays."""
         with self._lock.held:
             self.settings = settings
-            selections = _flatten(settings)
+            selections = flatten(settings)
             for domain, key in self._selections.keys() | selections.keys():
                 self._prefer(domain, key, selections.get((domain, key)))
 
@@ -283,7 +275,7 @@ class CandidateRegistry:
         new = []
         for candidate in offered:
             alike = owned[candidate.domain, candidate.key, candidate.provider]
-            same = next((entry for entry in alike if _equal(entry.candidate, candidate)), None)
+            same = next((entry for entry in alike if equal(entry.candidate, candidate)), None)
             if same is None:
                 new.append(candidate)
             else:
@@ -300,19 +292,8 @@ class CandidateRegistry:
             self._publish(domain, key, ranking.under(provider))
 
     def _is_among_first(self, domain: str, key: str) -> bool:
-        if (domain, key) in self._unregistered:
-            return True
-        if len(self._unregistered) >= MAX_UNREGISTERED_REPORTED:
-            return False
-        with self._lock.held:
-            if len(self._unregistered) < MAX_UNREGISTERED_REPORTED:
-                self._unregistered.add((domain, key))
+        if (domain, key) not in self._unregistered and len(self._unregistered) < MAX_UNREGISTERED_REPORTED:
+            with self._lock.held:
+                if len(self._unregistered) < MAX_UNREGISTERED_REPORTED:
+                    self._unregistered.add((domain, key))
         return (domain, key) in self._unregistered
-
-
-def _flatten(settings: ResolverSettings) -> dict[tuple[str, str], str]:
-    return {(domain, key): provider for domain, keys in settings.selections.items() for key, provider in keys.items()}
-
-
-def _equal(first: Candidate, second: Candidate) -> bool:
-    return all(getattr(first, name) == getattr(second, name) for name in _COMPARED)

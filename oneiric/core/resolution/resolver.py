@@ -7,14 +7,14 @@ import reprlib
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from oneiric.core.resolution.registry import CandidateRegistry, ReplaceResult
+from oneiric.core.resolution.registry import CandidateRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from oneiric.core.events import CandidateCount, Event
     from oneiric.core.observers import Observers
-    from oneiric.core.resolution.candidates import Candidate, CandidateSource, ResolverSettings
+    from oneiric.core.resolution.candidates import Candidate, CandidateSource, ReplaceResult, ResolverSettings
     from oneiric.core.resolution.ranking import ResolutionExplanation
 
 
