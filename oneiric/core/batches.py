@@ -1,23 +1,31 @@
-"""Tell a fact that is repeated very often: its durations are put into a list, and counted some hundreds at a time."""
+"""How an event that is repeated very often is reported: through a handle, which takes its durations only.
+
+Internal to the runtime and its sinks: what an observer may offer is described at
+:class:`~oneiric.core.observers.Observer`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from oneiric.core.events import Event
+    from oneiric.core.observers import Observers
 
 BATCH_SIZE: Final = 256
 """Durations that are put together before they are counted."""
+
+SEAM: Final = "seam"
+"""Stands in ``HookFailed.sink`` for the seam itself, used wrongly."""
 
 
 class Batch(Protocol):
     """Where the durations of one repeated event are put.
 
     Attributes:
-        durations: Appended to, seconds; None: nobody counts from here any more, the event has to be told.
+        durations: Appended to, seconds; None: nobody counts from here any more, the event has to be notified.
     """
 
     durations: list[float] | None
@@ -26,50 +34,64 @@ class Batch(Protocol):
         """Count what is there, once there are BATCH_SIZE durations; never raises, and waits only where very many do."""
 
 
-@runtime_checkable
-class Batching(Protocol):
-    """A receiver that can do with the durations of a repeated event."""
-
-    def batch(self, event: Event) -> Batch | None:
-        """Return where to put the durations of events that equal *event* otherwise, or None to be told each of them."""
-
-
-@runtime_checkable
-class Occasional(Protocol):
-    """A receiver that has use for an event at certain times only."""
-
-    def when(self) -> object:
-        """Whether it has now; cheap, asked before each event that is put into a batch otherwise."""
-
-
-class Told:
-    """A batch that takes nothing: the event has to be told each time."""
-
-    durations: None = None
-
-    def full(self) -> None:
-        """Do nothing."""
-
-
-TOLD: Final = Told()
-
-
-class Teller:
-    """How repetitions of one event are told, for as long as *audience* listens.
+class Handle:
+    """How events that equal one another but for their duration are reported.
 
     Attributes:
-        audience: Who listened when this was made.
-        batch: Where durations go.
-        when: Whether the event has to be told all the same; None: never.
+        record: Reports one more event by its duration, in seconds, and returns whether that was enough: if not, notify
+            the event. Never raises what an observer raises. A closure: a resolution reports for 1.05 times what it
+            would with this written out in the resolver, with a method of this class for 1.16 times (the benchmark
+            ``added-pair`` of both).
+        is_current: Whether a new handle would be no other one.
     """
 
-    __slots__ = ("audience", "batch", "when")
+    __slots__ = ("is_current", "record")
 
-    def __init__(self, audience: object, batch: Batch | Told, when: Callable[[], object] | None) -> None:
-        self.audience = audience
-        self.batch = batch
-        self.when = when
+    def __init__(self, record: Callable[[float], bool], is_current: Callable[[], bool]) -> None:
+        self.record = record
+        self.is_current = is_current
 
 
-UNMADE: Final = Teller(None, TOLD, None)
-"""Stands for a teller that has yet to be made."""
+NO_HANDLE: Final = Handle(lambda _: False, lambda: False)
+"""Stands for a handle that has yet to be made."""
+
+
+def handle_of(event: Event, observers: Observers, receivers: Sequence[Any], audience: object) -> Handle:
+    """Return the handle of *event*, whose *receivers* were asked for while *audience* listened."""
+    conditions = [receiver.when for receiver in receivers if hasattr(receiver, "when")]
+    always = [receiver for receiver in receivers if not hasattr(receiver, "when")]
+    batch: Batch | None = None
+    if len(always) == 1 and hasattr(always[0], "batch"):
+        try:
+            batch = always[0].batch(event)
+        except Exception as error:  # noqa: BLE001 - isolation is the job
+            observers.hook_failed(SEAM, error)
+    if batch is None:
+        return Handle(NO_HANDLE.record, lambda: audience is observers.audience)
+    when = conditions[0] if conditions else None
+    if len(conditions) > 1:
+        when = _any_of(conditions)
+    return _batching(observers, audience, batch, when)
+
+
+def _batching(observers: Observers, audience: object, batch: Batch, when: Callable[[], object] | None) -> Handle:
+    def record(duration: float) -> bool:
+        try:
+            if (
+                audience is observers.audience
+                and (durations := batch.durations) is not None
+                and (when is None or not when())
+            ):
+                durations.append(duration)
+                if len(durations) >= BATCH_SIZE:
+                    batch.full()
+                return True
+        except Exception as error:  # noqa: BLE001 - isolation is the job: an observer was asked
+            observers.hook_failed(SEAM, error)
+        return False
+
+    return Handle(record, lambda: audience is observers.audience and batch.durations is not None)
+
+
+def _any_of(conditions: Sequence[Callable[[], object]]) -> Callable[[], object]:
+    return lambda: any(when() for when in conditions)

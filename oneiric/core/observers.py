@@ -1,4 +1,4 @@
-"""The seam: the one place through which the runtime tells of itself.
+"""The seam: the one place through which the runtime reports.
 
 The runtime calls :meth:`Observers.notify` and :meth:`Observers.operation`; whoever wants to know is an
 :class:`Observer`. Dispatch is a table from event type to receivers, so an event type that nobody wants costs one
@@ -10,28 +10,25 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from oneiric.core.batches import TOLD, Batching, Occasional, Teller
+from oneiric.core.batches import SEAM, Handle, handle_of
 from oneiric.core.concurrency import ForkSafeLock
-from oneiric.core.events import Event, Finished, HookFailed, Operation, Outcome, State
+from oneiric.core.events import Event, Finished, HookFailed, Operation, Outcome
 from oneiric.core.redaction import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
-SEAM = "seam"
-"""Stands in ``HookFailed.sink`` for the seam itself, used wrongly."""
-
 
 class Scope(Protocol):
-    """What a receiver of an operation keeps while the operation runs."""
+    """What a receiver of an operation may return: what it keeps while the operation runs."""
 
     def finished(self, finished: Finished) -> None:
-        """Take how the operation ended; told to every scope before any of them is closed."""
+        """Take how the operation ended; called on every scope before any of them is closed."""
 
     def close(self) -> None:
         """Let go of what was held open, a span for instance."""
@@ -42,35 +39,20 @@ Receiver: TypeAlias = "Callable[[Any], Scope | None]"
 
 
 class Observer(Protocol):
-    """Whoever wants to know; its ``name`` attribute, or else its class name, stands for it in ``HookFailed.sink``."""
+    """Whoever wants to know; all that a hook needs to be.
+
+    Its ``name`` attribute, or else its class name, stands for it in ``HookFailed.sink``. Everything else is optional:
+
+    - What it returns for an operation may itself return a scope, whose ``finished(finished)`` is called when the
+      operation has ended, and whose ``close()`` after that.
+    - What it returns may have ``when()``, cheap: whether it has use for an event now. It is asked before each of those
+      events that are reported by their duration only, as resolutions are, and is called only where it has.
+    - What it returns may have ``batch(event)``: a :class:`~oneiric.core.batches.Batch` for the durations of events that
+      equal *event* otherwise, or None to be called with each of them. It is asked where it alone has no ``when()``.
+    """
 
     def receiver(self, event_type: type[Event]) -> Receiver | None:
-        """Return what wants events of *event_type*, or None; asked once, when the observer is added."""
-
-
-@runtime_checkable
-class Observable(Protocol):
-    """Whatever reports through an :class:`Observers`."""
-
-    @property
-    def observers(self) -> Observers:
-        """The seam it reports through."""
-
-
-@runtime_checkable
-class Stateful(Protocol):
-    """Whatever can be asked, from any thread, what is so now."""
-
-    def states(self) -> Iterable[State]:
-        """Return the present states, quickly and without waiting for input or output."""
-
-
-@runtime_checkable
-class Replayable(Protocol):
-    """Whatever can tell a late observer what it missed."""
-
-    def replay(self) -> Iterable[Event]:
-        """Return the events that made what is so now: a registration for each candidate, for instance."""
+        """Return what is called with events of *event_type*, or None; asked once, when the observer is added."""
 
 
 OperationT = TypeVar("OperationT", bound=Operation)
@@ -87,7 +69,7 @@ class Observers:
         clock: Monotonic seconds; measures every operation once.
 
     Attributes:
-        audience: Another object each time that somebody comes or goes, or is asked anew; for :meth:`teller`.
+        audience: Another object each time that somebody comes or goes, or is asked anew; for :meth:`handle`.
         silent: Whether nobody listens at all.
     """
 
@@ -95,14 +77,14 @@ class Observers:
         self.clock = clock
         self.silent = True
         self._lock = ForkSafeLock()
-        self._telling_failure = threading.local()
+        self._reporting_failure = threading.local()
         self._observers: tuple[Observer, ...] = ()
         self.audience = object()
         self._table = _Table(self, ())
 
     @property
     def observers(self) -> Observers:
-        """Itself, so that a seam can stand wherever something :class:`Observable` is asked for."""
+        """Itself: a seam is an :class:`~oneiric.core.sources.Observable`, too."""
         return self
 
     @property
@@ -128,53 +110,38 @@ class Observers:
         return bool(self._table[event_type])
 
     def notify(self, event: Event) -> None:
-        """Tell *event* to whoever wants it; never raises what an observer raises."""
+        """Call whoever wants *event*; never raises what an observer raises."""
         for receiver, sink in self._table[type(event)]:
             try:
                 receiver(event)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - isolation is the job
                 self.hook_failed(sink, error)
 
-    def teller(self, event: Event) -> Teller:
-        """Return how to tell events that equal *event* but for their duration, as long as :attr:`audience` stays.
-
-        Their durations go into its batch, unless its ``when`` is true or the batch takes none: then the event is told.
-        """
-        audience = self.audience  # looked at first: who comes meanwhile makes the teller an old one
-        receivers: list[object] = [receiver for receiver, _ in self._table[type(event)]]
-        steady = [receiver for receiver in receivers if not isinstance(receiver, Occasional)]
-        occasional = [receiver.when for receiver in receivers if isinstance(receiver, Occasional)]
-        if len(steady) != 1 or not isinstance(steady[0], Batching):
-            return Teller(audience, TOLD, None)
-        try:
-            batch = steady[0].batch(event) or TOLD
-        except Exception as error:  # noqa: BLE001 - isolation is the job
-            self.hook_failed(SEAM, error)
-            batch = TOLD
-        if len(occasional) > 1:
-            return Teller(audience, batch, lambda: any(when() for when in occasional))
-        return Teller(audience, batch, occasional[0] if occasional else None)
+    def handle(self, event: Event) -> Handle:
+        """Return how to report events that equal *event* but for their duration, again and again."""
+        audience = self.audience  # looked at first: who comes meanwhile makes the handle an old one
+        return handle_of(event, self, [receiver for receiver, _ in self._table[type(event)]], audience)
 
     def operation(self, operation: OperationT) -> Running[OperationT]:
-        """Return a context manager that tells *operation* and, when its body ends, how it ended."""
+        """Return a context manager that reports *operation* and, when its body ends, how it ended."""
         return Running(self, operation)
 
     def hook_failed(self, sink: str, error: BaseException) -> None:
         """Report that *sink*, whose failure must not stop the runtime, failed with *error*.
 
-        What fails while a failure is told, in the same thread, is not told in turn: one bad observer starts no chain.
+        What fails while a failure is reported, in the same thread, is not reported in turn: no chain of failures.
         """
-        if getattr(self._telling_failure, "now", False):
+        if getattr(self._reporting_failure, "now", False):
             return
         error_type, text = describe(error)
-        self._telling_failure.now = True
+        self._reporting_failure.now = True
         try:
             self.notify(HookFailed(sink=sink, error_type=error_type, error=text))
         finally:
-            self._telling_failure.now = False
+            self._reporting_failure.now = False
 
     def start(self, operation: Operation) -> list[tuple[Scope, str]]:
-        """Tell that *operation* starts and return the scopes to end it with; for :class:`Running`."""
+        """Report that *operation* starts and return the scopes to end it with; for :class:`Running`."""
         scopes: list[tuple[Scope, str]] = []
         for receiver, sink in self._table[type(operation)]:
             try:
@@ -187,7 +154,7 @@ class Observers:
         return scopes
 
     def end(self, scopes: list[tuple[Scope, str]], finished: Finished) -> None:
-        """Tell every scope *finished*, then close them, the last opened first; for :class:`Running`."""
+        """Call every scope with *finished*, then close them, the last opened first; for :class:`Running`."""
         for scope, sink in scopes:
             try:
                 scope.finished(finished)
@@ -235,7 +202,7 @@ class Running(Generic[OperationT]):
         """Fill in fields of the operation that its body has learned; an unknown field is reported, never raised."""
         try:
             self.operation = msgspec.structs.replace(self.operation, **fields)
-        except Exception as error:  # noqa: BLE001 - what is told of the work must not stop it
+        except Exception as error:  # noqa: BLE001 - a report of the work must not stop it
             self._observers.hook_failed(SEAM, error)
 
     def settle(self, outcome: Outcome, reason: str = "") -> None:
@@ -306,7 +273,7 @@ class _Table(dict[type[Event], tuple[tuple[Receiver, str], ...]]):
 
 
 def _refuse(event: object) -> None:
-    raise TypeError(f"told a {type(event).__name__}, which is no Event")
+    raise TypeError(f"notified of a {type(event).__name__}, which is no Event")
 
 
 def once(work: Callable[[], None]) -> Callable[[], None]:

@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
 from oneiric.core.limits import PAGE_REUSE, RENDER_TIMEOUT
-from oneiric.core.observers import Observable, Observer, Observers, Replayable, Stateful, once
+from oneiric.core.observers import Observer, Observers, once
+from oneiric.core.sources import Observable, Replayable, Stateful
 from oneiric.observability import events as own
 from oneiric.observability.export import STOP_SECONDS, Exporters
 from oneiric.observability.exposition import (

@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from oneiric.core.config import OneiricSettings
-from oneiric.core.observers import Observable, Observers, Stateful, once
+from oneiric.core.observers import Observers, once
+from oneiric.core.sources import Observable, Stateful
 from oneiric.observability import Telemetry, attach
 from oneiric.testing.window import added
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from oneiric.core.observers import Observable, Observers, Stateful, once
+from oneiric.core.observers import Observers, once
+from oneiric.core.sources import Observable, Stateful
 from oneiric.testing.attachments import Attachments, call_all
 from oneiric.testing.expectations import equals, expectations
 from oneiric.testing.expecting import Expecting

@@ -111,6 +111,10 @@ def test_names_follow_the_conventions() -> None:
             Signal(events.Paused, "x", (Count(_counter(part_of=COUNTER)),)),
             "y_total: part_of must be a metric of",
         ),
+        (
+            Signal(events.Paused, "x", (Count(_counter(Label("state", ("on", "off"))), const={"state": "on"}),)),
+            "y_total: no signal gives state the value off",
+        ),
         (Signal(events.Paused, "x", (Count(_counter(moved_by="moon")),)), "moved_by must be one of sync, probe, scan"),
         (Signal(events.Paused, "x", (Count(_counter(name="Y-total")),)), "Y-total: its name must be lower-case words"),
         (

@@ -65,7 +65,7 @@ class Candidate(BaseModel):
         metadata: Anything else to know; copied deeply on registration.
         source: Where it was found.
         registered_at: Aware time of its making.
-        health: Tells whether what it would make can work; None when that cannot be told.
+        health: Says whether what it would make can work; None when that cannot be known.
         registry_sequence: Its number in the order of registration; stamped by the registry.
     """
 

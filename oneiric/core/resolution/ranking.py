@@ -6,7 +6,7 @@ from bisect import bisect
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from oneiric.core.batches import UNMADE, Teller
+from oneiric.core.batches import NO_HANDLE, Handle
 from oneiric.core.resolution.candidates import capabilities_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class ResolutionExplanation:
 class Entry:
     """A registered candidate and what ranks it, out of reach of whoever changes the candidate later.
 
-    Nothing changes but ``teller``, by which its selections are told. ``order`` is what is compared, smaller first:
+    Nothing changes but ``handle``, by which its selections are reported. ``order`` is what is compared, smaller first:
     selection override, priority, stack level and order of registration, each negated.
     """
 
@@ -75,7 +75,7 @@ class Entry:
     capabilities: frozenset[str]
     owner: str | None
     order: tuple[int, int, int, int]
-    teller: Teller = UNMADE
+    handle: Handle = NO_HANDLE
 
     @property
     def priority(self) -> int:

@@ -8,11 +8,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric.core.batches import BATCH_SIZE, TOLD
 from oneiric.core.concurrency import ForkSafeLock, InOrder
 from oneiric.core.events import CandidateCount, ResolutionFailed, Resolved
 from oneiric.core.names import DOMAINS, validate_name
-from oneiric.core.observers import SEAM, Observers
+from oneiric.core.observers import Observers
 from oneiric.core.resolution.candidates import Candidate, CandidateSource, ResolverSettings
 from oneiric.core.resolution.ranking import Entry, Ranking, ResolutionExplanation, requested
 from oneiric.core.resolution.records import INVALID_KEY, OTHER, Attempt, registered, resolved, unregistered
@@ -47,20 +46,20 @@ class CandidateRegistry:
     """Candidates, ranked by domain and key.
 
     Thread-safe: resolving and explaining take no lock, whatever changes the registry takes one, and none is held
-    while observers are told. Registrations and removals are told in the order in which they happen: what happens while
-    another one is told, in another thread or in a receiver, is told after it by whoever tells that. The selections are
-    those of *settings* when they were given: use :meth:`select` and :meth:`reselect` to change them; a change made
-    inside the settings object need not be seen.
+    while observers are called. Registrations and removals are reported in the order in which they happen: what happens
+    while another one is reported, in another thread or in a receiver, is reported after it by whoever is at it. The
+    selections are those of *settings* when they were given: use :meth:`select` and :meth:`reselect` to change them; a
+    change made inside the settings object need not be seen.
 
     Attributes:
         settings: What ranks now; replaced, never changed.
-        observers: Whom resolutions, registrations and removals are told to.
+        observers: Whom resolutions, registrations and removals are reported to.
     """
 
     def __init__(self, settings: ResolverSettings | None = None, *, observers: Observers | None = None) -> None:
         self.settings = ResolverSettings() if settings is None else settings
         self.observers = Observers() if observers is None else observers
-        self._lock = ForkSafeLock()  # guards what follows; never held while observers are told
+        self._lock = ForkSafeLock()  # guards what follows; never held while observers are called
         self._changes: InOrder[Event] = InOrder()
         self._domains: dict[str, dict[str, Ranking]] = {domain: {} for domain in DOMAINS}
         self._totals: defaultdict[str, int] = defaultdict(int)
@@ -162,20 +161,9 @@ class CandidateRegistry:
             return None
         if observers.silent:
             return chosen.candidate
-        teller = chosen.teller
-        try:
-            if (
-                teller.audience is observers.audience
-                and (durations := teller.batch.durations) is not None
-                and (teller.when is None or not teller.when())
-            ):
-                durations.append(observers.clock() - started)
-                if len(durations) >= BATCH_SIZE:
-                    teller.batch.full()
-                return chosen.candidate
-        except Exception as error:  # noqa: BLE001 - isolation is the job: an observer was asked
-            observers.hook_failed(SEAM, error)
-        self._tell(chosen, len(ranking.entries), observers.clock() - started)
+        duration = observers.clock() - started
+        if not chosen.handle.record(duration):
+            self._notify(chosen, len(ranking.entries), duration)
         return chosen.candidate
 
     def explain(
@@ -228,15 +216,15 @@ class CandidateRegistry:
             rankings = [ranking for keys in self._domains.values() for ranking in keys.values()]
         return [registered(entry) for ranking in rankings for entry in ranking.entries]
 
-    def _tell(self, entry: Entry, candidates: int, duration: float) -> None:
-        """Tell a selection in full, and see to it that the next one need not be, if that can be."""
-        observers, teller = self.observers, entry.teller
+    def _notify(self, entry: Entry, candidates: int, duration: float) -> None:
+        """Report a selection in full, and see to it that the next one need not be, if that can be."""
+        observers = self.observers
         if not observers.wants(Resolved):
             return
         event = resolved(entry, candidates, duration)
         observers.notify(event)
-        if teller.audience is not observers.audience or (teller.batch is not TOLD and teller.batch.durations is None):
-            entry.teller = observers.teller(event)
+        if not entry.handle.is_current():
+            entry.handle = observers.handle(event)
 
     def _copy(self, candidate: Candidate) -> Candidate:
         if not isinstance(candidate, Candidate):

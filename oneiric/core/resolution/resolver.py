@@ -57,7 +57,7 @@ def register_pkg(
     candidates: Iterable[Candidate],
     priority: int | None = None,
 ) -> None:
-    """Register copies of the *candidates* of a package; their metadata tell its name and path.
+    """Register copies of the *candidates* of a package; their metadata name it and its path.
 
     A candidate without a priority gets *priority*, or else the one inferred for the package.
     """
@@ -75,7 +75,7 @@ class Resolver:
 
     Args:
         settings: What the configuration says about ranking.
-        observers: Whom resolutions, registrations and removals are told to.
+        observers: Whom resolutions, registrations and removals are reported to.
 
     Attributes:
         registry: The candidates.
@@ -99,7 +99,7 @@ class Resolver:
 
     @property
     def observers(self) -> Observers:
-        """Whom it tells."""
+        """Whom it reports to."""
         return self.registry.observers
 
     def register(self, candidate: Candidate) -> None:

@@ -1,4 +1,8 @@
-"""The text that /metrics answers with: families, their types, labels, values of labels and buckets."""
+"""The exposition of metrics: families, their types, labels, values of labels and buckets.
+
+prometheus_client has a parser, too; but only what exposes metrics imports it, and what an endpoint is asked for here
+is not its samples but which names and labels it has, whatever type it says they are of.
+"""
 
 from __future__ import annotations
 

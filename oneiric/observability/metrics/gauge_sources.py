@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from oneiric.core.events import State
-    from oneiric.core.observers import Stateful
+    from oneiric.core.sources import Stateful
     from oneiric.observability.metrics.gauges import Plan
     from oneiric.observability.metrics.labels import LabelSet
     from oneiric.observability.model import Metric

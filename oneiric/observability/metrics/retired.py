@@ -46,3 +46,33 @@ class RetiredSeries:
                 if tuple(own[name] for name in names) in values:
                     return True
         return False
+
+
+class Retirement:
+    """What the catalogue says is over: no gauge shows it, or late events make no new series of it, or both.
+
+    Written in a turn of the backlog; read by a scrape in no turn, and by whoever counts.
+    """
+
+    def __init__(self) -> None:
+        self._all = RetiredSeries()
+        self._hidden = RetiredSeries()
+
+    def retire(self, labels: Mapping[str, str], *, gauges: bool) -> None:
+        """Let what has these *labels* be over; with *gauges*, no gauge shows it any more."""
+        self._all.add(labels)
+        if gauges:
+            self._hidden.add(labels)
+
+    def make_known(self, labels: Mapping[str, str]) -> None:
+        """Let what has these *labels* be there again."""
+        self._hidden.remove(labels)
+        self._all.remove(labels)
+
+    def contains(self, names: Names, values: Names) -> bool:
+        """Whether what has *values* of the labels *names* is over."""
+        return self._all.contains(names, values)
+
+    def hides(self, metric: Metric, labels: Names) -> bool:
+        """Whether no series of *metric* with *labels* is shown."""
+        return self._hidden.has(metric, labels)

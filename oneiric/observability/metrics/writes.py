@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from oneiric.observability.fields import getter, label_values
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from oneiric.observability.metrics.cells import CounterLike, Family, HistogramLike
     from oneiric.observability.metrics.exemplar import Exemplar
     from oneiric.observability.metrics.labels import LabelSet
-    from oneiric.observability.metrics.retired import RetiredSeries
     from oneiric.observability.model import Count, Gone, Observe, Signal
 
 Write: TypeAlias = "Callable[[Any, Exemplar | None], None]"
@@ -47,24 +46,29 @@ def observing(signal: Signal, binding: Observe, at: Callable[[LabelSet], Histogr
     return observe
 
 
-def preparing(signal: Signal, families: Iterable[AnyFamily], known_again: Callable[[dict[str, str]], None]) -> Write:
-    """Return what starts at 0 the series that an event of *signal* makes known; *known_again* is told their labels."""
+def preparing(signal: Signal, families: Iterable[AnyFamily], make_known: Callable[[dict[str, str]], None]) -> Write:
+    """Return what starts at 0 the series that an event of *signal* makes known, and calls *make_known* first."""
     names = signal.known
     known_families = [family for family in families if family.determined_by(frozenset(names))]
 
     def prepare(event: Event, _: Exemplar | None) -> None:
         known = {name: getattr(event, name) for name in names}
-        known_again(known)
+        make_known(known)
         for family in known_families:
             family.prepare(known)
 
     return prepare
 
 
-def removing(
-    gone: Gone, families: Iterable[AnyFamily], departed: RetiredSeries, drop: Callable[[dict[str, str]], None]
-) -> Write:
-    """Return what removes the series that an event says are over; *drop* is told their labels too."""
+class Retire(Protocol):
+    """Retires what has *labels*; with *gauges*, no gauge shows it any more."""
+
+    def __call__(self, labels: dict[str, str], *, gauges: bool) -> None:
+        """Retire it."""
+
+
+def removing(gone: Gone, families: Iterable[AnyFamily], retire: Retire) -> Write:
+    """Return what retires the series that an event says are over, and removes them."""
     own_families = [family for family in families if set(gone.labels) <= set(family.metric.label_names)]
     applies = attrgetter(gone.when) if gone.when else None
 
@@ -72,9 +76,7 @@ def removing(
         if applies is not None and not applies(event):
             return
         labels = {name: getattr(event, name) for name in gone.labels}
-        if gone.gauges:
-            departed.add(labels)
-        drop(labels)
+        retire(labels, gauges=gone.gauges)
         for family in own_families:
             family.forget(labels)
 

@@ -37,6 +37,8 @@ class Catalogue:
             _check_metric(metric, self)
         for signal in self.signals:
             _check_signal(signal)
+        for metric in self.metrics:
+            _refuse_values_that_nothing_gives(metric, self)
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
@@ -120,9 +122,7 @@ def _check_binding(signal: Signal, binding: Count | Observe | Read) -> None:
     _need(signal, metric.name, {*metric.label_names} - {*binding.const} | _value_field(binding))
     for label in metric.labels:
         if label.values and not label.open:
-            fixed = binding.const.get(label.name)
-            values = signal.literals(label.name) if fixed is None else (fixed,)
-            _refuse_others(signal, metric, label, {*values} - {*label.values})
+            _refuse_others(signal, metric, label, _given(signal, binding, label) - {*label.values})
 
 
 def _refuse_others(signal: Signal, metric: Metric, label: Label, others: set[str]) -> None:
@@ -131,6 +131,22 @@ def _refuse_others(signal: Signal, metric: Metric, label: Label, others: set[str
             f"{signal.event.__name__}: {metric.name} cannot have {label.name} {sorted(others)}: the label's values are"
             f" {', '.join(label.values)}; Label.of takes them from the event"
         )
+
+
+def _given(signal: Signal, binding: Count | Observe | Read, label: Label) -> set[str]:
+    """Return the values that *binding* gives *label*, none where they are not known."""
+    fixed = binding.const.get(label.name)
+    return {*signal.literals(label.name)} if fixed is None else {fixed}
+
+
+def _refuse_values_that_nothing_gives(metric: Metric, catalogue: Catalogue) -> None:
+    fed = [(signal, one) for signal in catalogue.signals for one in signal.metrics if one.metric is metric]
+    for label in metric.labels:
+        if label.open or not label.values:
+            continue
+        given = [_given(signal, binding, label) for signal, binding in fed]
+        if all(given) and (never := sorted({*label.values} - set().union(*given))):
+            raise CatalogueError(f"{metric.name}: no signal gives {label.name} the value {', '.join(never)}")
 
 
 def _value_field(binding: Count | Observe | Read) -> set[str]:

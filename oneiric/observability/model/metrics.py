@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
-from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from oneiric.core.events import Event, State
@@ -50,8 +51,13 @@ class Label:
 
 def literals(record: type, name: str) -> tuple[str, ...]:
     """Return the values that the Literal type of the field *name* of *record* enumerates, () for another type."""
-    hint = get_type_hints(record).get(name)
+    hint = _hints(record).get(name)
     return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+@cache
+def _hints(record: type) -> dict[str, Any]:
+    return get_type_hints(record)
 
 
 _made = count()

@@ -16,7 +16,8 @@ from oneiric.core.batches import BATCH_SIZE
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.observability import attach
 from oneiric.observability.metrics.backlog import MAX_UNCOUNTED
-from oneiric.observability.metrics.sink import MAX_DURATIONS, MAX_ENDED
+from oneiric.observability.metrics.batches import MAX_ENDED
+from oneiric.observability.metrics.sink import MAX_DURATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,7 +200,7 @@ def test_nothing_waits_long(resolver: Resolver, telemetry: Telemetry) -> None:
     for _ in range(3_000):
         resolver.resolve("adapter", "cache")
         resolver.observers.notify(events.RetryScheduled(source="main", operation="manifest"))
-    (batch,) = telemetry._sink._batches.values()
+    (batch,) = telemetry._sink._batches.current.values()
     assert 0 < batch.waiting < BATCH_SIZE
     assert len(telemetry._sink._backlog) < BATCH_SIZE
 
@@ -207,7 +208,7 @@ def test_nothing_waits_long(resolver: Resolver, telemetry: Telemetry) -> None:
 @pytest.mark.parametrize(
     ("most", "waiting"),
     [
-        (MAX_DURATIONS, lambda sink: next(iter(sink._batches.values())).waiting),
+        (MAX_DURATIONS, lambda sink: next(iter(sink._batches.current.values())).waiting),
         (MAX_UNCOUNTED, lambda sink: len(sink._backlog)),
     ],
     ids=["durations", "records"],
@@ -282,7 +283,7 @@ def test_durations_that_come_late_are_counted(resolver: Resolver, telemetry: Tel
     resolver.register(Candidate(domain="adapter", key="cache", provider="memory", factory=dict))
     resolver.resolve("adapter", "cache", "redis")
     resolver.resolve("adapter", "cache", "redis")
-    (batch,) = telemetry._sink._batches.values()
+    (batch,) = telemetry._sink._batches.current.values()
     durations = batch.durations
     assert durations is not None
     resolver.unregister("adapter", "cache", "redis")
@@ -296,7 +297,7 @@ def test_durations_that_come_after_a_scrape_are_counted(resolver: Resolver, tele
         resolver.register(Candidate(domain="adapter", key="cache", provider=provider, factory=dict))
     resolver.resolve("adapter", "cache", "redis")
     resolver.resolve("adapter", "cache", "redis")
-    (batch,) = telemetry._sink._batches.values()
+    (batch,) = telemetry._sink._batches.current.values()
     durations = batch.durations
     assert durations is not None
     resolver.unregister("adapter", "cache", "redis")
@@ -313,9 +314,9 @@ def test_batches_of_what_is_gone_do_not_pile_up(resolver: Resolver, telemetry: T
         resolver.resolve("adapter", "cache", "memory")
         resolver.resolve("adapter", "cache", "memory")
         resolver.unregister("adapter", "cache", "memory")
-    assert len(telemetry._sink._ended) == MAX_ENDED
+    assert len(telemetry._sink._batches.ended) == MAX_ENDED
     telemetry.detach()
-    assert not telemetry._sink._ended
+    assert not telemetry._sink._batches.ended
 
 
 def test_an_observer_that_cannot_say_when_is_reported(resolver: Resolver, telemetry: Telemetry) -> None:
@@ -342,7 +343,7 @@ def test_who_interrupts_the_making_of_a_batch_is_counted(
     resolver: Resolver, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Resolutions of the same key in the middle of preparing its batch, as a handler may make them, are all counted."""
-    find: Callable[..., Any] = telemetry._sink._cells
+    find: Callable[..., Any] = telemetry._sink._series.own_cells
     interrupted = 0
 
     def interrupt(*arguments: Any) -> Any:
@@ -353,7 +354,7 @@ def test_who_interrupts_the_making_of_a_batch_is_counted(
                 resolver.resolve("adapter", "cache")
         return find(*arguments)
 
-    monkeypatch.setattr(telemetry._sink, "_cells", interrupt)
+    monkeypatch.setattr(telemetry._sink._series, "own_cells", interrupt)
     for _ in range(10):
         resolver.resolve("adapter", "cache")
     assert total(telemetry, "oneiric_resolution_total") == 110

@@ -50,7 +50,7 @@ def judge_logql(piece: Piece, context: Context, *, is_loaded: bool = False) -> V
 
 
 def _judge(piece: Piece, context: Context, query: logql.Query) -> Value:
-    judges = {id(node): _Judge(piece, context, node) for node in walk(query) if isinstance(node, logql.LogQuery)}
+    judges = {id(node): _LinesJudge(piece, context, node) for node in walk(query) if isinstance(node, logql.LogQuery)}
     for judge in judges.values():
         judge.run()
     for node in walk(query):
@@ -60,7 +60,7 @@ def _judge(piece: Piece, context: Context, query: logql.Query) -> Value:
     return Value(labels=labels, exact=False) if labels is not None else UNKNOWN
 
 
-def _judge_grouping(node: logql.RangeAggregation | logql.VectorAggregation, judges: dict[int, _Judge]) -> None:
+def _judge_grouping(node: logql.RangeAggregation | logql.VectorAggregation, judges: dict[int, _LinesJudge]) -> None:
     inner = [judges[id(part)] for part in walk(node) if isinstance(part, logql.LogQuery)]
     for name in node.grouping.labels if node.grouping is not None else ():
         if inner and not any(judge.has(name.text) for judge in inner):
@@ -79,7 +79,7 @@ def _labels(query: logql.Query) -> frozenset[str] | None:
 
 
 @dataclass
-class _Judge:
+class _LinesJudge:
     """Follows one query for lines, stage by stage."""
 
     piece: Piece

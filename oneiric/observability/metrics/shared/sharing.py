@@ -100,9 +100,9 @@ class Sharing:
         """Take a series out of the file."""
         self._file.drop(cell)
 
-    def count(self, count: Callable[[Any], None], record: Any) -> None:
-        """Call *count* with *record*; its series are written to one file, which is checked once."""
-        self._file.check_once(count, record)
+    def checked(self, count: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return what counts a record as *count* does, and checks the file once for all its series."""
+        return partial(self._file.check_once, count)
 
     def merged(self, snapshots: list[Snapshot]) -> tuple[list[Snapshot], list[Problem]]:
         """Return *snapshots*, of this process, with the series of all others, and the files that were left out."""
