@@ -1,6 +1,7 @@
 """PromQL, read into a tree."""
 
-from oneiric.monitoring.notation.promql.parsing import MAX_LENGTH, QueryError, parse
+from oneiric.monitoring.notation.promql.errors import QueryError
+from oneiric.monitoring.notation.promql.parsing import MAX_LENGTH, parse
 from oneiric.monitoring.notation.promql.tokens import (
     STRING,
     VARIABLE,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import promql_parser
 
+from oneiric.monitoring.notation.promql.errors import QueryError
 from oneiric.monitoring.notation.promql.tokens import Token, seconds, tokens, unquoted
 from oneiric.monitoring.notation.promql.tree import (
     Aggregation,
@@ -40,24 +41,6 @@ _RENAMED = {"holt_winters": "double_exponential_smoothing"}
 
 _ENDS = {"by", "without"}
 _FILLS = {"fill", "fill_left", "fill_right"}
-
-
-class QueryError(ValueError):
-    """A query does not parse; ``offset`` is where, as far as it is known."""
-
-    def __init__(self, message: str, offset: int = 0) -> None:
-        super().__init__(message)
-        self.offset = offset
-
-    @property
-    def is_of_types(self) -> bool:
-        """Whether it is about an expression, a function or its arguments: newer servers, and others, have more."""
-        return str(self).startswith(("unknown expression", "unknown function", "expected type"))
-
-    @property
-    def is_unclosed(self) -> bool:
-        """Whether a bracket is missing."""
-        return "unclosed" in str(self)
 
 
 def parse(text: str) -> Expression:
