@@ -18,6 +18,7 @@ def interrupt(event: str, _: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in what it runs in the background
 sys.argv = ["oneiric", *arguments]
 sys.addaudithook(interrupt)
 

@@ -103,13 +103,19 @@ def capabilities_of(candidate: Candidate) -> frozenset[str]:
     )
 
 
-def _items(value: object) -> Collection[Any]:
-    return value if isinstance(value, list | tuple | set | frozenset) else ()
+def equal(first: Candidate, second: Candidate) -> bool:
+    """Whether the two are the same but for the time and the order of their registration."""
+    return all(getattr(first, name) == getattr(second, name) for name in _COMPARED)
+
+
+def flatten(settings: ResolverSettings) -> dict[tuple[str, str], str]:
+    """Return the selections of *settings* by domain and key."""
+    return {(domain, key): provider for domain, keys in settings.selections.items() for key, provider in keys.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaceResult:
-    """How many candidates :meth:`CandidateRegistry.replace` registered, removed and left untouched."""
+    """How many candidates were registered, removed and left untouched when an owner's were replaced."""
 
     added: int
     removed: int
@@ -119,11 +125,5 @@ class ReplaceResult:
 _COMPARED = tuple(Candidate.model_fields.keys() - {"registered_at", "registry_sequence"})
 
 
-def offer_the_same(first: Candidate, second: Candidate) -> bool:
-    """Whether two candidates differ in nothing but when they were registered."""
-    return all(getattr(first, name) == getattr(second, name) for name in _COMPARED)
-
-
-def preferred_providers(settings: ResolverSettings) -> dict[tuple[str, str], str]:
-    """Return the provider that is selected for each domain and key."""
-    return {(domain, key): provider for domain, keys in settings.selections.items() for key, provider in keys.items()}
+def _items(value: object) -> Collection[Any]:
+    return value if isinstance(value, list | tuple | set | frozenset) else ()

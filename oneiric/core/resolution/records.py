@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import reprlib
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,15 +21,6 @@ OTHER = "_other"
 
 INVALID_KEY = "_invalid"
 """What a record says for a key that does not exist and does not look like one."""
-
-MAX_GONE_REPORTED = 10_000
-"""So many keys that have no candidate any more are still reported by their names."""
-
-MAX_UNREGISTERED_REPORTED = 100
-"""So many keys that were asked for and never registered are reported by their names."""
-
-PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
-"""What looks like a key."""
 
 
 class Attempt(NamedTuple):

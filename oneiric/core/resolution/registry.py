@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -15,27 +16,24 @@ from oneiric.core.resolution.candidates import (
     CandidateSource,
     ReplaceResult,
     ResolverSettings,
-    offer_the_same,
-    preferred_providers,
+    equal,
+    flatten,
 )
 from oneiric.core.resolution.ranking import Entry, Ranking, ResolutionExplanation, requested
-from oneiric.core.resolution.records import (
-    INVALID_KEY,
-    MAX_GONE_REPORTED,
-    MAX_UNREGISTERED_REPORTED,
-    OTHER,
-    PLAIN_KEY,
-    Attempt,
-    registered,
-    resolved,
-    unregistered,
-)
+from oneiric.core.resolution.records import INVALID_KEY, OTHER, Attempt, registered, resolved, unregistered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from oneiric.core.events import Event, Miss
 
+MAX_GONE_REPORTED = 10_000
+"""So many keys that have no candidate any more are still reported by their names."""
+
+MAX_UNREGISTERED_REPORTED = 100
+"""So many keys that were asked for and never registered are reported by their names."""
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _EMPTY = Ranking()
 _NO_KEYS: Mapping[str, Ranking] = {}
 
@@ -64,7 +62,7 @@ class CandidateRegistry:
         self._gone: dict[tuple[str, str], None] = {}
         self._unregistered: set[tuple[str, str]] = set()
         self._sequence = 0
-        self._selections = preferred_providers(self.settings)
+        self._selections = flatten(self.settings)
 
     def register_candidate(self, candidate: Candidate) -> None:
         """Register a copy of *candidate*; an equal one registered before stays, shadowed."""
@@ -81,11 +79,7 @@ class CandidateRegistry:
         """Remove the candidates of the key, only those of *provider* and *source* where given; return how many."""
         with self._lock.held:
             entries = self._ranking(domain, key).entries
-            gone = [
-                entry
-                for entry in entries
-                if provider in {None, entry.provider} and source in {None, entry.candidate.source}
-            ]
+            gone = [e for e in entries if provider in {None, e.provider} and source in {None, e.candidate.source}]
             self._change(gone, [])
         self._changes.hand_on(self.observers.notify)
         return len(gone)
@@ -121,7 +115,7 @@ class CandidateRegistry:
         """Rank by *settings* from now on; a priority that was defaulted at registration stays."""
         with self._lock.held:
             self.settings = settings
-            selections = preferred_providers(settings)
+            selections = flatten(settings)
             for domain, key in self._selections.keys() | selections.keys():
                 self._prefer(domain, key, selections.get((domain, key)))
 
@@ -196,7 +190,7 @@ class CandidateRegistry:
             or (domain, key) in self._selections
         ):
             return known, key
-        if not PLAIN_KEY.fullmatch(key):
+        if not _PLAIN_KEY.fullmatch(key):
             return known, INVALID_KEY
         return known, key if self._is_among_first(known, key) else OTHER
 
@@ -281,7 +275,7 @@ class CandidateRegistry:
         new = []
         for candidate in offered:
             alike = owned[candidate.domain, candidate.key, candidate.provider]
-            same = next((entry for entry in alike if offer_the_same(entry.candidate, candidate)), None)
+            same = next((entry for entry in alike if equal(entry.candidate, candidate)), None)
             if same is None:
                 new.append(candidate)
             else:
@@ -298,11 +292,8 @@ class CandidateRegistry:
             self._publish(domain, key, ranking.under(provider))
 
     def _is_among_first(self, domain: str, key: str) -> bool:
-        if (domain, key) in self._unregistered:
-            return True
-        if len(self._unregistered) >= MAX_UNREGISTERED_REPORTED:
-            return False
-        with self._lock.held:
-            if len(self._unregistered) < MAX_UNREGISTERED_REPORTED:
-                self._unregistered.add((domain, key))
+        if (domain, key) not in self._unregistered and len(self._unregistered) < MAX_UNREGISTERED_REPORTED:
+            with self._lock.held:
+                if len(self._unregistered) < MAX_UNREGISTERED_REPORTED:
+                    self._unregistered.add((domain, key))
         return (domain, key) in self._unregistered

@@ -13,7 +13,7 @@ from support import Clock, Recorder
 from oneiric.core.events import Event, Registered, ResolutionFailed, Resolved, Unregistered
 from oneiric.core.observers import Observers
 from oneiric.core.resolution import CandidateSource, Resolver
-from oneiric.core.resolution.records import MAX_UNREGISTERED_REPORTED
+from oneiric.core.resolution.registry import MAX_UNREGISTERED_REPORTED
 
 if TYPE_CHECKING:
     from oneiric.core.observers import Receiver
