@@ -398,7 +398,7 @@ def test_a_page_without_the_runtimes_own_metrics_is_no_page(
     with attach(observers, registry=registry) as telemetry:
         exposition = telemetry.exposition()
         with monkeypatch.context() as patch:
-            patch.setattr(telemetry._sink, "_copies", lambda _: 1 / 0)
+            patch.setattr(telemetry._sink._scrape, "_copies", lambda _: 1 / 0)
             response = exposition.respond(method="GET", path="/metrics", query=query)
         assert (response.status, response.body) == (
             503,
