@@ -21,6 +21,7 @@ arrived = threading.Event()
 
 def interrupt(*_: object) -> NoReturn:
     """Interrupt whatever the main thread does."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
     arrived.set()
     raise Interrupted
 
@@ -28,7 +29,7 @@ def interrupt(*_: object) -> NoReturn:
 def do_until_interrupted(turn: Turn, seconds: float) -> NoReturn:
     """Do something in *turn* over and over, until a signal comes after *seconds*."""
     arrived.clear()
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again: an interpreter may miss the signal of a busy moment
     while not arrived.is_set():
         turn.do(int)
     raise Interrupted  # where a finaliser was interrupted, the interpreter reports what the handler raises, and goes on
