@@ -39,9 +39,8 @@ class Handle:
 
     Attributes:
         record: Reports one more event by its duration, in seconds, and returns whether that was enough: if not, notify
-            the event. Never raises what an observer raises. A closure: a resolution reports for 1.05 times what it
-            would with this written out in the resolver, with a method of this class for 1.16 times (the benchmark
-            ``added-pair`` of both).
+            the event. Never raises what an observer raises. A closure: side by side, it made reporting a resolution
+            cost 1.05 times what it does with this written out in the resolver, a method of this class 1.16 times.
         is_current: Whether a new handle would be no other one.
     """
 
