@@ -63,31 +63,47 @@ class LifecycleManager:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.resolver = resolver
-        self.hooks = hooks if hooks is not None else LifecycleHooks()
-        self.safety = safety if safety is not None else LifecycleSafetyOptions()
+        hooks = LifecycleHooks() if hooks is None else hooks
+        safety = LifecycleSafetyOptions() if safety is None else safety
         self.observers = observers if observers is not None else resolver.observers
         self._calls = Calls(
-            sync_in_thread=self.safety.sync_in_thread,
-            shield=self.safety.shield_tasks,
-            max_hanging=self.safety.max_hanging_calls,
+            sync_in_thread=safety.sync_in_thread,
+            shield=safety.shield_tasks,
+            max_hanging=safety.max_hanging_calls,
         )
         self._book = StatusBook(
-            status_snapshot_path, observers=self.observers, clock=clock, max_samples=self.safety.max_swap_samples
+            status_snapshot_path, observers=self.observers, clock=clock, max_samples=safety.max_swap_samples
         )
-        self._health = HealthChecks(
-            self._calls, self._book, observers=self.observers, timeout=self.safety.health_timeout
-        )
+        self._health = HealthChecks(self._calls, self._book, observers=self.observers, timeout=safety.health_timeout)
         self._swaps = Swaps(
             resolver,
             self._calls,
             self._book,
             self._health,
-            hooks=self.hooks,
-            safety=self.safety,
+            hooks=hooks,
+            safety=safety,
             observers=self.observers,
         )
         self._served = self._swaps.served
         self._locks = KeyLocks()
+
+    @property
+    def hooks(self) -> LifecycleHooks:
+        """What to do around a swap; a replacement counts from the next swap on, but for its cleanup hooks."""
+        return self._swaps.hooks
+
+    @hooks.setter
+    def hooks(self, hooks: LifecycleHooks) -> None:
+        self._swaps.hooks = hooks
+
+    @property
+    def safety(self) -> LifecycleSafetyOptions:
+        """Limits of what is called; a replacement counts from the next swap on for activation and swap hooks."""
+        return self._swaps.safety
+
+    @safety.setter
+    def safety(self, safety: LifecycleSafetyOptions) -> None:
+        self._swaps.safety = safety
 
     async def activate(
         self,

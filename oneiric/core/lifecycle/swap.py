@@ -30,6 +30,8 @@ class Swaps:
 
     Attributes:
         served: What serves each component.
+        hooks: What to do around the next swap.
+        safety: Limits of what the next swap calls.
         is_open: Whether swaps may begin.
     """
 
@@ -50,8 +52,8 @@ class Swaps:
         self._calls = calls
         self._book = book
         self._health = health
-        self._hooks = hooks
-        self._safety = safety
+        self.hooks = hooks
+        self.safety = safety
         self._observers = observers
         self._cleanup = Cleanup(calls, book, observers=observers, hooks=hooks, safety=safety)
 
@@ -110,7 +112,7 @@ class Swaps:
                 self._health.record(attempt.component, served, healthy=False)
             raise error
         attempt.reason = "hook"
-        for hook in tuple(self._hooks.pre_swap):
+        for hook in tuple(self.hooks.pre_swap):
             await self._calls.run(self._swap_hook(hook, attempt, served))
         attempt.reason = "other"
         return served
@@ -122,7 +124,7 @@ class Swaps:
             Call(
                 function=factory if callable(factory) else partial(make, factory),  # importing may hang too
                 label=f"activate {domain}:{key}",
-                timeout=self._safety.activation_timeout,
+                timeout=self.safety.activation_timeout,
                 threaded=may_thread(candidate),
                 shielded=True,
                 late=lambda instance: self.close(component, Served(instance, candidate), note=False),
@@ -141,7 +143,7 @@ class Swaps:
 
     async def _finish(self, attempt: Attempt, served: Served) -> None:
         try:
-            for hook in tuple(self._hooks.post_swap):
+            for hook in tuple(self.hooks.post_swap):
                 call = self._swap_hook(hook, attempt, served)
                 await self._cleanup.attempt(attempt.component, served, f"post_swap hook {name_of(hook)}", call)
         finally:
@@ -184,7 +186,7 @@ class Swaps:
             function=hook,
             args=(served.candidate, served.instance, old),
             label="lifecycle hook",
-            timeout=self._safety.hook_timeout,
+            timeout=self.safety.hook_timeout,
             threaded=False,
         )
 

@@ -16,6 +16,7 @@ from oneiric.core.events import CleanupFailed, HealthCheck, LifecycleCount, Swap
 from oneiric.core.lifecycle import (
     CallTimeoutError,
     LifecycleError,
+    LifecycleHooks,
     LifecycleManager,
     LifecycleSafetyOptions,
     LifecycleStatus,
@@ -414,3 +415,13 @@ async def test_checks_of_a_swap_are_told_before_it_ends(bench: Bench) -> None:
 def test_a_time_out_is_a_lifecycle_error() -> None:
     """Who handles LifecycleError handles timeouts."""
     assert issubclass(CallTimeoutError, LifecycleError)
+
+
+async def test_hooks_and_limits_may_be_replaced(bench: Bench) -> None:
+    """The next swap calls the new hooks, within the new limits."""
+    bench.register(Part)
+    called: list[object] = []
+    bench.manager.hooks = LifecycleHooks(pre_swap=[lambda *parts: called.append(parts[1])])
+    bench.manager.safety = dataclasses.replace(bench.manager.safety, hook_timeout=7.0)
+    instance = await bench.swap()
+    assert (called, bench.manager.safety.hook_timeout) == ([instance], 7.0)
