@@ -46,6 +46,7 @@ class Layers:
     def __init__(
         self, model: type[BaseModel], *, project: str, layers: Sequence[Layer], problems: Sequence[str]
     ) -> None:
+        self._model = model
         self._project = project
         self._layers: Sequence[Layer] = layers
         self.merged: dict[str, Any] = {}
@@ -55,8 +56,9 @@ class Layers:
 
     @property
     def own_keys(self) -> frozenset[str]:
-        """The top-level keys that files and arguments set."""
-        return frozenset(key for layer in self._layers if layer.origin != _ENVIRONMENT for key in layer.values)
+        """The top-level keys of the application's own that files and arguments set."""
+        given = {key for layer in self._layers if layer.origin != _ENVIRONMENT for key in layer.values}
+        return frozenset(given - self._model.model_fields.keys())
 
     def blame_arguments(self, error: ValidationError) -> bool:
         """Whether arguments alone caused *error*."""

@@ -10,13 +10,14 @@ from oneiric.core.logging.loggers import get_logger
 if TYPE_CHECKING:
     from oneiric.core.config import OneiricSettings
 
-_reported: set[tuple[str, str]] = set()
+_reported: dict[tuple[str, str], object] = {}
 
 
 def report_notes(settings: OneiricSettings) -> None:
     """Log a warning of those of the *settings*' notes that this process has not logged. Thread-safe."""
+    mine = object()  # of several threads, the one whose object is kept logs the note
+    notes = [note for note in settings.setting_notes if _reported.setdefault(note, mine) is mine]
     for kind, text in TEXTS.items():
-        fresh = [note for note in settings.setting_notes if note.kind == kind and note not in _reported]
+        fresh = [note for note in notes if note.kind == kind]
         if fresh:
-            _reported.update(fresh)
             get_logger("oneiric.settings").warning(text.format(", ".join(note.subject for note in fresh)))

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from oneiric.core.config import (
@@ -25,7 +26,7 @@ from oneiric.core.config import (
 from oneiric.core.logging import configure_logging, notes, report_notes
 from oneiric.core.resolution import STACK_ORDER_ENV, Resolver
 from oneiric.core.security import FACTORY_ALLOWLIST_ENV
-from oneiric.observability import MetricsServer, ServerLimits, ServerSecurity, attach
+from oneiric.observability import Exposition, MetricsServer, ServerLimits, ServerSecurity, attach
 from oneiric.remote.manifest import ENV_TRUSTED_PUBLIC_KEYS
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
@@ -44,7 +45,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(notes, "_reported", set())
+    monkeypatch.setattr(notes, "_reported", {})
     return tmp_path
 
 
@@ -218,7 +219,17 @@ def use_loaded() -> None:
     report_notes(load_settings())
 
 
-@pytest.mark.parametrize("act", [use_settings, use_loaded, budget_of_attach, RuntimeOrchestrator])
+def run_without_telemetry() -> None:
+    """Make a runtime that attaches nothing."""
+    RuntimeOrchestrator(OneiricSettings(observability={"enabled": False}))
+
+
+def make_server() -> None:
+    """Make a server of metrics that reads its own settings."""
+    MetricsServer(Exposition(CollectorRegistry()))
+
+
+@pytest.mark.parametrize("act", [use_settings, use_loaded, budget_of_attach, run_without_telemetry, make_server])
 def test_an_unknown_variable_is_reported_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, act: Callable[[], object]
 ) -> None:
@@ -233,6 +244,15 @@ def test_an_unknown_variable_is_reported_once(
         "ONEIRIC_OBSERVABILITY__SHARED__DIRECTORY)"
     )
     assert [warnings_of(caplog, act), warnings_of(caplog, use_settings)] == [[expected], []]
+
+
+def test_an_unknown_variable_of_a_section_that_is_given_is_reported(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A section of ours that an argument sets is no section of the application's."""
+    monkeypatch.setenv("ONEIRIC_OBSERVABILITY__SERIES_BUDGETS", "5")
+    (line,) = warnings_of(caplog, lambda: use_settings(observability={"tracing": False}))
+    assert "ONEIRIC_OBSERVABILITY__SERIES_BUDGET)" in line
 
 
 def test_variables_that_mean_something_are_not_reported(
