@@ -50,3 +50,12 @@ def test_a_receiver_that_makes_a_change_keeps_the_order() -> None:
     order.put([retry("first")])
     order.hand_on(observers.notify)
     assert recorder.events == [retry("first"), retry("second")]
+
+
+def test_what_came_first_is_handed_on_first() -> None:
+    """Things leave in the order in which they came."""
+    order, taken = InOrder[int](), list[int]()
+    order.put([1, 2])
+    order.put([3])
+    order.hand_on(taken.append)
+    assert taken == [1, 2, 3]
