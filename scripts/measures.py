@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -18,15 +19,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "oneiric"
 LISTS = ("core/events.py", "observability/catalogue.py", "monitoring/bundle/dashboards/boards/")
 """What is a list in the form of code, of events, metrics or panels, which is as long as it has entries."""
-LAYERS = (
-    {"cli"},
-    {"rehearsal", "testing"},
-    {"monitoring", "runtime"},
-    {"adapters", "actions"},
-    {"observability", "domains", "remote"},
-    {"core"},
-)
-"""From the top to the bottom; the contracts in pyproject.toml hold them."""
+LAYERS = "Imports point one way"
+"""The contract in pyproject.toml that says which package stands above which."""
 
 
 class Measure(NamedTuple):
@@ -92,10 +86,14 @@ def _circles(graph: grimp.ImportGraph) -> list[str]:
 
 def _upward(graph: grimp.ImportGraph) -> list[str]:
     """Return imports of a layer by one below it."""
-    level = {name: number for number, names in enumerate(LAYERS) for name in names}
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract["layers"] for contract in contracts if contract["name"] == LAYERS)
+    level = {name.strip(): number for number, names in enumerate(layers) for name in names.split("|")}
 
     def level_of(module: str) -> int | None:
-        return level.get(f"{module}.".split(".")[1])
+        return level.get(".".join(module.split(".")[:2]))
 
     return sorted(
         f"{importer} -> {imported}"

@@ -207,7 +207,7 @@ def drill(  # noqa: PLR0913 - one parameter an option
     ] = None,
 ) -> None:
     """Rehearse an incident in a sandbox: show metrics, log lines and alert as they come, and what the runbook says."""
-    from oneiric.rehearsal.drills import (  # noqa: PLC0415 - likewise
+    from oneiric.rehearsal.drills import (  # noqa: PLC0415 - only this command needs the runtime
         DrillError,
         DrillOptions,
         list_drills,

@@ -24,8 +24,9 @@ from oneiric.domains.events import EventBridge
 from oneiric.domains.services import ServiceBridge
 from oneiric.domains.tasks import TaskBridge
 from oneiric.domains.workflows import WorkflowBridge
-from oneiric.observability import MetricsServer, ServerLimits, ServerSecurity, Telemetry, attach
+from oneiric.observability import MetricsServer, Telemetry, attach
 from oneiric.observability.events import MetricsServerJoined
+from oneiric.observability.server import server_limits_of, server_security_of
 from oneiric.runtime.health_reports import HealthLoop
 from oneiric.runtime.sources import RemoteSources
 from oneiric.runtime.state import lifecycle_of
@@ -273,8 +274,8 @@ class RuntimeOrchestrator:
             exposition,
             address=options.metrics_address,
             observers=self.observers,
-            limits=ServerLimits(**options.server.model_dump(include=set(ServerLimits.__slots__))),
-            security=ServerSecurity(**options.server.model_dump(include=set(ServerSecurity.__slots__))),
+            limits=server_limits_of(options.server),
+            security=server_security_of(options.server),
         )
 
     async def _stop_metrics(self) -> None:
