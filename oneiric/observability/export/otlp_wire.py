@@ -11,6 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from oneiric.observability.export.deadline import STEP_SECONDS
 from oneiric.observability.export.http_client import MAX_REPLY_BYTES, redirected, request
 from oneiric.observability.export.otlp_options import GRPC, Target
 
@@ -87,11 +88,9 @@ class _GrpcSender:
 
     def send(self, payload: bytes, deadline: Deadline) -> bytes:
         deadline = deadline.within(self._target.timeout)
-        call = (
-            self._open()
-            .unary_unary(self._method)
-            .future(payload, timeout=deadline.remaining, metadata=tuple(self._target.current_headers().items()))
-        )
+        headers = tuple(self._target.current_headers().items())
+        timeout = deadline.remaining + STEP_SECONDS  # longer than ours, so that ours names the cause
+        call = self._open().unary_unary(self._method).future(payload, timeout=timeout, metadata=headers)
         try:
             return self._result(call, deadline)
         finally:
@@ -113,7 +112,9 @@ class _GrpcSender:
             except self._grpc.FutureCancelledError:
                 raise Unavailable(f"the call to the collector at {self._target.url.origin} was cancelled") from None
             except self._grpc.RpcError as error:
-                raise _failure(self._target, error.code().name) from None
+                code = error.code().name
+                if code != "DEADLINE_EXCEEDED" or deadline.remaining > 0.0:  # else the next step says so
+                    raise _failure(self._target, code) from None
 
     def _open(self) -> Any:
         """Return the channel; a forked child never uses its parent's."""
