@@ -164,6 +164,21 @@ TIMELINES: dict[str, Timeline] = {
         "No metrics of Oneiric from a:9464",
         "a:9464 has had none of the runtime's metrics for five minutes.",
     ),
+    "OneiricNotReady": Timeline(
+        {_name("oneiric_runtime_ready"): held(P, 1, 0, 1)},
+        P,
+        A,
+        "a:9464 is not ready",
+        "a:9464 has not been ready for 5 minutes: a component that must run is not active, or no manifest of a remote "
+        "source is in force.",
+    ),
+    "OneiricReloadFailed": Timeline(
+        {_name("oneiric_runtime_reloads_total", outcome="failed"): once(Q, 0, 1, 0)},
+        Q,
+        A,
+        "a:9464 cannot read its settings again",
+        "A reload of the settings has failed within 15 minutes; the last good ones are in force.",
+    ),
     "OneiricResolutionFailures": Timeline(
         _two_keys("oneiric_resolution_failures_total", P, 4.98, 5.02, 0, reason="no_candidate"),
         P,

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from oneiric.cli import monitoring
+from oneiric.cli import components, monitoring, service
+from oneiric.cli.invocation import Invocation
 
 UNUSABLE = 2
 """Exit code of a command that could not read or write what it had to, its answer say."""
@@ -41,6 +42,8 @@ app = typer.Typer(
 
 
 app.add_typer(monitoring.app)
+app.command()(service.orchestrate)
+app.command("list")(components.list_components)
 
 
 def run() -> None:
@@ -59,8 +62,17 @@ def root(
     context: typer.Context,
     *,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Settings file. [default: $ONEIRIC_CONFIG]")
+    ] = None,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option("--import", metavar="MODULE", help="Import a module and let its register(resolver) register."),
+    ] = None,
+    profile: Annotated[str | None, typer.Option(metavar="NAME", help="Apply a profile: default, serverless.")] = None,
 ) -> None:
     """Resolve, hot-swap and observe the providers of a running process."""
+    context.obj = Invocation(config=config, imports=tuple(imports or ()), profile=profile)
     if show_version:
         _print_version()
     elif context.invoked_subcommand is None:

@@ -47,6 +47,9 @@ SyncFailure = Literal[
 ]
 """Why a synchronisation fails: the reason in its :class:`Finished`."""
 
+ControlCommand = Literal["list", "explain", "swap", "activity", "pause", "drain", "reload"]
+"""What can be asked of a service through its control socket."""
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something that happened; the base of everything that can be observed."""
@@ -432,6 +435,87 @@ class CacheState(State, frozen=True, kw_only=True, gc=False):
     filesystem_size_bytes: int | None = None
     filesystem_avail_bytes: int | None = None
     scanned_at: float | None = None
+
+
+class RuntimeReady(Event, frozen=True, kw_only=True, gc=False):
+    """A service has started: its first synchronisations are over, ``required`` components have to run."""
+
+    required: int
+    active: int
+
+
+class RuntimeStopping(Event, frozen=True, kw_only=True, gc=False):
+    """A service stops; ``reason`` is the signal that asked for it, or another short word."""
+
+    reason: str
+
+
+class ComponentMissing(Event, frozen=True, kw_only=True, gc=False):
+    """A component that must run could not be activated, and will be tried again."""
+
+    domain: str
+    key: str
+    error_type: str
+    error: str
+
+
+class RuntimeState(State, frozen=True, kw_only=True, gc=False):
+    """Whether a service is ready, and how many of the components that must run are active."""
+
+    ready: bool
+    active: int
+    missing: int
+
+
+class Reload(Operation, frozen=True, kw_only=True, gc=False):
+    """The settings are read again and applied; ``changed`` counts those that differ, ``restart`` those left aside.
+
+    Reasons: invalid, failed.
+    """
+
+    origin: Literal["signal", "command", "file"]
+    changed: int = 0
+    restart: int = 0
+
+
+class SelectionSwap(Operation, frozen=True, kw_only=True, gc=False):
+    """A changed selection has a key swapped; ``provider`` is "none" where the selection went away."""
+
+    domain: str
+    key: str
+    provider: str
+
+
+class SelectionSwapHeld(Event, frozen=True, kw_only=True, gc=False):
+    """A changed selection waits: its key is paused, or drains."""
+
+    domain: str
+    key: str
+    provider: str
+    reason: Literal["paused", "draining"]
+
+
+class ControlRequest(Operation, frozen=True, kw_only=True, gc=False):
+    """Somebody has the service change something through its control socket.
+
+    ``uid`` and ``pid`` are those of the process that asked, as the kernel says. Reasons: refused, failed, other.
+    """
+
+    command: ControlCommand
+    uid: int
+    pid: int
+    domain: str = ""
+    key: str = ""
+    provider: str = ""
+
+
+class ControlDenied(Event, frozen=True, kw_only=True, gc=False):
+    """Somebody asked for what he has no right to."""
+
+    command: ControlCommand
+    uid: int
+    pid: int
+    right: Literal["read", "change"]
 
 
 class HookFailed(Event, frozen=True, kw_only=True, gc=False):

@@ -110,15 +110,16 @@ class DomainBridge:
         Raises LifecycleError while the key is paused or drains, where there is no candidate, or if the swap fails.
         """
         self._refuse_blocked(key)
-        wanted = provider or self.settings.selections.get(key)
-        winner = self.resolver.resolve(self.domain, key, wanted, capabilities, require_all=require_all)
-        if winner is None:
-            raise LifecycleError(self._no_candidate(key))
-        fitting = [winner] if wanted is not None else self._fitting(key, winner, capabilities, require_all=require_all)
-        if force_reload:
-            return await self._swapped(winner)
-        async with self._activating.setdefault(key, asyncio.Lock()):  # the first of several callers activates for all
-            return self._present(key, fitting) or await self._swapped(winner)
+        return await self._served(
+            key, provider, capabilities=capabilities, require_all=require_all, force_reload=force_reload
+        )
+
+    async def ensure_active(self, key: str) -> None:
+        """Activate the provider of *key* unless one serves it that fits, whether or not it may be given work.
+
+        Raises LifecycleError where there is no candidate, or if the swap fails.
+        """
+        await self._served(key, None)
 
     def active_candidates(self) -> list[Candidate]:
         """Return the candidate that wins, for each key."""
@@ -153,6 +154,25 @@ class DomainBridge:
     def set_draining(self, key: str, draining: bool, *, note: str | None = None) -> DomainActivity:  # noqa: FBT001 - published
         """Let *key* drain, or no longer, and return its activity; without a *note* the old one stays."""
         return self._changed(key, draining=draining, note=note)
+
+    async def _served(
+        self,
+        key: str,
+        provider: str | None,
+        *,
+        capabilities: Sequence[str] | None = None,
+        require_all: bool = True,
+        force_reload: bool = False,
+    ) -> DomainHandle:
+        wanted = provider or self.settings.selections.get(key)
+        winner = self.resolver.resolve(self.domain, key, wanted, capabilities, require_all=require_all)
+        if winner is None:
+            raise LifecycleError(self._no_candidate(key))
+        fitting = [winner] if wanted is not None else self._fitting(key, winner, capabilities, require_all=require_all)
+        if force_reload:
+            return await self._swapped(winner)
+        async with self._activating.setdefault(key, asyncio.Lock()):  # the first of several callers activates for all
+            return self._present(key, fitting) or await self._swapped(winner)
 
     def _changed(self, key: str, **changes: Any) -> DomainActivity:
         if hasattr(self.activity_store, "change"):

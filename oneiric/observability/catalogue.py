@@ -364,6 +364,38 @@ CACHE_EVICTIONS = Metric(
     (Label.of(events.CacheEvicted, "reason"),),
 )
 
+RUNTIME_READY = Metric(
+    "oneiric_runtime_ready",
+    "gauge",
+    "Whether the service is ready: started, its sources synchronised once, everything active that must run.",
+    merge="min",
+)
+RUNTIME_REQUIRED = Metric(
+    "oneiric_runtime_required_components",
+    "gauge",
+    "Components that must run, active or missing.",
+    (Label("state", ("active", "missing")),),
+    merge="max",
+)
+RELOADS = Metric(
+    "oneiric_runtime_reloads_total",
+    "counter",
+    "Reloads of the settings.",
+    (Label("outcome", ("success", "failed")),),
+)
+SELECTION_SWAPS = Metric(
+    "oneiric_runtime_selection_swaps_total",
+    "counter",
+    "Swaps that a changed selection called for; held while the key is paused or drains.",
+    (DOMAIN, Label("outcome", ("success", "failed", "held"))),
+)
+CONTROL_REQUESTS = Metric(
+    "oneiric_control_requests_total",
+    "counter",
+    "Changes asked for through the control socket.",
+    (Label.of(events.ControlRequest, "command"), Label("outcome", ("success", "failed", "denied"))),
+)
+
 BUILD = Metric(
     "oneiric_build_info",
     "gauge",
@@ -698,6 +730,76 @@ CATALOGUE = Catalogue(
                 Read(CACHE_FILESYSTEM_AVAIL, "filesystem_avail_bytes"),
                 Read(CACHE_SCAN, "scanned_at"),
             ),
+        ),
+        Signal(
+            events.RuntimeReady,
+            area="runtime",
+            logs=(Log("runtime-ready", "info", ("required", "active")),),
+        ),
+        Signal(events.RuntimeStopping, area="runtime", logs=(Log("runtime-stopping", "info", ("reason",)),)),
+        Signal(
+            events.ComponentMissing,
+            area="runtime",
+            logs=(Log("component-missing", "error", limited=True),),
+        ),
+        Signal(
+            events.RuntimeState,
+            area="runtime",
+            metrics=(
+                Read(RUNTIME_READY, "ready"),
+                Read(RUNTIME_REQUIRED, "active", const={"state": "active"}),
+                Read(RUNTIME_REQUIRED, "missing", const={"state": "missing"}),
+            ),
+        ),
+        Signal(
+            events.Reload,
+            area="runtime",
+            metrics=(
+                Count(RELOADS, on=("success", "skipped"), const={"outcome": "success"}),
+                Count(RELOADS, on=("failed", "cancelled"), const={"outcome": "failed"}),
+            ),
+            logs=(
+                Log("settings-reloaded", "info", ("origin", "changed", "restart", "duration_ms"), on=("success",)),
+                Log("settings-reload-failed", "error", ("origin", "reason"), on=("failed", "cancelled")),
+            ),
+        ),
+        Signal(
+            events.SelectionSwap,
+            area="runtime",
+            metrics=(
+                Count(SELECTION_SWAPS, on=("success",), const={"outcome": "success"}),
+                Count(SELECTION_SWAPS, on=("failed", "cancelled"), const={"outcome": "failed"}),
+            ),
+            logs=(
+                Log("selection-swap-triggered", "info", ("duration_ms",), on=("success",)),
+                Log("selection-swap-failed", "error", ("duration_ms",), on=("failed", "cancelled")),
+            ),
+        ),
+        Signal(
+            events.SelectionSwapHeld,
+            area="runtime",
+            metrics=(Count(SELECTION_SWAPS, const={"outcome": "held"}),),
+            logs=(Log("selection-swap-delayed", "warning", ("reason",)),),
+        ),
+        Signal(
+            events.ControlRequest,
+            area="control",
+            metrics=(
+                Count(CONTROL_REQUESTS, on=("success",), const={"outcome": "success"}),
+                Count(CONTROL_REQUESTS, on=("failed", "cancelled"), const={"outcome": "failed"}),
+            ),
+            logs=(
+                Log("control-request", "info", ("command", "uid", "pid", "duration_ms"), on=("success",)),
+                Log(
+                    "control-request-failed", "warning", ("command", "uid", "pid", "reason"), on=("failed", "cancelled")
+                ),
+            ),
+        ),
+        Signal(
+            events.ControlDenied,
+            area="control",
+            metrics=(Count(CONTROL_REQUESTS, const={"outcome": "denied"}),),
+            logs=(Log("control-denied", "warning", ("command", "uid", "pid", "right")),),
         ),
         Signal(
             own.MetricsServerStarted,

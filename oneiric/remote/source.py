@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
@@ -17,11 +16,12 @@ from oneiric.remote.delivery import ArtifactCache, cache_for, to_its_end
 from oneiric.remote.errors import reason_of
 from oneiric.remote.ledger import Ledger, name_of
 from oneiric.remote.preparation import Preparation
+from oneiric.remote.refreshing import Refreshing
 from oneiric.remote.tally import Tally
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from oneiric.core.config import RemoteSourceConfig
     from oneiric.core.events import State
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from oneiric.core.resolution import Resolver
     from oneiric.remote.manifest import RemoteSyncResult
     from oneiric.remote.preparation import Prepared, Secrets
-
-LOOP_JITTER = 0.05
-"""Share of the interval by which a refresh comes earlier or later, so that many processes do not come together."""
 
 
 class RemoteSource:
@@ -77,6 +74,7 @@ class RemoteSource:
         self._transport = transport
         self._tls: ssl.SSLContext | None = None
         self._gone = False
+        self._is_wanted = self._is_in_force = False
         self._announced = False
         self._early: list[Exception] = []
         self._ledgers: dict[str, Ledger] = {}
@@ -89,9 +87,13 @@ class RemoteSource:
         )
         self._turn = asyncio.Lock()
         self._tried = asyncio.Event()
-        self._interval = _refreshed(config)
-        self._loops = 0
+        self._refreshing = Refreshing(self._interval_now(None, None))
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a synchronisation was asked for and none has succeeded yet; callable from any thread."""
+        return self._is_wanted and not self._is_in_force
 
     def announce(self) -> None:
         """Report that the source exists, once; done by the first :meth:`start` or :meth:`sync` at the latest."""
@@ -117,6 +119,7 @@ class RemoteSource:
         """
         self.announce()
         url = manifest_url or (self.config.manifest_url if self.config.enabled else None) or None
+        self._is_wanted = self._is_wanted or url is not None
         async with self._turn:
             with self.observers.operation(RemoteSync(source=self.source, host=host_of(url or ""))) as running:
                 if url is None:
@@ -162,25 +165,25 @@ class RemoteSource:
     async def run(self, interval_override: float | None = None, *, manifest_url: str | None = None) -> None:
         """Synchronise every interval, the first time after one, until cancelled; failures are reported and survived.
 
-        Returns at once where there is nothing to do: no URL, or no interval (None or 0).
+        Returns at once where there is nothing to do: no URL, or no interval (None or 0), and as soon as there is none.
         """
-        interval = self.config.refresh_interval if interval_override is None else interval_override
-        if not interval or interval < 0 or not (manifest_url or (self.config.enabled and self.config.manifest_url)):
-            return
-        self._interval = interval
-        with self._living():
-            while True:
-                spread = random.uniform(-LOOP_JITTER, LOOP_JITTER)  # noqa: S311 - spreads load, protects nothing
-                await asyncio.sleep(interval * (1 + spread))
-                await self._sync_surviving(manifest_url)
+        await self._refreshing.run(
+            lambda: self._interval_now(interval_override, manifest_url), lambda: self._sync_surviving(manifest_url)
+        )
+
+    def reconfigure(self, config: RemoteSourceConfig) -> None:
+        """Go by *config* from the next synchronisation on, but for name, URL, cache and circuit breaker."""
+        self.config = config
+        self._tls = None
+        self._refreshing.change()
 
     def _state(self) -> SourceState:
         status = self._ledger.status
         return SourceState(
             source=self.source,
             consecutive_failures=status.consecutive_failures,
-            interval=self._interval,
-            loop_running=self._loops > 0,
+            interval=self._refreshing.interval,
+            loop_running=self._refreshing.is_running,
             circuit_open=self._breaker.is_open,
             last_success=status.last_success,
             last_attempt=status.last_attempt,
@@ -190,22 +193,22 @@ class RemoteSource:
         )
 
     async def _serve(self, manifest_url: str | None, interval_override: float | None) -> None:
-        with self._living():
+        with self._refreshing.living():
             await self._sync_surviving(manifest_url)
             self._tried.set()
             await self.run(interval_override, manifest_url=manifest_url)
+        while True:  # there is no interval: wait for one
+            await self._refreshing.changed()
+            await self.run(interval_override, manifest_url=manifest_url)
+
+    def _interval_now(self, override: float | None, manifest_url: str | None) -> float:
+        config = self.config
+        interval = (config.refresh_interval if override is None else override) or 0.0
+        return interval if manifest_url or (config.enabled and config.manifest_url) else 0.0
 
     async def _sync_surviving(self, manifest_url: str | None) -> None:
         with suppress(Exception):  # reported where it was raised; the next refresh must come
             await self.sync(manifest_url)
-
-    @contextmanager
-    def _living(self) -> Iterator[None]:
-        self._loops += 1
-        try:
-            yield
-        finally:
-            self._loops -= 1
 
     async def _guarded(self, url: str, running: Running[RemoteSync]) -> RemoteSyncResult | None:
         if self._breaker.is_open:
@@ -251,6 +254,7 @@ class RemoteSource:
         """Let *prepared* take effect and write that down; blocks in proportion to its entries."""
         owner = self._ledger.owner
         self.resolver.replace(owner, prepared.candidates)
+        self._is_in_force = True
         running.update(registered=len(prepared.candidates), skipped=prepared.rejected)
         running.settle("success")
         self.cache.protect(owner, prepared.digests)
@@ -284,8 +288,3 @@ class RemoteSource:
             self.observers.hook_failed("remote_status", error)
         else:  # who wants to know may not be attached yet
             self._early.append(error)
-
-
-def _refreshed(config: RemoteSourceConfig) -> float:
-    """Return the seconds between refreshes, 0 if there are none."""
-    return (config.refresh_interval or 0.0) if config.enabled and config.manifest_url else 0.0

@@ -7,37 +7,37 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from oneiric.actions.bridge import ActionBridge
-from oneiric.adapters.bridge import AdapterBridge
 from oneiric.core.activity import DomainActivityStore
 from oneiric.core.config import (
     OneiricSettings,
+    SecretsHook,
     SettingsError,
     domain_activity_path,
     resolver_settings_from_config,
     runtime_health_path,
 )
+from oneiric.core.events import RuntimeState
 from oneiric.core.lifecycle import LifecycleError, LifecycleManager
 from oneiric.core.logging import report_notes
 from oneiric.core.resolution import Resolver
-from oneiric.domains.events import EventBridge
-from oneiric.domains.services import ServiceBridge
-from oneiric.domains.tasks import TaskBridge
-from oneiric.domains.workflows import WorkflowBridge
-from oneiric.observability import MetricsServer, Telemetry, attach
-from oneiric.observability.events import MetricsServerJoined
-from oneiric.observability.server import server_limits_of, server_security_of
+from oneiric.observability import Telemetry, attach
+from oneiric.runtime.bridges import bridges_of
 from oneiric.runtime.health_reports import HealthLoop
+from oneiric.runtime.required import RequiredComponents
+from oneiric.runtime.selections import DomainSelections
+from oneiric.runtime.serving import MetricsServing
 from oneiric.runtime.sources import RemoteSources
 from oneiric.runtime.state import lifecycle_of
-from oneiric.runtime.workers import Leadership, Succession, joined_hint
+from oneiric.runtime.workers import Leadership, Succession
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from types import TracebackType
 
+    from oneiric.core.events import State
     from oneiric.core.observers import Observers
     from oneiric.domains.base import DomainBridge
+    from oneiric.observability import MetricsServer
     from oneiric.remote.manifest import RemoteSyncResult
 
 
@@ -54,7 +54,7 @@ class RuntimeOrchestrator:
             defaults.
         resolver: What resolves; None: a new one, ranking by the settings.
         lifecycle: What activates; None: a new one, which ``stop`` closes with every instance it holds.
-        secrets: Where remote sources get their credentials.
+        secrets: Where remote sources get their credentials; None: where ``settings.secrets`` says.
         health_path: Where the runtime's health file is written; None: in the cache directory.
         observers: Through what a resolver made here reports; one that is given has its own.
 
@@ -63,7 +63,6 @@ class RuntimeOrchestrator:
         activity_store: Keeps pauses and drains.
         remotes: The remote sources.
         telemetry: The attached telemetry, or None where the settings switch it off.
-        metrics_server: The server of the metrics while it listens, else None.
     """
 
     def __init__(  # noqa: PLR0913 - published
@@ -81,9 +80,6 @@ class RuntimeOrchestrator:
         self.resolver = resolver or Resolver(resolver_settings_from_config(settings), observers=observers)
         self.observers = self.resolver.observers
         self.secrets = secrets
-        self.metrics_server: MetricsServer | None = None
-        self._server: MetricsServer | None = None  # also while it does not listen
-        self._has_joined = self._has_tried_to_serve = False
         self._exporting: Telemetry | None = None
         self._turn = asyncio.Lock()
         self._started: AsyncExitStack | None = None
@@ -92,6 +88,10 @@ class RuntimeOrchestrator:
             self._make(made, lifecycle)
             self._made = made.pop_all()
         self._make_bridges()
+        self.required = RequiredComponents(settings.runtime, self.bridges, self.observers)
+        if self.telemetry is not None:
+            self.telemetry.add(self)
+            self._made.callback(self.telemetry.remove, self)
         self._health = HealthLoop(
             self.lifecycle,
             self.activity_store,
@@ -114,9 +114,24 @@ class RuntimeOrchestrator:
         await self.stop()
 
     @property
+    def metrics_server(self) -> MetricsServer | None:
+        """The server of the metrics while it listens, else None."""
+        return self._serving.listening
+
+    @property
     def ready(self) -> bool:
+        """Whether it is started, has a manifest of every source in force, and all active that must run."""
+        return self.started and not self.required.missing_count and not self.remotes.pending
+
+    @property
+    def started(self) -> bool:
         """Whether it has started and is not stopping."""
         return self._started is not None
+
+    def states(self) -> tuple[State, ...]:
+        """Return whether it is ready, and how many of the components that must run are active."""
+        missing = self.required.missing_count
+        return (RuntimeState(ready=self.ready, active=len(self.required) - missing, missing=missing),)
 
     async def start(
         self,
@@ -145,14 +160,16 @@ class RuntimeOrchestrator:
             if self._exporting is not None:
                 self._exporting.start_exporting()  # in a forked child anew
             async with AsyncExitStack() as stack:
-                self._server = self._make_server()
-                stack.push_async_callback(self._stop_metrics)
+                self._serving.prepare()
+                stack.push_async_callback(self._serving.stop)
                 succession = Succession(self._leadership, self._take_part, observers=self.observers)
                 stack.push_async_callback(succession.stop)
                 await succession.start()
                 with_remotes = enable_remote and self.settings.profile.remote_enabled
                 if with_remotes:
                     await self._start_remotes(stack, manifest_url, refresh_interval_override)
+                stack.push_async_callback(self.required.stop)
+                await self.required.start()
                 self._health.start(remote_enabled=with_remotes)
                 stack.push_async_callback(self._health.stop)
                 await self._health.write(running=True)
@@ -196,16 +213,21 @@ class RuntimeOrchestrator:
         self.telemetry = self._attach(made) if settings.observability.enabled else None
         self.activity_store = DomainActivityStore(domain_activity_path(settings), observers=self.observers)
         made.callback(self.activity_store.close)
-        self.remotes = RemoteSources(self.resolver, settings, secrets=self.secrets, telemetry=self.telemetry)
-        for config in (settings.remote, *settings.remotes.values()):
-            if config.enabled:
-                self.remotes.add(config)
         options = settings.observability
         address = options.metrics_address if options.enabled and options.metrics_server else ""
         self._leadership = Leadership(runtime_health_path(settings).parent, address=address)
         made.callback(self._leadership.forget)
+        self._serving = MetricsServing(
+            settings, self.telemetry, self._leadership, observers=self.observers, ready=lambda: self.ready
+        )
         self._owns_lifecycle = lifecycle is None
         self.lifecycle = lifecycle or lifecycle_of(settings, self.resolver)
+        if self.secrets is None:
+            self.secrets = SecretsHook(self.lifecycle, settings.secrets)
+        self.remotes = RemoteSources(self.resolver, settings, secrets=self.secrets, telemetry=self.telemetry)
+        for config in (settings.remote, *settings.remotes.values()):
+            if config.enabled:
+                self.remotes.add(config)
         if self.telemetry is not None:
             for part in (self.lifecycle, self.activity_store, self.remotes.cache):
                 self.telemetry.add(part)
@@ -223,65 +245,24 @@ class RuntimeOrchestrator:
         return telemetry
 
     def _make_bridges(self) -> None:
-        settings, common = self.settings, (self.resolver, self.lifecycle)
-        store = self.activity_store
-        self.adapter_bridge = AdapterBridge(*common, settings.adapters, activity_store=store)
-        self.service_bridge = ServiceBridge(*common, settings.services, store)
-        self.task_bridge = TaskBridge(*common, settings.tasks, store)
-        self.event_bridge = EventBridge(*common, settings.events, store)
-        self.workflow_bridge = WorkflowBridge(*common, settings.workflows, store)
-        self.action_bridge = ActionBridge(*common, settings.actions, activity_store=store)
-        self.bridges: Mapping[str, DomainBridge] = {
-            "adapter": self.adapter_bridge,
-            "service": self.service_bridge,
-            "task": self.task_bridge,
-            "event": self.event_bridge,
-            "workflow": self.workflow_bridge,
-            "action": self.action_bridge,
-        }
+        bridges = bridges_of(self.settings, self.resolver, self.lifecycle, self.activity_store)
+        self.adapter_bridge = bridges.adapter
+        self.service_bridge = bridges.service
+        self.task_bridge = bridges.task
+        self.event_bridge = bridges.event
+        self.workflow_bridge = bridges.workflow
+        self.action_bridge = bridges.action
+        self.bridges: Mapping[str, DomainBridge] = bridges.by_domain()
+        self.selections = {domain: DomainSelections(bridge) for domain, bridge in self.bridges.items()}
 
     async def _take_part(self, leads: bool) -> None:  # noqa: FBT001 - as Succession calls it
         """Serve and keep the files if this process leads, else leave that to the one that does."""
         begins = leads and not self._health.writes
         self._health.writes = leads
         self.lifecycle.keep_statuses(wanted=leads)
-        await self._serve_metrics(leads=leads)
+        await self._serving.serve(leads=leads)
         if begins:
             await self._health.write(running=True)
-
-    async def _serve_metrics(self, *, leads: bool) -> None:
-        server = self._server
-        if server is None or self._has_tried_to_serve:
-            return
-        if not leads and server.port and not self._leadership.is_served_elsewhere():
-            if not self._has_joined:
-                self._has_joined = True
-                hint = joined_hint(shares=self.settings.observability.shared.directory is not None)
-                self.observers.notify(MetricsServerJoined(address=server.address, port=server.port, hint=hint))
-            return
-        self._has_tried_to_serve = True
-        if await asyncio.to_thread(server.start):  # a host name may have to be looked up
-            self.metrics_server = server
-
-    def _make_server(self) -> MetricsServer | None:
-        options = self.settings.observability
-        if self.telemetry is None or not options.metrics_server:
-            return None
-        exposition = self.telemetry.exposition(
-            ready=lambda: self.ready, timeout=options.server.render_timeout, reuse=options.server.page_reuse
-        )
-        return MetricsServer(
-            exposition,
-            address=options.metrics_address,
-            observers=self.observers,
-            limits=server_limits_of(options.server),
-            security=server_security_of(options.server),
-        )
-
-    async def _stop_metrics(self) -> None:
-        server, self._server, self.metrics_server = self._server, None, None
-        if server is not None:
-            await asyncio.to_thread(server.stop)  # a request under way is waited for
 
     async def _start_remotes(self, stack: AsyncExitStack, manifest_url: str | None, interval: float | None) -> None:
         stack.push_async_callback(self.remotes.stop)

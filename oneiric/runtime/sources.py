@@ -58,6 +58,11 @@ class RemoteSources:
         """Return the source called *name*; KeyError where there is none."""
         return self._sources[name]
 
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """The names of sources that are to be synchronised with and of which no manifest is in force yet."""
+        return tuple(name for name, source in self._sources.copy().items() if source.is_pending)
+
     def add(self, config: RemoteSourceConfig) -> RemoteSource:
         """Add a source, not yet refreshed in the background, and return it.
 
@@ -74,6 +79,12 @@ class RemoteSources:
         if self._telemetry is not None:
             self._telemetry.add(source)
         return source
+
+    def reconfigure(self, settings: OneiricSettings) -> None:
+        """Have the sources that *settings* name go by them from now on; others stay as they are."""
+        for config in (settings.remote, *settings.remotes.values()):
+            if (source := self._sources.get(config.name)) is not None:
+                source.reconfigure(config.model_copy(update={"cache_dir": str(self._directory)}))
 
     async def remove(self, name: str) -> None:
         """Stop the source called *name*, and unregister what it brought; KeyError where there is none."""

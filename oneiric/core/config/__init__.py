@@ -14,6 +14,7 @@ from oneiric.core.config.loading import (
     apply_runtime_profile,
     load_settings,
     resolver_settings_from_config,
+    settings_files,
 )
 from oneiric.core.config.logging import (
     DEFAULT_FILE_SIZE,
@@ -25,11 +26,14 @@ from oneiric.core.config.logging import (
 from oneiric.core.config.models import OneiricSettings
 from oneiric.core.config.notes import TEXTS, Note
 from oneiric.core.config.paths import (
+    cache_directory,
+    control_socket_path,
     domain_activity_path,
     lifecycle_snapshot_path,
     resolve_cache_dir_path,
     runtime_health_path,
     runtime_observability_path,
+    state_directory,
     workflow_checkpoint_path,
 )
 from oneiric.core.config.reference import example_file, settings_page
@@ -49,6 +53,7 @@ from oneiric.core.config.sections import (
     split_address,
 )
 from oneiric.core.config.server import MetricsServerSettings
+from oneiric.core.config.service import ControlConfig, RuntimeConfig, split_component
 from oneiric.core.resolution import ResolverSettings
 
 __all__ = [
@@ -60,6 +65,7 @@ __all__ = [
     "SUPPORTED_DOMAINS",
     "TEXTS",
     "AppConfig",
+    "ControlConfig",
     "LayerSettings",
     "LifecycleConfig",
     "LogLimitsConfig",
@@ -77,6 +83,7 @@ __all__ = [
     "RemoteAuthConfig",
     "RemoteSourceConfig",
     "ResolverSettings",
+    "RuntimeConfig",
     "RuntimePathsConfig",
     "RuntimeProfileConfig",
     "RuntimeSupervisorConfig",
@@ -86,6 +93,8 @@ __all__ = [
     "SettingsError",
     "apply_profile_with_fallback",
     "apply_runtime_profile",
+    "cache_directory",
+    "control_socket_path",
     "create_layer_selector",
     "domain_activity_path",
     "example_file",
@@ -99,7 +108,10 @@ __all__ = [
     "resolver_settings_from_config",
     "runtime_health_path",
     "runtime_observability_path",
+    "settings_files",
     "settings_page",
     "split_address",
+    "split_component",
+    "state_directory",
     "workflow_checkpoint_path",
 ]

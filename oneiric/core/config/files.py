@@ -44,6 +44,14 @@ def layer_paths(project: str, environ: Mapping[str, str]) -> Iterator[Path]:
     yield from (path for path in candidates if path is not None and _exists(path))
 
 
+def watched_paths(project: str, path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return every file that the settings may come from, whether or not it exists; *path* is the explicit one."""
+    user = _config_home(environ) / project
+    names = (f"{project}.yaml", f"{project}.yml", "local.yaml")
+    found = [*(Path("settings", name) for name in names), user / "config.yaml", user / "local.yaml"]
+    return (*found, Path(path).expanduser()) if path else tuple(found)
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """Return what the file at *path* sets.
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core.config.domains import SUPPORTED_DOMAINS, get_domain_settings
-from oneiric.core.config.files import SettingsError
+from oneiric.core.config.environment import prefix_of
+from oneiric.core.config.files import SettingsError, watched_paths
 from oneiric.core.config.layers import PROJECT, read_layers
 from oneiric.core.config.models import OneiricSettings
 from oneiric.core.config.sections import RuntimeProfileConfig
 from oneiric.core.resolution import ResolverSettings
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
+    from pathlib import Path
 
     from oneiric.core.observers import Observers
 
@@ -44,6 +46,12 @@ def load_settings(
     settings = OneiricSettings.from_layers(layers, project=project_name)
     _report(settings.problems, observers)
     return settings
+
+
+def settings_files(path: str | os.PathLike[str] | None = None, project_name: str = PROJECT) -> tuple[Path, ...]:
+    """Return every file that :func:`load_settings` looks at with these arguments, whether or not it exists."""
+    explicit = path or os.environ.get(f"{prefix_of(project_name)}CONFIG")
+    return watched_paths(project_name, explicit, os.environ)
 
 
 def resolver_settings_from_config(settings: OneiricSettings) -> ResolverSettings:

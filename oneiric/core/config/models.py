@@ -33,6 +33,7 @@ from oneiric.core.config.sections import (
     RuntimeProfileConfig,
     RuntimeSupervisorConfig,
 )
+from oneiric.core.config.service import ControlConfig, RuntimeConfig
 
 
 class OneiricSettings(Section):
@@ -44,7 +45,9 @@ class OneiricSettings(Section):
 
     Attributes:
         config_dir: Where settings files are.
-        cache_dir: Where artifacts and state are kept, made if need be; None: ``remote.cache_dir``.
+        cache_dir: Where artifacts are kept, made if need be; None: ``remote.cache_dir``.
+        state_dir: Where state is kept that must not be lost (pauses and drains, the status of the lifecycle), made if
+            need be; None: the directory of the artifacts.
         app: What the application calls itself.
         adapters: Selections and provider settings of adapters.
         services: Those of services.
@@ -61,6 +64,8 @@ class OneiricSettings(Section):
         profile: What a profile switches on.
         runtime_paths: Where state lies, if not in the cache directory.
         runtime_supervisor: How often the activity store is polled.
+        runtime: What must run, and how long its start and its end may take.
+        control: The socket that the commands talk to a running service through.
         observability: What the runtime reports of itself, and where.
     """
 
@@ -68,6 +73,7 @@ class OneiricSettings(Section):
 
     config_dir: PathText | None = None
     cache_dir: PathText | None = None
+    state_dir: PathText | None = None
     app: AppConfig = AppConfig()
     adapters: LayerSettings = LayerSettings()
     services: LayerSettings = LayerSettings()
@@ -84,6 +90,8 @@ class OneiricSettings(Section):
     profile: RuntimeProfileConfig = RuntimeProfileConfig()
     runtime_paths: RuntimePathsConfig = RuntimePathsConfig()
     runtime_supervisor: RuntimeSupervisorConfig = RuntimeSupervisorConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+    control: ControlConfig = ControlConfig()
     observability: ObservabilitySettings = ObservabilitySettings()
 
     _problems: tuple[str, ...] = PrivateAttr(default=())

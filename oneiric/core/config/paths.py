@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneiric.core.config.files import SettingsError
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Mapping
 
     from oneiric.core.config.models import OneiricSettings
+
+MAX_SOCKET_PATH_BYTES = 107
+"""Longest path of a Unix socket on Linux (sun_path without its end, unix(7))."""
+SOCKET_NAME = "control.sock"
 
 _PRIVATE = 0o700
 
@@ -20,20 +25,46 @@ def resolve_cache_dir_path(directory: str | os.PathLike[str]) -> Path:
     return _made(Path(directory).expanduser())
 
 
+def cache_directory(settings: OneiricSettings) -> Path:
+    """Return where artifacts are kept, made if need be."""
+    return resolve_cache_dir_path(settings.cache_dir or settings.remote.cache_dir)
+
+
+def state_directory(settings: OneiricSettings) -> Path:
+    """Return where state is kept that must not be lost, made if need be."""
+    return resolve_cache_dir_path(settings.state_dir or settings.cache_dir or settings.remote.cache_dir)
+
+
+def control_socket_path(settings: OneiricSettings, environ: Mapping[str, str]) -> Path:
+    """Return where the service listens for commands; SettingsError for a path that is too long for a Unix socket."""
+    if settings.control.socket:
+        path = Path(settings.control.socket).expanduser().absolute()
+    elif directory := environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]:  # systemd names several with colons
+        path = Path(directory) / SOCKET_NAME
+    else:
+        path = state_directory(settings).absolute() / "run" / SOCKET_NAME
+    if (size := len(os.fsencode(path))) > MAX_SOCKET_PATH_BYTES:
+        raise SettingsError(
+            f"control.socket: {path} has {size} bytes, and the path of a Unix socket at most {MAX_SOCKET_PATH_BYTES}; "
+            "set control.socket (ONEIRIC_CONTROL__SOCKET) to a shorter one, such as /run/oneiric/control.sock"
+        )
+    return path
+
+
 def lifecycle_snapshot_path(settings: OneiricSettings) -> Path:
     """Return where the lifecycle's status is kept."""
-    return _cache_dir(settings) / "lifecycle_status.json"
+    return state_directory(settings) / "lifecycle_status.json"
 
 
 def runtime_health_path(settings: OneiricSettings) -> Path:
     """Return where the runtime's health is kept."""
-    return _cache_dir(settings) / "runtime_health.json"
+    return state_directory(settings) / "runtime_health.json"
 
 
 def domain_activity_path(settings: OneiricSettings) -> Path:
     """Return where pauses and drains are kept; the directory of a configured path is made."""
     if not (override := settings.runtime_paths.domain_activity_path):
-        return _cache_dir(settings) / "domain_activity.sqlite"
+        return state_directory(settings) / "domain_activity.sqlite"
     path = Path(override).expanduser()
     _made(path.parent)
     return path
@@ -41,7 +72,7 @@ def domain_activity_path(settings: OneiricSettings) -> Path:
 
 def runtime_observability_path(settings: OneiricSettings) -> Path:
     """Return where the last event and workflow are kept."""
-    return _cache_dir(settings) / "runtime_telemetry.json"
+    return state_directory(settings) / "runtime_telemetry.json"
 
 
 def workflow_checkpoint_path(settings: OneiricSettings) -> Path | None:
@@ -51,11 +82,7 @@ def workflow_checkpoint_path(settings: OneiricSettings) -> Path | None:
         return None
     if paths.workflow_checkpoints_path:
         return Path(paths.workflow_checkpoints_path)
-    return _cache_dir(settings) / "workflow_checkpoints.sqlite"
-
-
-def _cache_dir(settings: OneiricSettings) -> Path:
-    return resolve_cache_dir_path(settings.cache_dir or settings.remote.cache_dir)
+    return state_directory(settings) / "workflow_checkpoints.sqlite"
 
 
 def _made(directory: Path) -> Path:

@@ -97,16 +97,17 @@ class Sandbox:
         """The directory of the artifact cache."""
         return self.runtime.remotes.cache.artifacts
 
-    async def start(self) -> None:
-        """Start the runtime, and activate its component."""
+    async def start(self, *, swap: bool = True) -> None:
+        """Start the runtime, and activate its component unless *swap* is false."""
         await self.runtime.start()
         self.port = 0 if self.runtime.metrics_server is None else self.runtime.metrics_server.port
-        await self.runtime.lifecycle.swap(DOMAIN, KEY, STEADY)
+        if swap:
+            await self.runtime.lifecycle.swap(DOMAIN, KEY, STEADY)
 
-    async def restart(self) -> None:
+    async def restart(self, *, swap: bool = True) -> None:
         """Start a new runtime of the same settings at the same port; the old one must have been stopped."""
         self.runtime = self._runtime()
-        await self.start()
+        await self.start(swap=swap)
 
     async def swap(self, provider: str) -> None:
         """Swap to *provider*; it may fail."""

@@ -10,6 +10,7 @@ from oneiric.monitoring.bundle.alerts.lifecycle import lifecycle, lifecycle_reco
 from oneiric.monitoring.bundle.alerts.remote import remote
 from oneiric.monitoring.bundle.alerts.resolution import resolution, resolution_records
 from oneiric.monitoring.bundle.alerts.resources import resources
+from oneiric.monitoring.bundle.alerts.service import service
 from oneiric.monitoring.bundle.alerts.telemetry import telemetry
 from oneiric.monitoring.rules import Alert
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 def alert_groups(config: BundleConfig) -> tuple[Group, ...]:
     """Return the alerts for *config*, by subject, each after what it needs recorded in the same evaluation."""
     return tuple(
-        subject(config) for subject in (availability, resolution, lifecycle, remote, resources, telemetry, budgets)
+        subject(config)
+        for subject in (availability, service, resolution, lifecycle, remote, resources, telemetry, budgets)
     )
 
 

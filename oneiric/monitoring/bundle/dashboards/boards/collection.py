@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from oneiric.core import events
 from oneiric.monitoring.bundle.alerts import LIFECYCLE, OVERVIEW, REMOTE, RESOLUTION
 from oneiric.monitoring.bundle.dashboards.boards import health, lifecycle, remote, resolution, resources
+from oneiric.monitoring.bundle.dashboards.boards.service import service
 from oneiric.monitoring.bundle.dashboards.boards.telemetry import telemetry
 from oneiric.monitoring.bundle.dashboards.logs import selected_lines
 from oneiric.monitoring.bundle.dashboards.model import Board, Panel, Row
@@ -49,6 +50,7 @@ def overview(config: BundleConfig) -> Board:
                     health.burning(scope),
                 ),
             ),
+            Row("Service", service(scope)),
             Row(TRAFFIC, (resolution.traffic(scope), resolution.providers(scope), resolution.latency(scope))),
             Row(
                 OPERATIONS,

@@ -1,0 +1,49 @@
+"""The bridges of one runtime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from oneiric.actions.bridge import ActionBridge
+from oneiric.adapters.bridge import AdapterBridge
+from oneiric.domains.events import EventBridge
+from oneiric.domains.services import ServiceBridge
+from oneiric.domains.tasks import TaskBridge
+from oneiric.domains.workflows import WorkflowBridge
+
+if TYPE_CHECKING:
+    from oneiric.core.activity import DomainActivityStore
+    from oneiric.core.config import OneiricSettings
+    from oneiric.core.lifecycle import LifecycleManager
+    from oneiric.core.resolution import Resolver
+    from oneiric.domains.base import DomainBridge
+
+
+class Bridges(NamedTuple):
+    """One bridge for each domain, named as the domain is."""
+
+    adapter: AdapterBridge
+    service: ServiceBridge
+    task: TaskBridge
+    event: EventBridge
+    workflow: WorkflowBridge
+    action: ActionBridge
+
+    def by_domain(self) -> dict[str, DomainBridge]:
+        """Return them by domain."""
+        return self._asdict()
+
+
+def bridges_of(
+    settings: OneiricSettings, resolver: Resolver, lifecycle: LifecycleManager, store: DomainActivityStore
+) -> Bridges:
+    """Return the bridges of a runtime of these parts."""
+    common = (resolver, lifecycle)
+    return Bridges(
+        adapter=AdapterBridge(*common, settings.adapters, activity_store=store),
+        service=ServiceBridge(*common, settings.services, store),
+        task=TaskBridge(*common, settings.tasks, store),
+        event=EventBridge(*common, settings.events, store),
+        workflow=WorkflowBridge(*common, settings.workflows, store),
+        action=ActionBridge(*common, settings.actions, activity_store=store),
+    )

@@ -1,0 +1,112 @@
+"""The service as a program: from settings and modules to a running process, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oneiric.core.config import SettingsError, apply_profile_with_fallback, load_settings, settings_files
+from oneiric.core.logging import configure_logging
+from oneiric.core.redaction import describe
+from oneiric.runtime.daemon import Service
+from oneiric.runtime.orchestrator import RuntimeOrchestrator
+from oneiric.runtime.reload import Reloader, SettingsWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from oneiric.core.config import OneiricSettings
+    from oneiric.core.resolution import Resolver
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """Where a runtime takes its settings and its components from.
+
+    Attributes:
+        config: The settings file; None: the one that ``ONEIRIC_CONFIG`` names, and those that are found.
+        imports: Modules to import; a function ``register(resolver)`` of theirs is called.
+        profile: The profile to apply; None: the configured one.
+    """
+
+    config: Path | None = None
+    imports: tuple[str, ...] = ()
+    profile: str | None = None
+
+    def settings(self) -> OneiricSettings:
+        """Return the settings; SettingsError where they are wrong."""
+        return apply_profile_with_fallback(load_settings(self.config), self.profile)
+
+    def runtime(self, settings: OneiricSettings) -> RuntimeOrchestrator:
+        """Return a runtime with everything registered, not started; SettingsError for a module of no use."""
+        runtime = RuntimeOrchestrator(settings)
+        import_modules(self.imports, runtime.resolver)
+        return runtime
+
+
+def run_service(
+    program: Program, *, manifest_url: str | None, refresh_interval: float | None, enable_remote: bool
+) -> bool:
+    """Run the service of *program* until it is asked to end; return whether all was closed in time.
+
+    Where it was not, the process is to be ended without waiting for its threads, which this does.
+    """
+    settings = program.settings()
+    handles = [configure_logging(settings.logging)]
+
+    def set_levels(settings: OneiricSettings) -> None:
+        handles.append(configure_logging(settings.logging))
+
+    try:
+        stopped = asyncio.run(_serve(program, settings, manifest_url, refresh_interval, enable_remote, set_levels))
+    finally:
+        handles[-1].close()
+    if not stopped:
+        sys.stderr.flush()
+        os._exit(1)
+    return stopped
+
+
+async def _serve(  # noqa: PLR0913, PLR0917 - the options, passed on
+    program: Program,
+    settings: OneiricSettings,
+    manifest_url: str | None,
+    interval: float | None,
+    remote: bool,  # noqa: FBT001 - likewise
+    set_levels: Callable[[OneiricSettings], None],
+) -> bool:
+    runtime = program.runtime(settings)
+    reloader = Reloader(runtime, program.settings, set_levels=set_levels)
+    watch = SettingsWatch(settings_files(program.config), reloader) if settings.profile.watchers_enabled else None
+    service = Service(
+        runtime,
+        manifest_url=manifest_url,
+        refresh_interval=interval,
+        enable_remote=remote,
+        reloader=reloader,
+        watch=watch,
+    )
+    return await service.run()
+
+
+def import_modules(names: Iterable[str], resolver: Resolver) -> None:
+    """Import the modules *names* from the path and the current directory, and have each register its candidates.
+
+    SettingsError where one cannot be imported, or where what it registers is refused.
+    """
+    for name in names:
+        if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - compared with strings
+            sys.path.insert(0, os.getcwd())  # noqa: PTH109 - likewise
+        try:
+            module = importlib.import_module(name)
+            register = getattr(module, "register", None)
+            if callable(register):
+                register(resolver)
+        except Exception as error:
+            error_type, text = describe(error)
+            raise SettingsError(f"--import {name}: {error_type}: {text}") from error

@@ -1,0 +1,179 @@
+"""Settings that are read again while the service runs: what may change is applied, the rest is named."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
+
+from oneiric.core.config import SecretsHook, SettingsError, get_domain_settings
+from oneiric.core.events import Reload
+from oneiric.core.names import DOMAINS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from oneiric.core.config import OneiricSettings, RemoteSourceConfig
+    from oneiric.runtime.orchestrator import RuntimeOrchestrator
+
+RELOADABLE = (
+    *(f"{domain}s.selections.*" for domain in DOMAINS),
+    *(f"{domain}s.provider_settings.*" for domain in DOMAINS),
+    "logging.level",
+    "logging.sinks.*.level",
+    "secrets.inline.*",
+    *(
+        f"{source}.{field}"
+        for source in ("remote", "remotes.*")
+        for field in (
+            "refresh_interval",
+            "auth.*",
+            "allow_file_uris",
+            "allowed_file_uri_roots.*",
+            "allow_private_hosts",
+            "signature_*",
+        )
+    ),
+)
+"""The settings that a reload applies, ``*`` standing for any name; every other one needs a restart."""
+
+_IN_PARTS = ("auth", "allowed_file_uri_roots")  # fields of a source all of whose parts are applied
+
+CHECK_SECONDS = 2.0
+"""How often it is looked whether a settings file was saved."""
+
+Origin = Literal["signal", "command", "file"]
+
+
+class Reloader:
+    """Reads the settings of *runtime* again with *load* and applies what may change; one reload at a time.
+
+    Args:
+        runtime: A started runtime.
+        load: Returns the settings as they are now; SettingsError where they are wrong.
+        set_levels: Called with the new settings where a level of logging changed.
+    """
+
+    def __init__(
+        self,
+        runtime: RuntimeOrchestrator,
+        load: Callable[[], OneiricSettings],
+        *,
+        set_levels: Callable[[OneiricSettings], object],
+    ) -> None:
+        self._runtime = runtime
+        self._load = load
+        self._set_levels = set_levels
+        self._turn = asyncio.Lock()
+
+    async def reload(self, origin: Origin) -> dict[str, list[str]]:
+        """Apply what changed, and return the names of what was applied and of what needs a restart, each sorted.
+
+        SettingsError for settings that are wrong: then everything stays as it is. Any other error comes from applying
+        them, and is reported too.
+        """
+        async with self._turn:
+            with self._runtime.observers.operation(Reload(origin=origin)) as running:
+                try:
+                    settings = await asyncio.to_thread(self._load)
+                except SettingsError as error:
+                    running.fail("invalid", error)
+                    raise
+                differing = frozenset(differences(self._runtime.settings, settings))
+                applied = frozenset(filter(is_reloadable, differing))
+                try:
+                    await self._apply(settings, applied)
+                except Exception as error:
+                    running.fail("failed", error)
+                    raise
+                waiting = differing - applied
+                running.update(changed=len(applied), restart=len(waiting))
+                return {"applied": sorted(applied), "restart": sorted(waiting)}
+
+    async def _apply(self, settings: OneiricSettings, applied: frozenset[str]) -> None:
+        runtime, merged = self._runtime, merged_settings(self._runtime.settings, settings)
+        runtime.settings = merged
+        runtime.remotes.reconfigure(merged)
+        if isinstance(runtime.secrets, SecretsHook):
+            runtime.secrets.config = merged.secrets
+            await runtime.secrets.rotate()
+        if any(name.startswith("logging.") for name in applied):
+            self._set_levels(merged)
+            runtime.observers.refresh()  # events of a level that nobody wanted
+        for domain, selections in runtime.selections.items():
+            await selections.apply(get_domain_settings(merged, domain))
+
+
+class SettingsWatch:
+    """Has the settings reloaded when one of *files* was saved; what is wrong with them is reported by the reload."""
+
+    def __init__(self, files: tuple[Path, ...], reloader: Reloader) -> None:
+        self._files = files
+        self._reloader = reloader
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        seen = await asyncio.to_thread(self._versions)
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            now = await asyncio.to_thread(self._versions)
+            if now != seen:
+                seen = now
+                with suppress(Exception):  # the reload reported it; the last good settings stay in force
+                    await self._reloader.reload("file")
+
+    def _versions(self) -> tuple[tuple[int, int, int] | None, ...]:
+        return tuple(map(_version, self._files))
+
+
+def merged_settings(old: OneiricSettings, new: OneiricSettings) -> OneiricSettings:
+    """Return *old* with what a reload applies of *new*."""
+    merged = old.model_copy(deep=True)
+    for domain in DOMAINS:
+        layer, given = get_domain_settings(merged, domain), get_domain_settings(new, domain)
+        layer.selections, layer.provider_settings = given.selections, given.provider_settings
+    merged.secrets.inline = new.secrets.inline
+    merged.logging.level = new.logging.level
+    for sink, given_sink in zip(merged.logging.sinks, new.logging.sinks, strict=False):
+        sink.level = given_sink.level
+    merged.remote = _merged_source(merged.remote, new.remote)
+    for name in merged.remotes.keys() & new.remotes.keys():
+        merged.remotes[name] = _merged_source(merged.remotes[name], new.remotes[name])
+    return merged
+
+
+def _merged_source(old: RemoteSourceConfig, new: RemoteSourceConfig) -> RemoteSourceConfig:
+    names = (name for name in type(old).model_fields if is_reloadable(f"remote.{name}") or name in _IN_PARTS)
+    return old.model_copy(update={name: getattr(new, name) for name in names})
+
+
+def is_reloadable(name: str) -> bool:
+    """Whether a reload applies the setting *name*, such as ``remote.refresh_interval``."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in RELOADABLE)
+
+
+def differences(old: OneiricSettings, new: OneiricSettings) -> Iterator[str]:
+    """Yield the name of each setting that differs between *old* and *new*."""
+    yield from _differences(old.model_dump(), new.model_dump(), ())
+
+
+def _differences(old: Any, new: Any, at: tuple[str, ...]) -> Iterator[str]:
+    if old == new:
+        return
+    if isinstance(old, list) and isinstance(new, list):
+        old, new = dict(enumerate(old)), dict(enumerate(new))
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        yield ".".join(at)
+        return
+    for key in {**old, **new}:
+        yield from _differences(old.get(key), new.get(key), (*at, str(key)))
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
