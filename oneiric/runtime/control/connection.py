@@ -24,7 +24,7 @@ from oneiric.runtime.control.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
-_CHUNK_BYTES = 64 * 1024
+_CHUNK_BYTES = 4 * 1024
 _METHODS = ("GET", "POST")
 
 
@@ -58,16 +58,20 @@ class Exchange:
 
     async def request(self) -> Request | None:
         """Return the request, None where the client leaves without one; ControlError for what is none."""
-        head, body = None, bytearray()
+        head, body, received = None, bytearray(), 0
         while True:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
                 raise wrong_use(f"not a request: {error}") from None
             if event is h11.NEED_DATA:
-                self._http.receive_data(await self._reader.read(_CHUNK_BYTES))
+                chunk = await self._reader.read(_CHUNK_BYTES)
+                received += len(chunk)
+                self._http.receive_data(chunk)
             elif isinstance(event, h11.Request):
                 head = event
+                if received > MAX_HEAD_BYTES + _CHUNK_BYTES:
+                    raise wrong_use(f"not a request: its head is longer than {MAX_HEAD_BYTES} bytes")
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > self._max_body:
