@@ -58,19 +58,17 @@ class Exchange:
 
     async def request(self) -> Request | None:
         """Return the request, None where the client leaves without one; ControlError for what is none."""
-        head, body, received = None, bytearray(), 0
+        head, body = None, bytearray()
         while True:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
                 raise wrong_use(f"not a request: {error}") from None
             if event is h11.NEED_DATA:
-                chunk = await self._reader.read(_CHUNK_BYTES)
-                received += len(chunk)
-                self._http.receive_data(chunk)
+                self._http.receive_data(await self._reader.read(_CHUNK_BYTES))
             elif isinstance(event, h11.Request):
                 head = event
-                if received > MAX_HEAD_BYTES + _CHUNK_BYTES:
+                if len(head.target) + sum(len(name) + len(value) for name, value in head.headers) > MAX_HEAD_BYTES:
                     raise wrong_use(f"not a request: its head is longer than {MAX_HEAD_BYTES} bytes")
             elif isinstance(event, h11.Data):
                 body += event.data
