@@ -67,7 +67,9 @@ def root(
     ] = None,
     imports: Annotated[
         list[str] | None,
-        typer.Option("--import", metavar="MODULE", help="Import a module and let its register(resolver) register."),
+        typer.Option(
+            "--import", metavar="MODULE", help="Import a module and let it register(resolver) and connect(runtime)."
+        ),
     ] = None,
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="Apply a profile: default, serverless.")] = None,
 ) -> None:
