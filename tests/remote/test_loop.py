@@ -154,7 +154,7 @@ async def test_an_interval_can_be_changed(site: Site, source_for: Make, endings:
     assert (state(source).loop_running, state(source).interval) == (True, 0.01)
     source.reconfigure(source.config.model_copy(update={"refresh_interval": 0}))
     async with asyncio.timeout(60):
-        while state(source).loop_running:
+        while state(source).loop_running:  # noqa: ASYNC110 - its end is no event
             await asyncio.sleep(0)
     assert state(source).interval == 0
     await source.stop()
