@@ -47,7 +47,25 @@ SyncFailure = Literal[
 ]
 """Why a synchronisation fails: the reason in its :class:`Finished`."""
 
-ControlCommand = Literal["list", "explain", "swap", "activity", "pause", "drain", "reload"]
+ControlCommand = Literal[
+    "list",
+    "explain",
+    "swap",
+    "activity",
+    "pause",
+    "resume",
+    "drain",
+    "status",
+    "health",
+    "remote-status",
+    "remote-sync",
+    "action-invoke",
+    "metrics",
+    "cache-status",
+    "cache-clean",
+    "plugins",
+    "reload",
+]
 """What can be asked of a service through its control socket."""
 
 
@@ -412,9 +430,9 @@ class CacheUsageHigh(Event, frozen=True, kw_only=True, gc=False):
 
 
 class CacheEvicted(Event, frozen=True, kw_only=True, gc=False):
-    """Artifacts were removed; ``reason``: for the size of all, or the age of each."""
+    """Artifacts were removed; ``reason``: for the size of all, the age of each, or because somebody asked for it."""
 
-    reason: Literal["size", "age"]
+    reason: Literal["size", "age", "request"]
     artifacts: int
     bytes: int
 

@@ -14,6 +14,7 @@ from oneiric.core.config.loading import (
     apply_runtime_profile,
     load_settings,
     resolver_settings_from_config,
+    setting_origins,
     settings_files,
 )
 from oneiric.core.config.logging import (
@@ -34,6 +35,7 @@ from oneiric.core.config.paths import (
     runtime_health_path,
     runtime_observability_path,
     state_directory,
+    state_place,
     workflow_checkpoint_path,
 )
 from oneiric.core.config.reference import example_file, settings_page
@@ -108,10 +110,12 @@ __all__ = [
     "resolver_settings_from_config",
     "runtime_health_path",
     "runtime_observability_path",
+    "setting_origins",
     "settings_files",
     "settings_page",
     "split_address",
     "split_component",
     "state_directory",
+    "state_place",
     "workflow_checkpoint_path",
 ]

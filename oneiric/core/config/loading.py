@@ -48,6 +48,11 @@ def load_settings(
     return settings
 
 
+def setting_origins(path: str | os.PathLike[str] | None = None) -> dict[tuple[str, ...], str]:
+    """Return the file or variable that sets each setting that :func:`load_settings` does not leave at its default."""
+    return read_layers(OneiricSettings, path=path, search=True, given={}).origins()
+
+
 def settings_files(path: str | os.PathLike[str] | None = None, project_name: str = PROJECT) -> tuple[Path, ...]:
     """Return every file that :func:`load_settings` looks at with these arguments, whether or not it exists."""
     explicit = path or os.environ.get(f"{prefix_of(project_name)}CONFIG")
