@@ -47,7 +47,7 @@ SyncFailure = Literal[
 ]
 """Why a synchronisation fails: the reason in its :class:`Finished`."""
 
-ControlCommand = Literal["list", "explain", "swap", "activity", "pause", "drain", "reload"]
+ControlCommand = Literal["list", "explain", "swap", "activity", "pause", "drain", "plugins", "reload"]
 """What can be asked of a service through its control socket."""
 
 

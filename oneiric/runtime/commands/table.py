@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.runtime.commands import activity, components
+from oneiric.runtime.commands import activity, components, plugins
 
 if TYPE_CHECKING:
     from oneiric.runtime.commands.command import Command
@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 
 def commands_of(runtime: RuntimeOrchestrator) -> dict[str, Command]:
     """Return everything that can be asked of *runtime*, by name."""
-    return {**components.commands(runtime), **activity.commands(runtime)}
+    return {**components.commands(runtime), **activity.commands(runtime), **plugins.commands(runtime)}
