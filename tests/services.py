@@ -25,23 +25,29 @@ PATIENCE = 120.0
 
 
 class Service:
-    """A running service in *directory*.
+    """A running service in *directory*, whose settings file is written with *settings*, or is there already.
 
     Attributes:
+        module: What it imports.
+        state_name: Where its state is, within the directory.
         process: Its process.
         client: Asks it.
         config: Its settings file.
         state: Its state directory.
     """
 
-    def __init__(self, directory: Path, settings: Mapping[str, Any]) -> None:
+    module = "components"
+    state_name = "state"
+
+    def __init__(self, directory: Path, settings: Mapping[str, Any] | None) -> None:
         self.directory = directory
-        self.state = directory / "state"
+        self.state = directory / self.state_name
         self.faults = directory / "faults"
         self.faults.mkdir(exist_ok=True)
         self.log = directory / "log.jsonl"
         self.config = directory / "oneiric.yaml"
-        self.save(settings)
+        if settings is not None:
+            self.save(settings)
         self.socket = self.state / "run" / "control.sock"
         self.client = ServiceClient(self.socket, silence=PATIENCE)
         self.process: subprocess.Popen[bytes] | None = None
@@ -67,7 +73,7 @@ class Service:
 
     def launch(self, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start the process, and return at once."""
-        command = [*self.command("--import", "components", "orchestrate"), *options]
+        command = [*self.command("--import", self.module, "orchestrate"), *options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stderr=log, stdout=log, env=self.environment | dict(environment or {}), cwd=self.directory
@@ -127,6 +133,14 @@ class Service:
             return False
         return True
 
+    def kill(self) -> None:
+        """Kill the process, if there is one, and wait for its end; idempotent."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+
 
 @contextmanager
 def service(directory: Path, **settings: Any) -> Iterator[Service]:
@@ -135,11 +149,7 @@ def service(directory: Path, **settings: Any) -> Iterator[Service]:
     try:
         yield one
     finally:
-        if one.process is not None:
-            with suppress(ProcessLookupError):
-                one.process.send_signal(signal.SIGCONT)
-            one.process.kill()
-            one.process.wait()
+        one.kill()
 
 
 @contextmanager

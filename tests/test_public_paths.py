@@ -7,12 +7,17 @@ from importlib import import_module
 import pytest
 
 PATHS = {
+    "oneiric.actions": "ActionBridge ActionMetadata register_action_metadata",
+    "oneiric.actions.metadata": "ActionMetadata register_action_metadata",
+    "oneiric.adapters": "AdapterBridge AdapterHandle AdapterMetadata register_adapter_metadata",
+    "oneiric.adapters.metadata": "AdapterMetadata register_adapter_metadata",
     "oneiric.core.activity": "DomainActivity DomainActivityStore ActivityStoreError",
     "oneiric.core.config": "OneiricSettings load_settings SettingsError SecretsHook resolve_cache_dir_path",
     "oneiric.core.domain_settings": "get_domain_settings create_layer_selector is_supported_domain SUPPORTED_DOMAINS",
     "oneiric.core.lifecycle": "LifecycleManager LifecycleError LifecycleHooks LifecycleSafetyOptions LifecycleStatus",
     "oneiric.core.lifecycle_status": "LifecycleStatus State read_statuses",
     "oneiric.core.logging": "configure_logging get_logger LoggingConfig LoggingSinkConfig bind_log_context",
+    "oneiric.core.metadata": "settings_model_path build_metadata register_metadata",
     "oneiric.core.resiliency": "run_with_retry",
     "oneiric.core.resolution": "Candidate CandidateSource CandidateRegistry Resolver ResolverSettings register_pkg",
     "oneiric.core.secrets_cache": "SecretValueCache",
@@ -22,6 +27,7 @@ PATHS = {
     "oneiric.observability": "attach Telemetry MetricsServer Exposition asgi_app wsgi_app push write_textfile",
     "oneiric.observability.catalogue": "CATALOGUE",
     "oneiric.observability.exposition": "Exposition Response",
+    "oneiric.plugins": "DEFAULT_ENTRY_POINT_GROUPS PluginRegistrationReport register_entrypoint_plugins load_callables",
     "oneiric.remote": "RemoteManifest RemoteManifestEntry RemoteSyncResult load_remote_telemetry sync_remote_manifest",
     "oneiric.remote.loader": "DEFAULT_HTTP_TIMEOUT VALID_DOMAINS ArtifactManager RemoteSyncResult sync_remote_manifest",
     "oneiric.remote.models": "RemoteManifest RemoteManifestEntry CapabilityDescriptor ManifestSignature",

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from oneiric.adapters.bridge import AdapterBridge, AdapterHandle
+from oneiric.adapters.metadata import AdapterMetadata, register_adapter_metadata
 
-__all__ = ["AdapterBridge", "AdapterHandle"]
+__all__ = ["AdapterBridge", "AdapterHandle", "AdapterMetadata", "register_adapter_metadata"]

@@ -66,6 +66,7 @@ for command, name in (
     (remote.remote_sync, "remote-sync"),
     (service.orchestrate, "orchestrate"),
     (operations.reload, "reload"),
+    (operations.plugins, "plugins"),
     (operations.action_invoke, "action-invoke"),
     (operations.metrics, "metrics"),
     (signals.signals, "signals"),
@@ -105,7 +106,9 @@ def root(  # noqa: PLR0913 - one parameter an option
     ] = None,
     imports: Annotated[
         list[str] | None,
-        typer.Option("--import", metavar="MODULE", help="Import a module and let its register(resolver) register."),
+        typer.Option(
+            "--import", metavar="MODULE", help="Import a module and let it register(resolver) and connect(runtime)."
+        ),
     ] = None,
     with_demo: Annotated[bool, typer.Option("--demo", help="Register components to try things with.")] = False,
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="Apply a profile: default, serverless.")] = None,

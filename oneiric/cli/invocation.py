@@ -20,7 +20,7 @@ class Invocation:
 
     Attributes:
         config: The settings file; None: the one that ``ONEIRIC_CONFIG`` names, and those that are found.
-        imports: Modules to import, which may have a function ``register(resolver)``.
+        imports: Modules to import, which may have functions ``register(resolver)`` and ``connect(runtime)``.
         profile: The profile to apply; None: the configured one.
         demo: Whether to register components to try things with.
         log_level: The level to log at, instead of the settings'.

@@ -28,6 +28,7 @@ BLOCKED_MODULES = frozenset(
         "oneiric.core",
         "oneiric.monitoring",
         "oneiric.observability",
+        "oneiric.plugins",
         "oneiric.rehearsal",
         "oneiric.runtime",
         "os",

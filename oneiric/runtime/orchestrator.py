@@ -21,6 +21,7 @@ from oneiric.core.lifecycle import LifecycleError, LifecycleManager
 from oneiric.core.logging import report_notes
 from oneiric.core.resolution import Resolver
 from oneiric.observability import Telemetry, attach
+from oneiric.plugins import register_entrypoint_plugins
 from oneiric.runtime.bridges import bridges_of
 from oneiric.runtime.health_reports import HealthLoop
 from oneiric.runtime.required import RequiredComponents
@@ -61,6 +62,7 @@ class RuntimeOrchestrator:
     Attributes:
         bridges: The six bridges, by domain; each also under its own name, ``adapter_bridge`` and so on.
         activity_store: Keeps pauses and drains.
+        plugins: What the plugins brought that the settings name; they are loaded when it is made.
         remotes: The remote sources.
         telemetry: The attached telemetry, or None where the settings switch it off.
     """
@@ -88,6 +90,7 @@ class RuntimeOrchestrator:
             self._make(made, lifecycle)
             self._made = made.pop_all()
         self._make_bridges()
+        self.plugins = register_entrypoint_plugins(self.resolver, settings.plugins)
         self.required = RequiredComponents(settings.runtime, self.bridges, self.observers)
         if self.telemetry is not None:
             self.telemetry.add(self)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from oneiric.core.config import OneiricSettings
-    from oneiric.core.resolution import Resolver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,7 @@ class Program:
 
     Attributes:
         config: The settings file; None: the one that ``ONEIRIC_CONFIG`` names, and those that are found.
-        imports: Modules to import; a function ``register(resolver)`` of theirs is called.
+        imports: Modules to import; functions ``register(resolver)`` and ``connect(runtime)`` of theirs are called.
         profile: The profile to apply; None: the configured one.
         log_level: The level to log at; None: the configured one.
     """
@@ -50,7 +49,7 @@ class Program:
     def runtime(self, settings: OneiricSettings) -> RuntimeOrchestrator:
         """Return a runtime with everything registered, not started; SettingsError for a module of no use."""
         runtime = RuntimeOrchestrator(settings)
-        import_modules(self.imports, runtime.resolver)
+        import_modules(self.imports, runtime)
         return runtime
 
 
@@ -99,9 +98,10 @@ async def _serve(  # noqa: PLR0913, PLR0917 - the options, passed on
     return await service.run()
 
 
-def import_modules(names: Iterable[str], resolver: Resolver) -> None:
+def import_modules(names: Iterable[str], runtime: RuntimeOrchestrator) -> None:
     """Import the modules *names* from the path and the current directory, and have each register its candidates.
 
+    ``register(resolver)`` of a module is called, and ``connect(runtime)``, with which a component reaches others.
     SettingsError where one cannot be imported, or where what it registers is refused.
     """
     for name in names:
@@ -109,9 +109,9 @@ def import_modules(names: Iterable[str], resolver: Resolver) -> None:
             sys.path.insert(0, os.getcwd())  # noqa: PTH109 - likewise
         try:
             module = importlib.import_module(name)
-            register = getattr(module, "register", None)
-            if callable(register):
-                register(resolver)
+            for function, argument in (("register", runtime.resolver), ("connect", runtime)):
+                if callable(found := getattr(module, function, None)):
+                    found(argument)
         except Exception as error:
             error_type, text = describe(error)
             raise SettingsError(f"--import {name}: {error_type}: {text}") from error

@@ -63,13 +63,14 @@ TEXTS = [
     (("reload",), "Nothing changed.\n"),
     (("action-invoke", "echo", "--payload", '{"a": 1}'), '{\n  "echo": {\n    "a": 1\n  }\n}\n'),
     (("metrics", "swap_total"), 'oneiric_lifecycle_swap_total{domain="adapter",key="cache",outcome="success"} '),
+    (("plugins",), "Registered plugin candidates: 0\n"),
     (("cache", "status"), "artifacts: 0 artifacts, 0 B of 5.0 GiB\n"),
     (("cache", "clean", "--all", "--dry-run"), "Would remove 0 artifacts, 0 B, from "),
     (("signals", "swap_total"), "oneiric_lifecycle_swap_total (counter) {domain, key, outcome}\n"),
     (("settings", "check"), "The settings are right; read: "),
     (("settings", "show", "runtime.start"), "runtime.start = ['adapter/cache']  # "),
 ]
-SHAPES = {
+SHAPES: dict[str, tuple[str, ...]] = {
     "list": ("list", "--shadowed"),
     "explain": ("explain", "cache"),
     "swap": ("swap", "cache", "--provider", "first"),
@@ -86,13 +87,14 @@ SHAPES = {
     "reload": ("reload",),
     "action-invoke": ("action-invoke", "echo", "--payload", '{"a": 1}'),
     "metrics": ("metrics", "runtime_ready"),
+    "plugins": ("plugins",),
     "cache-status": ("cache", "status"),
     "cache-clean": ("cache", "clean"),
     "signals": ("signals", "oneiric_runtime_ready"),
     "settings-check": ("settings", "check"),
     "settings-show": ("settings", "show", "control."),
 }
-ERRORS = {
+ERRORS: dict[str, tuple[str, ...]] = {
     "error-unknown-key": ("explain", "cahce"),
     "error-unknown-domain": ("list", "--domain", "adaptr"),
     "error-unknown-provider": ("swap", "cache", "--provider", "secnd"),

@@ -1,4 +1,4 @@
-"""What a service of the tests serves: two caches, one of which fails where a file says so, a service, and two actions."""
+"""What a service of the tests serves: two caches, one of which fails where a file says so, a service, two actions."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ def main(path: str, api: str, directory: str) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        print("ready", flush=True)
         while True:
             connection, _ = listener.accept()
             with connection:

@@ -116,3 +116,25 @@ def _read(call: Call, path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "UTF-8 text expected"
         call.fail(exits.USAGE, f"--payload: {path}: {reason}", "name a file that you may read")
+
+
+def plugins(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Show which plugins are loaded, what they brought, and which could not be; ends with 1 where one could not.
+
+    Example: oneiric plugins
+    """
+    call = Call(context.obj, as_json=as_json)
+    answer = call.read("plugins")
+    if as_json:
+        call.show_json(answer)
+    else:
+        typer.echo(f"Entry-point groups loaded: {', '.join(answer['groups']) or 'none'}")
+        typer.echo(f"Registered plugin candidates: {answer['registered']}")
+        show.lines(
+            f"  - {one['group']}/{one['entry_point']}: {one['registered_candidates']}" for one in answer["entries"]
+        )
+        if answer["errors"]:
+            typer.echo("Plugin load issues:")
+            show.lines(f"  - {one['group']}/{one['entry_point']}: {one['reason']}" for one in answer["errors"])
+    if answer["errors"]:
+        raise typer.Exit(exits.NO)

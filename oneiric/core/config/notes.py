@@ -23,9 +23,6 @@ NOT_READ: dict[str, str] = {
         f"remotes.*.{field}": _SHARED_CACHE
         for field in ("cache_dir", "cache_max_age", "cache_scan_interval", "cache_high_ratio")
     },
-    "plugins.auto_load": "register candidates of plugins in the application",
-    "plugins.entry_points": "register candidates of plugins in the application",
-    "profile.watchers_enabled": "no watchers are part of this release",
     "profile.inline_manifest_only": "switch remote sources off with `remote_enabled`",
     "profile.supervisor_enabled": _NO_SUPERVISOR,
     "runtime_paths.workflow_checkpoints_enabled": "workflows keep no checkpoints in this release",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneiric.runtime.commands import actions, activity, artifacts, components, metrics, remote, status
+from oneiric.runtime.commands import actions, activity, artifacts, components, metrics, plugins, remote, status
 
 if TYPE_CHECKING:
     from oneiric.runtime.commands.command import Command
@@ -21,4 +21,5 @@ def commands_of(runtime: RuntimeOrchestrator, *, offline: bool = False) -> dict[
         **actions.commands(runtime),
         **metrics.commands(runtime),
         **artifacts.commands(runtime),
+        **plugins.commands(runtime),
     }
