@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from oneiric.core.redaction import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """Largest settings file that is read, in bytes."""
@@ -50,6 +50,11 @@ def watched_paths(project: str, path: str | os.PathLike[str] | None, environ: Ma
     names = (f"{project}.yaml", f"{project}.yml", "local.yaml")
     found = [*(Path("settings", name) for name in names), user / "config.yaml", user / "local.yaml"]
     return (*found, Path(path).expanduser()) if path else tuple(found)
+
+
+def file_versions(paths: Iterable[Path]) -> tuple[tuple[int, int, int] | None, ...]:
+    """Return something that differs once one of *paths* was saved, replaced, made or removed."""
+    return tuple(map(_version, paths))
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -88,6 +93,14 @@ def deep_merge(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, 
 def fields_set(model: BaseModel) -> dict[str, Any]:
     """Return the fields of *model* that were set, not left at their defaults."""
     return {name: getattr(model, name) for name in model.model_fields_set}
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _config_home(environ: Mapping[str, str]) -> Path:
