@@ -8,13 +8,14 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from lifecycle_support import until
 
 from oneiric.core.activity import DomainActivity, DomainActivityStore
 from oneiric.core.events import HookFailed
 from oneiric.runtime.supervisor import MIN_POLL_INTERVAL, ServiceSupervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from support import Recorder
@@ -76,13 +77,6 @@ def store(tmp_path: Path, observers: Observers) -> Iterator[DomainActivityStore]
 def supervisor(store: DomainActivityStore) -> ServiceSupervisor:
     """A supervisor that polls often, not started."""
     return ServiceSupervisor(store, poll_interval=0)
-
-
-async def turns(done: Callable[[], bool]) -> None:
-    """Let the loop run until *done*."""
-    async with asyncio.timeout(60):
-        while not done():  # noqa: ASYNC110 - a state, which no event marks
-            await asyncio.sleep(0)
 
 
 def test_the_interval_has_a_minimum(supervisor: ServiceSupervisor, store: DomainActivityStore) -> None:
@@ -168,7 +162,7 @@ async def test_a_locked_store_is_survived(observers: Observers, recorder: Record
     await supervisor.start()
     broken.locked = True
     polls = broken.polls
-    await turns(lambda: broken.polls > polls + 1)
+    await until(lambda: broken.polls > polls + 1)
     assert not supervisor.should_accept_work(*CACHE)
     await supervisor.stop()
     assert {(failure.sink, failure.error) for failure in recorder.of(HookFailed)} == {
@@ -209,7 +203,7 @@ async def test_asynchronous_listeners_are_awaited(
     store.set("task", "bad", PAUSED)
     store.set("task", "good", PAUSED)
     await asyncio.to_thread(supervisor.refresh)  # from another thread: run in the loop that polls
-    await turns(lambda: len(seen) == 2)
+    await until(lambda: len(seen) == 2)
     await supervisor.stop()
     assert (sorted(seen[:2]), seen[2:]) == (["bad", "good"], ["cancelled"])
     assert [(failure.sink, failure.error_type) for failure in recorder.of(HookFailed)] == [("supervisor", "KeyError")]

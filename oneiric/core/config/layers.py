@@ -122,7 +122,10 @@ class Layers:
         layer = self._layer_of(loc)
         if layer is None or layer.origin == _ARGUMENT:
             return ""
-        return f"{layer.origin or variable_name(self._project, loc, os.environ)}: "
+        if not layer.origin:
+            return f"{variable_name(self._project, loc, os.environ)}: "
+        line = layer.line_of(loc)
+        return f"{layer.origin}{f', line {line}' if line else ''}: "
 
     def _layer_of(self, loc: tuple[str, ...]) -> Layer | None:
         for length in range(len(loc), 0, -1):
@@ -168,14 +171,14 @@ def read_layers(
     layers: list[Layer] = []
     for layer_path in layer_paths(project, os.environ) if search else ():
         try:
-            layers.append(Layer(str(layer_path), read_settings(layer_path)))
+            layers.append(read_settings(layer_path))
         except (SettingsError, FileNotFoundError) as error:
             problems.append(f"{error}; the file is left out")
     explicit = path or os.environ.get(f"{prefix_of(project)}CONFIG")
     if explicit:
         explicit_path = Path(explicit).expanduser()
         try:
-            layers.append(Layer(str(explicit_path), read_settings(explicit_path)))
+            layers.append(read_settings(explicit_path))
         except FileNotFoundError:
             problems.append(f"{explicit_path}: does not exist; the settings go without it")
     layers.append(Layer(_ENVIRONMENT, read_environment(project, os.environ, model)))
