@@ -20,13 +20,13 @@ from oneiric.core.events import RuntimeState
 from oneiric.core.lifecycle import LifecycleError, LifecycleManager
 from oneiric.core.logging import report_notes
 from oneiric.core.resolution import Resolver
+from oneiric.domains.selections import DomainSelections
 from oneiric.observability import Telemetry, attach
 from oneiric.plugins import register_entrypoint_plugins
 from oneiric.runtime.bridges import bridges_of
 from oneiric.runtime.health_reports import HealthLoop
 from oneiric.runtime.recovery import report_recovery
 from oneiric.runtime.required import RequiredComponents
-from oneiric.runtime.selections import DomainSelections
 from oneiric.runtime.serving import MetricsServing
 from oneiric.runtime.sources import RemoteSources
 from oneiric.runtime.state import lifecycle_of
