@@ -462,6 +462,19 @@ class RuntimeReady(Event, frozen=True, kw_only=True, gc=False):
     active: int
 
 
+class RuntimeRecovered(Event, frozen=True, kw_only=True, gc=False):
+    """A runtime starts on the files of one that ended without stopping, and takes over what it kept.
+
+    ``paused`` and ``draining`` count components, ``previous_pid`` is the process that ended, ``last_seen_at`` when it
+    last said that it runs, in ISO 8601.
+    """
+
+    previous_pid: int
+    last_seen_at: str
+    paused: int
+    draining: int
+
+
 class RuntimeStopping(Event, frozen=True, kw_only=True, gc=False):
     """A service stops; ``reason`` is the signal that asked for it, or another short word."""
 

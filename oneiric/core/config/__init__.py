@@ -8,11 +8,12 @@ from oneiric.core.config.domains import (
 )
 from oneiric.core.config.environment import ALIASES, NESTING, OTHERS, field_variables, prefix_of
 from oneiric.core.config.export import OtlpSettings, PushSettings
-from oneiric.core.config.files import SettingsError
+from oneiric.core.config.files import SettingsError, file_versions
 from oneiric.core.config.loading import (
     apply_profile_with_fallback,
     apply_runtime_profile,
     load_settings,
+    read_again,
     resolver_settings_from_config,
     setting_origins,
     settings_files,
@@ -101,11 +102,13 @@ __all__ = [
     "domain_activity_path",
     "example_file",
     "field_variables",
+    "file_versions",
     "get_domain_settings",
     "is_supported_domain",
     "lifecycle_snapshot_path",
     "load_settings",
     "prefix_of",
+    "read_again",
     "resolve_cache_dir_path",
     "resolver_settings_from_config",
     "runtime_health_path",

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from oneiric.core.config.parsing import format_of, lines_of, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from oneiric.core.config.parsing import Place
 
@@ -68,6 +68,11 @@ def watched_paths(project: str, path: str | os.PathLike[str] | None, environ: Ma
     return (*found, Path(path).expanduser()) if path else tuple(found)
 
 
+def file_versions(paths: Iterable[Path]) -> tuple[tuple[int, int, int] | None, ...]:
+    """Return something that differs once one of *paths* was saved, replaced, made or removed."""
+    return tuple(map(_version, paths))
+
+
 def read_settings(path: Path) -> Layer:
     """Return what the file at *path* sets.
 
@@ -105,6 +110,14 @@ def deep_merge(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, 
 def fields_set(model: BaseModel) -> dict[str, Any]:
     """Return the fields of *model* that were set, not left at their defaults."""
     return {name: getattr(model, name) for name in model.model_fields_set}
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _config_home(environ: Mapping[str, str]) -> Path:
