@@ -11,7 +11,6 @@ from oneiric.core.events import HookFailed, Registered
 from oneiric.core.resolution import CandidateSource, Resolver
 from oneiric.plugins import (
     DEFAULT_ENTRY_POINT_GROUPS,
-    MAX_OFFERS,
     PluginEntryRecord,
     PluginErrorRecord,
     PluginRegistrationReport,
@@ -62,6 +61,12 @@ def resolver(observers: Observers) -> Resolver:
     return Resolver(observers=observers)
 
 
+@pytest.fixture
+def few_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin may offer a hundred candidates."""
+    monkeypatch.setattr("oneiric.plugins.MAX_OFFERS", 100)
+
+
 def test_what_plugins_offer_is_registered(installation: Installation, resolver: Resolver) -> None:
     """Candidates and metadata, nested or not, can be resolved, and the report counts them."""
     installation.install("shop", one="candidate", two="adapter", three="nested")
@@ -102,6 +107,7 @@ def test_the_stack_order_ranks_the_packages_of_plugins(
     assert found.priority == 30
 
 
+@pytest.mark.usefixtures("few_offers")
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
@@ -110,7 +116,7 @@ def test_the_stack_order_ranks_the_packages_of_plugins(
         ("later", "unsupported payload coroutine"),
         ("ending", "SystemExit: no licence"),
         ("half", "'second'"),
-        ("endless", f"more than {MAX_OFFERS} candidates"),
+        ("endless", "more than 100 candidates"),
         ("endlessly_nested", "nested deeper than 16 levels"),
         ("plugin_offer:x", "No module named 'plugin_offer'"),
         ("plugin_offers:missing", "module 'plugin_offers' has no attribute 'missing'"),

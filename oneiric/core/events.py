@@ -47,7 +47,25 @@ SyncFailure = Literal[
 ]
 """Why a synchronisation fails: the reason in its :class:`Finished`."""
 
-ControlCommand = Literal["list", "explain", "swap", "activity", "pause", "drain", "plugins", "reload"]
+ControlCommand = Literal[
+    "list",
+    "explain",
+    "swap",
+    "activity",
+    "pause",
+    "resume",
+    "drain",
+    "status",
+    "health",
+    "remote-status",
+    "remote-sync",
+    "action-invoke",
+    "metrics",
+    "cache-status",
+    "cache-clean",
+    "plugins",
+    "reload",
+]
 """What can be asked of a service through its control socket."""
 
 
@@ -412,9 +430,9 @@ class CacheUsageHigh(Event, frozen=True, kw_only=True, gc=False):
 
 
 class CacheEvicted(Event, frozen=True, kw_only=True, gc=False):
-    """Artifacts were removed; ``reason``: for the size of all, or the age of each."""
+    """Artifacts were removed; ``reason``: for the size of all, the age of each, or because somebody asked for it."""
 
-    reason: Literal["size", "age"]
+    reason: Literal["size", "age", "request"]
     artifacts: int
     bytes: int
 
@@ -442,6 +460,19 @@ class RuntimeReady(Event, frozen=True, kw_only=True, gc=False):
 
     required: int
     active: int
+
+
+class RuntimeRecovered(Event, frozen=True, kw_only=True, gc=False):
+    """A runtime starts on the files of one that ended without stopping, and takes over what it kept.
+
+    ``paused`` and ``draining`` count components, ``previous_pid`` is the process that ended, ``last_seen_at`` when it
+    last said that it runs, in ISO 8601.
+    """
+
+    previous_pid: int
+    last_seen_at: str
+    paused: int
+    draining: int
 
 
 class RuntimeStopping(Event, frozen=True, kw_only=True, gc=False):

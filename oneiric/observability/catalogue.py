@@ -736,6 +736,18 @@ CATALOGUE = Catalogue(
             area="runtime",
             logs=(Log("runtime-ready", "info", ("required", "active")),),
         ),
+        Signal(
+            events.RuntimeRecovered,
+            area="runtime",
+            logs=(
+                Log(
+                    "runtime-recovered",
+                    "warning",
+                    ("previous_pid", "last_seen_at", "paused", "draining"),
+                    unused="what was kept, for who looks why a process ended; that it did, a restart shows",
+                ),
+            ),
+        ),
         Signal(events.RuntimeStopping, area="runtime", logs=(Log("runtime-stopping", "info", ("reason",)),)),
         Signal(
             events.ComponentMissing,

@@ -20,12 +20,13 @@ from oneiric.core.events import RuntimeState
 from oneiric.core.lifecycle import LifecycleError, LifecycleManager
 from oneiric.core.logging import report_notes
 from oneiric.core.resolution import Resolver
+from oneiric.domains.selections import DomainSelections
 from oneiric.observability import Telemetry, attach
 from oneiric.plugins import register_entrypoint_plugins
 from oneiric.runtime.bridges import bridges_of
 from oneiric.runtime.health_reports import HealthLoop
+from oneiric.runtime.recovery import report_recovery
 from oneiric.runtime.required import RequiredComponents
-from oneiric.runtime.selections import DomainSelections
 from oneiric.runtime.serving import MetricsServing
 from oneiric.runtime.sources import RemoteSources
 from oneiric.runtime.state import lifecycle_of
@@ -95,11 +96,12 @@ class RuntimeOrchestrator:
         if self.telemetry is not None:
             self.telemetry.add(self)
             self._made.callback(self.telemetry.remove, self)
+        self._health_path = Path(health_path or runtime_health_path(settings))
         self._health = HealthLoop(
             self.lifecycle,
             self.activity_store,
             self.observers,
-            path=Path(health_path or runtime_health_path(settings)),
+            path=self._health_path,
             interval=settings.observability.probe_interval,
         )
         if settings.problems:
@@ -168,6 +170,8 @@ class RuntimeOrchestrator:
                 succession = Succession(self._leadership, self._take_part, observers=self.observers)
                 stack.push_async_callback(succession.stop)
                 await succession.start()
+                if self._health.writes:
+                    await self._begin_health()
                 with_remotes = enable_remote and self.settings.profile.remote_enabled
                 if with_remotes:
                     await self._start_remotes(stack, manifest_url, refresh_interval_override)
@@ -265,7 +269,11 @@ class RuntimeOrchestrator:
         self.lifecycle.keep_statuses(wanted=leads)
         await self._serving.serve(leads=leads)
         if begins:
-            await self._health.write(running=True)
+            await self._begin_health()
+
+    async def _begin_health(self) -> None:
+        await asyncio.to_thread(report_recovery, self._health_path, self.activity_store, self.observers)
+        await self._health.write(running=True)
 
     async def _start_remotes(self, stack: AsyncExitStack, manifest_url: str | None, interval: float | None) -> None:
         stack.push_async_callback(self.remotes.stop)

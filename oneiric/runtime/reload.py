@@ -7,7 +7,7 @@ import fnmatch
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from oneiric.core.config import SecretsHook, SettingsError, get_domain_settings
+from oneiric.core.config import SecretsHook, SettingsError, file_versions, get_domain_settings
 from oneiric.core.events import Reload
 from oneiric.core.names import DOMAINS
 
@@ -115,17 +115,14 @@ class SettingsWatch:
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
-        seen = await asyncio.to_thread(self._versions)
+        seen = await asyncio.to_thread(file_versions, self._files)
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            now = await asyncio.to_thread(self._versions)
+            now = await asyncio.to_thread(file_versions, self._files)
             if now != seen:
                 seen = now
                 with suppress(Exception):  # the reload reported it; the last good settings stay in force
                     await self._reloader.reload("file")
-
-    def _versions(self) -> tuple[tuple[int, int, int] | None, ...]:
-        return tuple(map(_version, self._files))
 
 
 def merged_settings(old: OneiricSettings, new: OneiricSettings) -> OneiricSettings:
@@ -170,11 +167,3 @@ def _differences(old: Any, new: Any, at: tuple[str, ...]) -> Iterator[str]:
         return
     for key in {**old, **new}:
         yield from _differences(old.get(key), new.get(key), (*at, str(key)))
-
-
-def _version(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -8,12 +8,14 @@ from oneiric.core.config.domains import (
 )
 from oneiric.core.config.environment import ALIASES, NESTING, OTHERS, field_variables, prefix_of
 from oneiric.core.config.export import OtlpSettings, PushSettings
-from oneiric.core.config.files import SettingsError
+from oneiric.core.config.files import SettingsError, file_versions
 from oneiric.core.config.loading import (
     apply_profile_with_fallback,
     apply_runtime_profile,
     load_settings,
+    read_again,
     resolver_settings_from_config,
+    setting_origins,
     settings_files,
 )
 from oneiric.core.config.logging import (
@@ -34,6 +36,7 @@ from oneiric.core.config.paths import (
     runtime_health_path,
     runtime_observability_path,
     state_directory,
+    state_place,
     workflow_checkpoint_path,
 )
 from oneiric.core.config.reference import example_file, settings_page
@@ -99,19 +102,23 @@ __all__ = [
     "domain_activity_path",
     "example_file",
     "field_variables",
+    "file_versions",
     "get_domain_settings",
     "is_supported_domain",
     "lifecycle_snapshot_path",
     "load_settings",
     "prefix_of",
+    "read_again",
     "resolve_cache_dir_path",
     "resolver_settings_from_config",
     "runtime_health_path",
     "runtime_observability_path",
+    "setting_origins",
     "settings_files",
     "settings_page",
     "split_address",
     "split_component",
     "state_directory",
+    "state_place",
     "workflow_checkpoint_path",
 ]

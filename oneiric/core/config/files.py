@@ -1,20 +1,22 @@
-"""Read settings files: find the layers, parse them by suffix, merge them."""
+"""Read settings files: find the layers, read them whatever lies there, merge them."""
 
 from __future__ import annotations
 
-import json
 import os
-import tomllib
+import stat
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import BaseModel
 
-from oneiric.core.redaction import describe
+from oneiric.core.config.parsing import format_of, lines_of, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from oneiric.core.config.parsing import Place
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """Largest settings file that is read, in bytes."""
@@ -24,11 +26,25 @@ class SettingsError(ValueError):
     """The settings are not right; the text says where, what, and what would be right."""
 
 
-class Layer(NamedTuple):
-    """Values of one origin: a file's path, "" for the environment, or "argument"."""
+@dataclass(frozen=True)
+class Layer:
+    """Values of one origin: a file's path, "" for the environment, or "argument".
+
+    Attributes:
+        text: Of the file, from which :meth:`line_of` takes its lines.
+    """
 
     origin: str
     values: Mapping[str, Any]
+    text: str = ""
+
+    def line_of(self, place: Place) -> int | None:
+        """Return the line of the file that sets *place*, or what it is in; None where that is not known."""
+        return next((line for length in range(len(place), 0, -1) if (line := self._lines.get(place[:length]))), None)
+
+    @cached_property
+    def _lines(self) -> Mapping[Place, int]:
+        return lines_of(self.text, format_of(self.text, Path(self.origin).suffix)) if self.text else {}
 
 
 def layer_paths(project: str, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -52,23 +68,29 @@ def watched_paths(project: str, path: str | os.PathLike[str] | None, environ: Ma
     return (*found, Path(path).expanduser()) if path else tuple(found)
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def file_versions(paths: Iterable[Path]) -> tuple[tuple[int, int, int] | None, ...]:
+    """Return something that differs once one of *paths* was saved, replaced, made or removed."""
+    return tuple(map(_version, paths))
+
+
+def read_settings(path: Path) -> Layer:
     """Return what the file at *path* sets.
 
     The suffix decides the format: ``.yaml``/``.yml``, ``.toml``/``.tml`` or ``.json``; any other is JSON if it begins
     with ``{``, else TOML. Raises SettingsError, naming the file, for anything that is not a readable mapping, and
-    FileNotFoundError where nothing is.
+    FileNotFoundError where nothing is. Does not wait, whatever lies there.
     """
     text = _read_text(path)
+    kind = format_of(text, path.suffix)
     try:
-        values = _parse(text, path.suffix.lower())
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise SettingsError(f"{path}: {_format_name(text, path.suffix.lower())} expected; {_reason(error)}") from error
+        values = parse(text, kind)
+    except ValueError as error:
+        raise SettingsError(f"{path}: {kind} expected; {error}") from error
     if values is None:
-        return {}
+        return Layer(str(path), {})
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise SettingsError(f"{path}: a mapping of section names expected, not {type(values).__name__}")
-    return values
+    return Layer(str(path), values, text)
 
 
 def deep_merge(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,6 +112,14 @@ def fields_set(model: BaseModel) -> dict[str, Any]:
     return {name: getattr(model, name) for name in model.model_fields_set}
 
 
+def _version(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _config_home(environ: Mapping[str, str]) -> Path:
     home = Path(environ.get("XDG_CONFIG_HOME", ""))
     return home if home.is_absolute() else Path("~/.config").expanduser()  # relative ones are to be ignored
@@ -103,39 +133,36 @@ def _exists(path: Path) -> bool:
 
 
 def _read_text(path: Path) -> str:
-    if path.is_dir():
-        raise SettingsError(f"{path}: is a directory; name the settings file in it, such as {path / 'oneiric.yaml'}")
     try:
-        with path.open("rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)  # a FIFO has nobody wait
+        with os.fdopen(descriptor, "rb") as file:
+            _require_settings_file(path, os.fstat(descriptor))
             content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise SettingsError(f"{path}: larger than {MAX_FILE_BYTES} bytes; is it a settings file?")
+            raise _too_large(path)
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: UTF-8 text expected; byte {error.start} is not") from error
     except FileNotFoundError:
         raise
+    except IsADirectoryError:  # of fdopen
+        raise SettingsError(
+            f"{path}: is a directory; name the settings file in it, such as {path / 'oneiric.yaml'}"
+        ) from None
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _parse(text: str, suffix: str) -> Any:
-    match _format_name(text, suffix):
-        case "YAML":
-            return yaml.safe_load(text)
-        case "JSON":
-            return json.loads(text) if text.strip() else None
-        case _:
-            return tomllib.loads(text)
+def _require_settings_file(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise SettingsError(f"{path}: is {_kind(found.st_mode)}; a regular file with settings expected")
+    if found.st_size > MAX_FILE_BYTES:
+        raise _too_large(path)
 
 
-def _format_name(text: str, suffix: str) -> str:
-    known = {".yaml": "YAML", ".yml": "YAML", ".json": "JSON", ".toml": "TOML", ".tml": "TOML"}
-    return known.get(suffix) or ("JSON" if text.lstrip().startswith("{") else "TOML")
+def _kind(mode: int) -> str:
+    return "a FIFO" if stat.S_ISFIFO(mode) else "a device"
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark  # the error's own text quotes the line, which may hold a secret
-        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    return describe(error)[1].partition(os.linesep)[0]
+def _too_large(path: Path) -> SettingsError:
+    return SettingsError(f"{path}: larger than {MAX_FILE_BYTES} bytes; is it a settings file?")

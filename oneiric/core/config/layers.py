@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import difflib
 import os
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from oneiric.core.config.environment import prefix_of, read_environment, variable_name
-from oneiric.core.config.files import Layer, SettingsError, deep_merge, fields_set, layer_paths, read_settings
+from oneiric.core.config.files import (
+    Layer,
+    SettingsError,
+    deep_merge,
+    fields_set,
+    layer_paths,
+    read_settings,
+    watched_paths,
+)
 from oneiric.core.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -29,6 +39,25 @@ _ARGUMENT = "argument"
 _MAY_HOLD_A_CREDENTIAL = frozenset({"endpoint", "pushgateway"})  # in a place where no URL has one, if it is wrong
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where settings come from; all sources are equal, so that settings are compared by what they set.
+
+    Attributes:
+        project: Whose environment and files they are.
+        files: The files that are looked at, whether or not they exist.
+        read: Reads the layers again; None: there are none.
+    """
+
+    project: str = field(default=PROJECT, compare=False)
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    read: Callable[[], Layers] | None = field(default=None, compare=False)
+
+    def __deepcopy__(self, _memo: object) -> Source:
+        """Return itself: it never changes."""
+        return self
+
+
 class Layers:
     """What each layer sets of a model, and what all of them set together.
 
@@ -37,15 +66,24 @@ class Layers:
         project: Whose environment and files they are.
         layers: Weakest first.
         problems: Why a layer was left out.
+        source: Where they were read.
 
     Attributes:
         merged: The values, the strongest of each.
         problems: What was left out: layers, and keys that are no settings.
+        source: Where they were read.
     """
 
     def __init__(
-        self, model: type[BaseModel], *, project: str, layers: Sequence[Layer], problems: Sequence[str]
+        self,
+        model: type[BaseModel],
+        *,
+        project: str,
+        layers: Sequence[Layer],
+        problems: Sequence[str],
+        source: Source | None = None,
     ) -> None:
+        self.source = source or Source()
         self._model = model
         self._project = project
         self._layers: Sequence[Layer] = layers
@@ -59,6 +97,10 @@ class Layers:
         """The top-level keys of the application's own that files and arguments set."""
         given = {key for layer in self._layers if layer.origin != _ENVIRONMENT for key in layer.values}
         return frozenset(given - self._model.model_fields.keys())
+
+    def origins(self) -> dict[tuple[str, ...], str]:
+        """Return the file or the variable that sets each value, by its place."""
+        return {loc: self._origin(loc).removesuffix(": ") for loc in _leaves(self.merged, ())}
 
     def blame_arguments(self, error: ValidationError) -> bool:
         """Whether arguments alone caused *error*."""
@@ -84,7 +126,10 @@ class Layers:
         layer = self._layer_of(loc)
         if layer is None or layer.origin == _ARGUMENT:
             return ""
-        return f"{layer.origin or variable_name(self._project, loc, os.environ)}: "
+        if not layer.origin:
+            return f"{variable_name(self._project, loc, os.environ)}: "
+        line = layer.line_of(loc)
+        return f"{layer.origin}{f', line {line}' if line else ''}: "
 
     def _layer_of(self, loc: tuple[str, ...]) -> Layer | None:
         for length in range(len(loc), 0, -1):
@@ -130,22 +175,36 @@ def read_layers(
     layers: list[Layer] = []
     for layer_path in layer_paths(project, os.environ) if search else ():
         try:
-            layers.append(Layer(str(layer_path), read_settings(layer_path)))
+            layers.append(read_settings(layer_path))
         except (SettingsError, FileNotFoundError) as error:
             problems.append(f"{error}; the file is left out")
-    if explicit := path or os.environ.get(f"{prefix_of(project)}CONFIG"):
+    explicit = path or os.environ.get(f"{prefix_of(project)}CONFIG")
+    if explicit:
         explicit_path = Path(explicit).expanduser()
         try:
-            layers.append(Layer(str(explicit_path), read_settings(explicit_path)))
+            layers.append(read_settings(explicit_path))
         except FileNotFoundError:
             problems.append(f"{explicit_path}: does not exist; the settings go without it")
     layers.append(Layer(_ENVIRONMENT, read_environment(project, os.environ, model)))
     layers.append(Layer(_ARGUMENT, given))
-    return Layers(model, project=project, layers=layers, problems=problems)
+    files = (
+        watched_paths(project, explicit, os.environ) if search else (Path(explicit).expanduser(),) if explicit else ()
+    )
+    again = partial(read_layers, model, project=project, path=path, search=search, given=given)
+    source = Source(project=project, files=files, read=again)
+    return Layers(model, project=project, layers=layers, problems=problems, source=source)
 
 
 def _loc(problem: ErrorDetails) -> tuple[str, ...]:
     return tuple(str(part) for part in problem["loc"] if part != "[key]")
+
+
+def _leaves(values: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*at, key))
+        else:
+            yield (*at, key)
 
 
 def _assignment(loc: tuple[str, ...], value: Any) -> str:

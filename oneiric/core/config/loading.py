@@ -48,6 +48,20 @@ def load_settings(
     return settings
 
 
+def setting_origins(path: str | os.PathLike[str] | None = None) -> dict[tuple[str, ...], str]:
+    """Return the file or variable that sets each setting that :func:`load_settings` does not leave at its default."""
+    return read_layers(OneiricSettings, path=path, search=True, given={}).origins()
+
+
+def read_again(settings: OneiricSettings) -> OneiricSettings:
+    """Return what the files, the environment and the arguments that *settings* were read from set now.
+
+    Themselves where they were read from nothing; SettingsError where something is wrong now.
+    """
+    source = settings.read_from
+    return settings if source.read is None else type(settings).from_layers(source.read(), project=source.project)
+
+
 def settings_files(path: str | os.PathLike[str] | None = None, project_name: str = PROJECT) -> tuple[Path, ...]:
     """Return every file that :func:`load_settings` looks at with these arguments, whether or not it exists."""
     explicit = path or os.environ.get(f"{prefix_of(project_name)}CONFIG")

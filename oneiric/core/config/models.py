@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from oneiric.core.config.environment import unknown_variables
-from oneiric.core.config.layers import PROJECT, Layers, read_layers
+from oneiric.core.config.layers import PROJECT, Layers, Source, read_layers
 from oneiric.core.config.logging import LoggingConfig, PathText
 from oneiric.core.config.notes import Note, unread_settings
 from oneiric.core.config.remote import (
@@ -96,6 +96,7 @@ class OneiricSettings(Section):
 
     _problems: tuple[str, ...] = PrivateAttr(default=())
     _unknown: tuple[str, ...] = PrivateAttr(default=())
+    _read_from: Source = PrivateAttr(default_factory=Source)
 
     def __init__(self, **given: Any) -> None:
         self._load(read_layers(type(self), given=given), project=PROJECT)
@@ -125,6 +126,7 @@ class OneiricSettings(Section):
                 raise
             raise layers.explain(error) from None  # likewise
         self._problems = layers.problems
+        self._read_from = layers.source
         if project == PROJECT:  # of another project's prefix we cannot say what is whose
             self._unknown = tuple(unknown_variables(project, os.environ, type(self), own_keys=layers.own_keys))
 
@@ -132,6 +134,11 @@ class OneiricSettings(Section):
     def problems(self) -> tuple[str, ...]:
         """What was left out while these settings were loaded, and why; empty when all was read."""
         return self._problems
+
+    @property
+    def read_from(self) -> Source:
+        """Where these settings, or those that they are a copy of, were read; nowhere for those of :meth:`exactly`."""
+        return self._read_from
 
     @property
     def setting_notes(self) -> tuple[Note, ...]:

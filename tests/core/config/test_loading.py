@@ -147,7 +147,7 @@ def test_without_observers_a_problem_goes_to_the_standard_logging(caplog: pytest
 @pytest.mark.parametrize(
     ("name", "text", "error"),
     [
-        ("a.yaml", "app: [1", r"a\.yaml: YAML expected; line 1, column 8: expected ',' or '\]'"),
+        ("a.yaml", "app: [1", r"a\.yaml: YAML expected; line \d, column \d: .*expected ',' or '\]'"),
         ("a.yaml", "- 1", r"a\.yaml: a mapping of section names expected, not list"),
         ("a.yaml", "1: {}", r"a\.yaml: a mapping of section names expected, not dict"),
         ("a.yaml", "text", r"a\.yaml: a mapping of section names expected, not str"),
@@ -196,7 +196,8 @@ def test_a_wrong_value_names_file_key_and_value(place: Path) -> None:
     """The error of a value says which file set it, where, what it is and what would be right."""
     write(place / "settings" / "oneiric.yaml", "remote: {max_retries: many}")
     with pytest.raises(
-        SettingsError, match=r"^settings/oneiric\.yaml: remote\.max_retries = 'many': Input should be a valid integer"
+        SettingsError,
+        match=r"^settings/oneiric\.yaml, line 1: remote\.max_retries = 'many': Input should be a valid integer",
     ):
         load_settings()
 
@@ -205,7 +206,7 @@ def test_a_wrong_value_names_the_layer_that_set_it(place: Path) -> None:
     """Where several layers set a value, the one that counts is at fault."""
     write(place / "settings" / "oneiric.yaml", "remote: {max_retries: 1}")
     write(place / "settings" / "local.yaml", "remote: {max_retries: many}")
-    with pytest.raises(SettingsError, match=r"^settings/local\.yaml: remote\.max_retries"):
+    with pytest.raises(SettingsError, match=r"^settings/local\.yaml, line 1: remote\.max_retries"):
         load_settings()
 
 
@@ -221,7 +222,7 @@ def test_a_wrong_value_of_the_environment_names_the_variable(monkeypatch: pytest
 def test_a_wrong_list_item_names_its_place(place: Path) -> None:
     """The index is part of the key."""
     path = write(place / "a.yaml", "logging: {sinks: [{target: stderr}, {target: pigeon}]}")
-    with pytest.raises(SettingsError, match=r"a\.yaml: logging\.sinks\.1\.target = 'pigeon': Input should be"):
+    with pytest.raises(SettingsError, match=r"a\.yaml, line 1: logging\.sinks\.1\.target = 'pigeon': Input should be"):
         load_settings(path)
 
 
@@ -251,7 +252,7 @@ def test_an_unknown_key_in_a_section_is_told(place: Path) -> None:
     """A misspelt key is ignored, but never silently."""
     settings = load_settings(write(place / "a.yaml", "remote: {manifest_ur: x}\nmine: {}"))
     assert settings.problems == (
-        f"{place}/a.yaml: remote.manifest_ur is no setting and is ignored; did you mean manifest_url?",
+        f"{place}/a.yaml, line 1: remote.manifest_ur is no setting and is ignored; did you mean manifest_url?",
     )
 
 

@@ -98,8 +98,10 @@ def test_a_wrong_value_is_explained(tmp_path: Path) -> None:
     """The error names the file, the key, the value and what would be right."""
     with pytest.raises(
         SettingsError,
-        match=r"explicit\.yaml: observability\.server\.max_connections = 0: .*greater than or equal to 1",
+        match=r"explicit\.yaml, line 1: observability\.server\.max_connections = 0: .*greater than or equal to 1",
     ):
         load(tmp_path, "observability: {server: {max_connections: 0}}")
-    with pytest.raises(SettingsError, match=r"explicit\.yaml: observability\.server: tls_cert_file and tls_key_file"):
+    with pytest.raises(
+        SettingsError, match=r"explicit\.yaml, line 1: observability\.server: tls_cert_file and tls_key_file"
+    ):
         load(tmp_path, "observability: {server: {tls_key_file: b.pem}}")

@@ -26,6 +26,7 @@ class DomainSelections:
     def __init__(self, bridge: DomainBridge) -> None:
         self._bridge = bridge
         self._turn = asyncio.Lock()
+        self._in_force = dict(bridge.settings.selections)  # a copy: who has the settings may change them
         self._held: dict[str, str | None] = {}
 
     @property
@@ -36,7 +37,8 @@ class DomainSelections:
     async def apply(self, layer: LayerSettings) -> None:
         """Let *layer* be in force, for the resolver too, and swap every key whose selection differs from before."""
         async with self._turn:
-            before, after = self._bridge.settings.selections, layer.selections
+            before, after = self._in_force, dict(layer.selections)
+            self._in_force = after
             self._bridge.update_settings(layer)
             self._select(after)
             changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
