@@ -20,7 +20,6 @@ _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")  # longer ones are identi
 ALIASES = {
     "ACTIVITY_STORE": ("runtime_paths", "domain_activity_path"),
     "CACHE_DIR": ("cache_dir",),
-    "STATE_DIR": ("state_dir",),
     "LOG_LEVEL": ("logging", "level"),
     "METRICS_ADDRESS": ("observability", "metrics_address"),
     "METRICS_DIR": ("observability", "shared", "directory"),

@@ -10,6 +10,7 @@ from oneiric.monitoring.logql import COUNTABLE, TROUBLE, containing, counted, li
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
+    from oneiric.observability.model import Phase
 
 AUTO = "$__auto"
 """The range that Grafana chooses for what is shown."""
@@ -104,6 +105,11 @@ def further_searches(config: BundleConfig) -> tuple[Search, ...]:
             f'{stream(config)} |~ "{names(*(log_of(event)[1] for event in ACTIVITY))}"',
         ),
         Search(
+            "Changes from outside",
+            "Every start and end of a service, reload, changed selection and command, with who asked for it.",
+            f'{stream(config)} |~ "{names(*(log_of(*change)[1] for change in CHANGES))}"',
+        ),
+        Search(
             "Manifests that are not trusted",
             "Every manifest whose signature is invalid or has expired.",
             f'{stream(config)} |= "{log_of(events.SignatureInvalid)[1].name}" | json',
@@ -121,6 +127,19 @@ ACTIVITY: tuple[type[events.Event], ...] = (
     events.Resumed,
     events.DrainStarted,
     events.DrainCleared,
+)
+
+CHANGES: tuple[tuple[type[events.Event], Phase | None], ...] = (
+    (events.RuntimeReady, None),
+    (events.RuntimeStopping, None),
+    (events.Reload, "success"),
+    (events.Reload, "failed"),
+    (events.SelectionSwap, "success"),
+    (events.SelectionSwap, "failed"),
+    (events.SelectionSwapHeld, None),
+    (events.ControlRequest, "success"),
+    (events.ControlRequest, "failed"),
+    (events.ControlDenied, None),
 )
 
 
