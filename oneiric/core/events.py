@@ -47,11 +47,15 @@ SyncFailure = Literal[
 ]
 """Why a synchronisation fails: the reason in its :class:`Finished`."""
 
+SuspectReason = Literal["damaged", "emptied", "removed", "replaced", "restored", "rows_lost"]
+"""What happened to a file of pauses and drains that cannot be what it was."""
+
 ControlCommand = Literal[
     "list",
     "explain",
     "swap",
     "activity",
+    "activity-recover",
     "pause",
     "resume",
     "drain",
@@ -283,6 +287,33 @@ class ActivityCount(State, frozen=True, kw_only=True, gc=False):
     paused: int
     draining: int
     oldest_pause: float
+
+
+class ActivityStateSuspect(Event, frozen=True, kw_only=True, gc=False):
+    """The file of pauses and drains is not what it was; what was known stays in force until somebody decides.
+
+    ``quarantine`` is the name that the file has now, "" where there was none; ``held`` counts the pauses and drains
+    that are in force.
+    """
+
+    reason: SuspectReason
+    quarantine: str
+    held: int
+
+
+class ActivityStateRecovered(Event, frozen=True, kw_only=True, gc=False):
+    """Somebody decided whose account of the pauses and drains is right; ``held`` are in force since then."""
+
+    account: Literal["database", "witness"]
+    held: int
+
+
+class ActivityStoreState(State, frozen=True, kw_only=True, gc=False):
+    """Whether the pauses and drains are certain (not ``suspect``), can be changed, and have a second witness."""
+
+    suspect: bool
+    unwritable: bool
+    unwitnessed: bool
 
 
 class SourceAdded(Event, frozen=True, kw_only=True, gc=False):

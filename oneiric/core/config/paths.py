@@ -75,6 +75,12 @@ def domain_activity_path(settings: OneiricSettings) -> Path:
     return path
 
 
+def domain_activity_witness_path(settings: OneiricSettings) -> Path | None:
+    """Return where it is kept what the file of pauses and drains must hold; None: where the environment says."""
+    override = settings.runtime_paths.domain_activity_witness_path
+    return Path(override).expanduser() if override else None
+
+
 def runtime_observability_path(settings: OneiricSettings) -> Path:
     """Return where the last event and workflow are kept."""
     return state_directory(settings) / "runtime_telemetry.json"
