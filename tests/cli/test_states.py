@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +72,24 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("dead"), runtime={"start": ["adapter/cache"]}) as one:
         one.stop(signal.SIGKILL)
         assert one.socket.exists()
+        yield one
+
+
+@pytest.fixture(scope="module")
+def public() -> Iterator[Path]:
+    """Yield a directory that other users can reach, as pytest's own are private."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@pytest.fixture(scope="module")
+def foreign(public: Path) -> Iterator[Service]:
+    """Yield a service of this user whose socket another one can see."""
+    with running(public) as one:
+        for place in (one.state, one.socket.parent):
+            place.chmod(0o755)
+        one.config.chmod(0o644)
         yield one
 
 
@@ -148,15 +166,11 @@ def test_a_look_at_the_files_leaves_the_health_file(killed: Service) -> None:
 
 @as_root
 @pytest.mark.parametrize("name", ALL)
-def test_another_user_is_denied(shared: Service, name: str) -> None:
+def test_another_user_is_denied(foreign: Service, name: str) -> None:
     """Every command of a user who may not connect ends with 4 and names root and the user of the service."""
-    for place in (shared.socket.parent, *shared.socket.parents):
-        if len(place.parts) > 2 and place.stat().st_uid == os.geteuid():
-            place.chmod(place.stat().st_mode | stat.S_IXOTH | stat.S_IXGRP)
-    shared.config.chmod(0o644)
-    invoke(shared, *ALL[name])  # so that all that it needs is imported
+    invoke(foreign, *ALL[name])  # so that all that it needs is imported
     with acting_as(STRANGER):
-        done = invoke(shared, *ALL[name], "--json")
+        done = invoke(foreign, *ALL[name], "--json")
     assert (done.exit_code, done.stdout) == (exits.DENIED, ""), done.stderr
     assert "permission denied" in error_of(done)["message"]
     assert "the user of the service" in error_of(done)["hint"]
@@ -223,18 +237,16 @@ def test_an_upgrade_without_a_restart_is_said(tmp_path: Path) -> None:
 
 
 @as_root
-def test_files_of_root_belong_to_the_service(tmp_path: Path) -> None:
+def test_files_of_root_belong_to_the_service(public: Path) -> None:
     """What root changes without a service belongs to the owner of the state, SQLite's files and new ones too."""
-    with service(tmp_path) as one:
-        one.state.mkdir()
-        for place in (one.directory, *one.directory.parents):
-            if len(place.parts) > 2 and place.stat().st_uid == 0:
-                place.chmod(place.stat().st_mode | stat.S_IXOTH | stat.S_IXGRP)
-        (one.directory / "cache").mkdir()
+    directory = public / "root"
+    directory.mkdir(mode=0o755)
+    with service(directory) as one:
         for place in (one.state, one.directory / "cache"):
+            place.mkdir()
             os.chown(place, STRANGER, STRANGER)
         done = [one.run(*arguments) for arguments in (("pause", "cache"), ("status",), ("cache", "clean"))]
         owners = {path.name: path.stat().st_uid for path in one.state.rglob("*")}
-    assert [one.returncode for one in done] == [0, 0, 0], done[0].stderr
+    assert [one.returncode for one in done] == [0, 0, 0], [one.stderr for one in done]
     assert "domain_activity.sqlite" in owners
     assert set(owners.values()) == {STRANGER}
