@@ -49,6 +49,7 @@ class HealthLoop:
         self._interval = interval
         self._task: asyncio.Task[None] | None = None
         self._remote_enabled = False
+        self._said_running = False
         self.writes = True
 
     def start(self, *, remote_enabled: bool) -> None:
@@ -70,9 +71,13 @@ class HealthLoop:
             await self._lifecycle.probe_instance_health(status.domain, status.key)
 
     async def write(self, *, running: bool) -> None:
-        """Write the health file, if it is this process' to write; a failure is reported, not raised."""
-        if not self.writes:
+        """Write the health file, if it is this process' to write; a failure is reported, not raised.
+
+        That nothing runs any more is written only by a process that has written that it does.
+        """
+        if not self.writes or not (running or self._said_running):
             return
+        self._said_running = running
         snapshot = RuntimeHealthSnapshot(
             remote_enabled=running and self._remote_enabled,
             orchestrator_pid=os.getpid() if running else None,

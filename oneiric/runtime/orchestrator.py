@@ -13,6 +13,7 @@ from oneiric.core.config import (
     SecretsHook,
     SettingsError,
     domain_activity_path,
+    domain_activity_witness_path,
     resolver_settings_from_config,
     runtime_health_path,
 )
@@ -218,7 +219,11 @@ class RuntimeOrchestrator:
         """Make the parts; *made* undoes that. Telemetry first, so that it sees what the others find."""
         settings = self.settings
         self.telemetry = self._attach(made) if settings.observability.enabled else None
-        self.activity_store = DomainActivityStore(domain_activity_path(settings), observers=self.observers)
+        self.activity_store = DomainActivityStore(
+            domain_activity_path(settings),
+            observers=self.observers,
+            witness=domain_activity_witness_path(settings),
+        )
         made.callback(self.activity_store.close)
         options = settings.observability
         address = options.metrics_address if options.enabled and options.metrics_server else ""

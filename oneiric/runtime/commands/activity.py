@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from oneiric.core.activity import ActivityStoreError
 from oneiric.runtime.commands.command import Command, domain_of, flag, required, text
+from oneiric.runtime.commands.summaries import activity_of
 from oneiric.runtime.control.errors import ControlError
 from oneiric.runtime.control.protocol import FAILED
 
@@ -26,6 +27,7 @@ def commands(runtime: RuntimeOrchestrator) -> dict[str, Command]:
     return {
         "activity": Command("read", activity.show),
         "pause": Command("change", activity.pause),
+        "resume": Command("change", activity.resume),
         "drain": Command("change", activity.drain),
     }
 
@@ -36,29 +38,34 @@ class _Activity:
 
     async def show(self, _: Fields) -> dict[str, Any]:
         snapshot = await _in_thread(self._runtime.activity_store.snapshot)
-        states = [state for keys in snapshot.values() for state in keys.values()]
         return {
             "domains": {
                 domain: {key: state.as_dict() for key, state in keys.items()} for domain, keys in snapshot.items()
             },
-            "totals": {
-                "paused": sum(state.paused for state in states),
-                "draining": sum(state.draining for state in states),
-                "note_only": sum(not (state.paused or state.draining) for state in states),
-            },
+            "totals": activity_of(state for keys in snapshot.values() for state in keys.values()),
         }
 
     async def pause(self, fields: Fields) -> dict[str, Any]:
-        domain, key, note = domain_of(fields), required(fields, "key"), text(fields, "note")
-        paused = not flag(fields, "resume")
+        return await self._pause(fields, paused=not flag(fields, "resume"))
+
+    async def resume(self, fields: Fields) -> dict[str, Any]:
+        return await self._pause(fields, paused=False)
+
+    async def drain(self, fields: Fields) -> dict[str, Any]:
+        draining = not flag(fields, "clear")
+        domain, key, note = _subject(fields, ends=not draining)
+        bridge = self._runtime.bridges[domain]
+        return _answer(domain, key, await _in_thread(lambda: bridge.set_draining(key, draining, note=note)))
+
+    async def _pause(self, fields: Fields, *, paused: bool) -> dict[str, Any]:
+        domain, key, note = _subject(fields, ends=not paused)
         bridge = self._runtime.bridges[domain]
         return _answer(domain, key, await _in_thread(lambda: bridge.set_paused(key, paused, note=note)))
 
-    async def drain(self, fields: Fields) -> dict[str, Any]:
-        domain, key, note = domain_of(fields), required(fields, "key"), text(fields, "note")
-        draining = not flag(fields, "clear")
-        bridge = self._runtime.bridges[domain]
-        return _answer(domain, key, await _in_thread(lambda: bridge.set_draining(key, draining, note=note)))
+
+def _subject(fields: Fields, *, ends: bool) -> tuple[str, str, str | None]:
+    """Return domain, key and note; where a pause or drain *ends*, its note ends with it."""
+    return domain_of(fields), required(fields, "key"), text(fields, "note", "" if ends else None)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
