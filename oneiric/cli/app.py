@@ -61,7 +61,6 @@ for command, name in (
     (activity.drain, "drain"),
     (components.status, "status"),
     (health.health, "health"),
-    (activity.activity, "activity"),
     (remote.remote_status, "remote-status"),
     (remote.remote_sync, "remote-sync"),
     (service.orchestrate, "orchestrate"),
@@ -74,7 +73,7 @@ for command, name in (
     (demo.demo, "demo"),
 ):
     app.command(name)(command)
-for group in (cache.app, settings.app, monitoring.app):
+for group in (activity.app, cache.app, settings.app, monitoring.app):
     app.add_typer(group)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,26 @@ from oneiric.cli.options import AsJson, Domain, Key, KeyOption, Note, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+
+app = typer.Typer(name="activity")
+
+REASONS = {
+    "damaged": "damaged",
+    "emptied": "emptied",
+    "removed": "deleted",
+    "replaced": "replaced by another one",
+    "restored": "replaced by an older copy",
+    "rows_lost": "left without some of its rows",
+}
+"""What happened to the file, in words."""
+
+
+class AccountName(StrEnum):
+    """Whose account of the state can be kept."""
+
+    DATABASE = "database"
+    WITNESS = "witness"
 
 
 def pause(  # noqa: PLR0913 - one parameter an option
@@ -74,16 +95,47 @@ def drain(  # noqa: PLR0913 - one parameter an option
         typer.echo(f"{done} draining for {_subject(answer)}")
 
 
+@app.callback(invoke_without_command=True)
 def activity(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """Show which components are paused or draining.
+    """Show which components are paused or draining, and whether that is certain.
 
-    Example: oneiric activity --json
+    Examples: oneiric activity --json, oneiric activity recover --from witness
     """
+    if context.invoked_subcommand is not None:
+        return
     call = Call(context.obj, as_json=as_json)
     answer = call.read("activity")
     if as_json:
         call.show_json(answer)
-    elif not any(answer["totals"].values()):
+        return
+    _show_activity(answer)
+    _show_suspect(answer.get("suspect"))
+
+
+@app.command()
+def recover(
+    context: typer.Context,
+    *,
+    account: Annotated[
+        AccountName, typer.Option("--from", help="Whose account to keep: the database's or the witness's.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Decide what is paused where the file that says so is not what it was; what was changed since then stays.
+
+    Example: oneiric activity recover --from witness
+    """
+    call = Call(context.obj, as_json=as_json)
+    answer = call.change("activity-recover", account=account.value)
+    if as_json:
+        call.show_json(answer)
+        return
+    typer.echo(f"Recovered from the {answer['account']}.")
+    _show_activity(answer)
+
+
+def _show_activity(answer: Mapping[str, Any]) -> None:
+    if not any(answer["totals"].values()):
         typer.echo("No paused or draining keys recorded.")
     else:
         rows = [
@@ -92,6 +144,20 @@ def activity(context: typer.Context, *, as_json: AsJson = False) -> None:
         show.table("", ("domain", "key", "paused", "draining", "note"), rows, _plain(answer))
         if show.on_terminal():
             typer.echo(_total(answer))
+
+
+def _show_suspect(suspect: Mapping[str, Any] | None) -> None:
+    if suspect is None:
+        return
+    moved = f", moved to {suspect['quarantine']}" if suspect["quarantine"] else ""
+    typer.echo(f"Suspect since {suspect['since']}: the file was {REASONS.get(suspect['reason'], 'changed')}{moved}.")
+    for account, states in suspect["accounts"].items():
+        if states is None:
+            typer.echo(f"  {account}: cannot be read")
+            continue
+        held = [f"{state['domain']}:{state['key']} {' & '.join(filter(None, _words(state)[:2]))}" for state in states]
+        typer.echo(f"  {account}: {', '.join(held) or 'nothing is paused or draining'}")
+    typer.echo("All of it is held back until you decide: oneiric activity recover --from witness, or --from database")
 
 
 def _show_pause(call: Call, answer: Mapping[str, Any]) -> None:

@@ -2,7 +2,8 @@
 
 from oneiric.core.activity.advice import ActivityStoreError
 from oneiric.core.activity.database import Account
-from oneiric.core.activity.memory import MAX_NOTE_CHARS, DomainActivity, MemoryActivityStore
+from oneiric.core.activity.kept import Suspicion
+from oneiric.core.activity.memory import MAX_NOTE_CHARS, DomainActivity, MemoryActivityStore, Rows
 from oneiric.core.activity.store import MAX_BUSY_TIMEOUT, DomainActivityStore
 
 __all__ = [
@@ -13,4 +14,6 @@ __all__ = [
     "DomainActivity",
     "DomainActivityStore",
     "MemoryActivityStore",
+    "Rows",
+    "Suspicion",
 ]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
-from oneiric.core.activity import ActivityStoreError
+from oneiric.core.activity import Account, ActivityStoreError
 from oneiric.runtime.commands.command import Command, domain_of, flag, required, text
 from oneiric.runtime.commands.summaries import activity_of
-from oneiric.runtime.control.errors import ControlError
+from oneiric.runtime.control.errors import ControlError, wrong_use
 from oneiric.runtime.control.protocol import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oneiric.core.activity import DomainActivity
+    from oneiric.core.activity import DomainActivity, Rows, Suspicion
     from oneiric.runtime.commands.command import Fields
     from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 T = TypeVar("T")
+
+ACCOUNTS: tuple[str, ...] = get_args(Account)
+"""Whose account of a suspect state can be kept."""
 
 
 def commands(runtime: RuntimeOrchestrator) -> dict[str, Command]:
@@ -26,6 +30,7 @@ def commands(runtime: RuntimeOrchestrator) -> dict[str, Command]:
     activity = _Activity(runtime)
     return {
         "activity": Command("read", activity.show),
+        "activity-recover": Command("change", activity.recover),
         "pause": Command("change", activity.pause),
         "resume": Command("change", activity.resume),
         "drain": Command("change", activity.drain),
@@ -37,13 +42,22 @@ class _Activity:
         self._runtime = runtime
 
     async def show(self, _: Fields) -> dict[str, Any]:
-        snapshot = await _in_thread(self._runtime.activity_store.snapshot)
+        store = self._runtime.activity_store
+        snapshot = await _in_thread(store.snapshot)
         return {
             "domains": {
                 domain: {key: state.as_dict() for key, state in keys.items()} for domain, keys in snapshot.items()
             },
             "totals": activity_of(state for keys in snapshot.values() for state in keys.values()),
+            "suspect": _suspect(await _in_thread(lambda: store.suspicion)),
         }
+
+    async def recover(self, fields: Fields) -> dict[str, Any]:
+        account = required(fields, "account")
+        if account not in ACCOUNTS:
+            raise wrong_use(f"the account must be one of {', '.join(ACCOUNTS)}, not {account!r:.80}")
+        await _in_thread(lambda: self._runtime.activity_store.recover(cast("Account", account)))
+        return {"account": account, **await self.show(fields)}
 
     async def pause(self, fields: Fields) -> dict[str, Any]:
         return await self._pause(fields, paused=not flag(fields, "resume"))
@@ -66,6 +80,25 @@ class _Activity:
 def _subject(fields: Fields, *, ends: bool) -> tuple[str, str, str | None]:
     """Return domain, key and note; where a pause or drain *ends*, its note ends with it."""
     return domain_of(fields), required(fields, "key"), text(fields, "note", "" if ends else None)
+
+
+def _suspect(suspicion: Suspicion | None) -> dict[str, Any] | None:
+    if suspicion is None:
+        return None
+    accounts = {"database": suspicion.database, "witness": suspicion.witness}
+    return {
+        "reason": suspicion.reason,
+        "since": datetime.fromtimestamp(suspicion.since, UTC).isoformat(timespec="seconds"),
+        "quarantine": suspicion.quarantine,
+        "accounts": {name: None if rows is None else _listed(rows) for name, rows in accounts.items()},
+    }
+
+
+def _listed(rows: Rows) -> list[dict[str, Any]]:
+    return [
+        {"domain": domain, "key": key, "paused": row.paused, "draining": row.draining, "note": row.note}
+        for (domain, key), row in sorted(rows.items())
+    ]
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
