@@ -24,11 +24,12 @@ from oneiric.domains.selections import DomainSelections
 from oneiric.observability import Telemetry, attach
 from oneiric.plugins import register_entrypoint_plugins
 from oneiric.runtime.bridges import bridges_of
+from oneiric.runtime.following import Following
 from oneiric.runtime.health_reports import HealthLoop
 from oneiric.runtime.required import RequiredComponents
 from oneiric.runtime.serving import MetricsServing
 from oneiric.runtime.sources import RemoteSources
-from oneiric.runtime.state import lifecycle_of
+from oneiric.runtime.state import lifecycle_of, supervisor_of
 from oneiric.runtime.workers import Leadership, Succession
 
 if TYPE_CHECKING:
@@ -58,12 +59,16 @@ class RuntimeOrchestrator:
         secrets: Where remote sources get their credentials; None: where ``settings.secrets`` says.
         health_path: Where the runtime's health file is written; None: in the cache directory.
         observers: Through what a resolver made here reports; one that is given has its own.
+        watch_settings: Whether to watch the settings files, where ``profile.watchers_enabled`` has nothing against it.
 
     Attributes:
         bridges: The six bridges, by domain; each also under its own name, ``adapter_bridge`` and so on.
         activity_store: Keeps pauses and drains.
+        following: Watches the settings, and pauses and drains of other processes.
+        health: Writes the health file.
         plugins: What the plugins brought that the settings name; they are loaded when it is made.
         remotes: The remote sources.
+        supervisor: Notices pauses and drains of other processes; None where the settings switch it off.
         telemetry: The attached telemetry, or None where the settings switch it off.
     """
 
@@ -76,6 +81,7 @@ class RuntimeOrchestrator:
         *,
         health_path: str | Path | None = None,
         observers: Observers | None = None,
+        watch_settings: bool = True,
     ) -> None:
         self.settings = settings = OneiricSettings() if settings is None else settings
         report_notes(settings)
@@ -91,17 +97,21 @@ class RuntimeOrchestrator:
             self._made = made.pop_all()
         self._make_bridges()
         self.plugins = register_entrypoint_plugins(self.resolver, settings.plugins)
+        watches = watch_settings and settings.profile.watchers_enabled
+        self.following = Following(settings, self.bridges, self.selections, self.supervisor, watches=watches)
         self.required = RequiredComponents(settings.runtime, self.bridges, self.observers)
         if self.telemetry is not None:
             self.telemetry.add(self)
             self._made.callback(self.telemetry.remove, self)
-        self._health = HealthLoop(
+        self.health = HealthLoop(
             self.lifecycle,
             self.activity_store,
+            self.remotes,
             self.observers,
             path=Path(health_path or runtime_health_path(settings)),
             interval=settings.observability.probe_interval,
         )
+        self.health.watchers_running = watches
         if settings.problems:
             self.observers.hook_failed("settings", SettingsError("; ".join(settings.problems)))
 
@@ -173,9 +183,11 @@ class RuntimeOrchestrator:
                     await self._start_remotes(stack, manifest_url, refresh_interval_override)
                 stack.push_async_callback(self.required.stop)
                 await self.required.start()
-                self._health.start(remote_enabled=with_remotes)
-                stack.push_async_callback(self._health.stop)
-                await self._health.write(running=True)
+                stack.push_async_callback(self.following.stop)
+                await self.following.start()
+                self.health.start(remote_enabled=with_remotes)
+                stack.push_async_callback(self.health.stop)
+                await self.health.write(running=True)
                 self._started = stack.pop_all()
 
     async def stop(self) -> None:
@@ -194,7 +206,7 @@ class RuntimeOrchestrator:
                     stack.push_async_callback(asyncio.to_thread, self._exporting.stop_exporting)
                 if self._owns_lifecycle:
                     stack.push_async_callback(self.lifecycle.aclose)
-                stack.push_async_callback(self._health.write, running=False)
+                stack.push_async_callback(self.health.write, running=False)
                 stack.push_async_callback(self.remotes.close)
                 if started is not None:
                     stack.push_async_callback(started.aclose)
@@ -204,7 +216,10 @@ class RuntimeOrchestrator:
         self._require_open()
         name = self.settings.remote.name
         source = self.remotes[name] if name in self.remotes else self.remotes.add(self.settings.remote)
-        return await source.sync(manifest_url)
+        try:
+            return await source.sync(manifest_url)
+        finally:
+            await self.health.write(running=self.started)
 
     def _require_open(self) -> None:
         if self._stopped:
@@ -216,6 +231,7 @@ class RuntimeOrchestrator:
         self.telemetry = self._attach(made) if settings.observability.enabled else None
         self.activity_store = DomainActivityStore(domain_activity_path(settings), observers=self.observers)
         made.callback(self.activity_store.close)
+        self.supervisor = supervisor_of(settings, self.activity_store)
         options = settings.observability
         address = options.metrics_address if options.enabled and options.metrics_server else ""
         self._leadership = Leadership(runtime_health_path(settings).parent, address=address)
@@ -248,7 +264,7 @@ class RuntimeOrchestrator:
         return telemetry
 
     def _make_bridges(self) -> None:
-        bridges = bridges_of(self.settings, self.resolver, self.lifecycle, self.activity_store)
+        bridges = bridges_of(self.settings, self.resolver, self.lifecycle, self.activity_store, self.supervisor)
         self.adapter_bridge = bridges.adapter
         self.service_bridge = bridges.service
         self.task_bridge = bridges.task
@@ -260,12 +276,12 @@ class RuntimeOrchestrator:
 
     async def _take_part(self, leads: bool) -> None:  # noqa: FBT001 - as Succession calls it
         """Serve and keep the files if this process leads, else leave that to the one that does."""
-        begins = leads and not self._health.writes
-        self._health.writes = leads
+        begins = leads and not self.health.writes
+        self.health.writes = leads
         self.lifecycle.keep_statuses(wanted=leads)
         await self._serving.serve(leads=leads)
         if begins:
-            await self._health.write(running=True)
+            await self.health.write(running=True)
 
     async def _start_remotes(self, stack: AsyncExitStack, manifest_url: str | None, interval: float | None) -> None:
         stack.push_async_callback(self.remotes.stop)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from oneiric.core.config import OneiricSettings, RemoteSourceConfig
     from oneiric.core.resolution import Resolver
     from oneiric.observability import Telemetry
+    from oneiric.remote.ledger import LastSync
     from oneiric.remote.manifest import RemoteSyncResult
 
 
@@ -62,6 +63,11 @@ class RemoteSources:
     def pending(self) -> tuple[str, ...]:
         """The names of sources that are to be synchronised with and of which no manifest is in force yet."""
         return tuple(name for name, source in self._sources.copy().items() if source.is_pending)
+
+    @property
+    def last_syncs(self) -> dict[str, LastSync]:
+        """How the last synchronisation with each source ended, by its name."""
+        return {name: source.last_sync for name, source in self._sources.copy().items()}
 
     def add(self, config: RemoteSourceConfig) -> RemoteSource:
         """Add a source, not yet refreshed in the background, and return it.
