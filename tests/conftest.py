@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.stash[WITHOUT_SLOW] or config.option.markexpr == "not slow":
         settings.register_profile("quick", max_examples=40)
         settings.load_profile("quick")
+    _keep_state_apart(config)
     if sys.dont_write_bytecode:
         _keep_bytecode(config.rootpath / ".pytest_cache" / "bytecode")
 
@@ -69,6 +71,14 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and session.config.stash[WITHOUT_SLOW]:
         reporter.write_line("The slow tests, which measure and stress processes, were left out: uv run pytest --all")
+
+
+def _keep_state_apart(config: pytest.Config) -> None:
+    """Let witnesses be written to a directory that goes with the tests, not to that of whoever runs them."""
+    directory = tempfile.TemporaryDirectory(prefix="oneiric-tests-")
+    config.add_cleanup(directory.cleanup)
+    os.environ["XDG_STATE_HOME"] = directory.name
+    os.environ.pop("STATE_DIRECTORY", None)
 
 
 def _keep_bytecode(directory: Path) -> None:

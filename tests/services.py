@@ -69,6 +69,7 @@ class Service:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ONEIRIC_", "XDG_"))}
         paths = os.pathsep.join(filter(None, (str(PROGRAMS), os.environ.get("PYTHONPATH"))))
         own = {"PYTHONPATH": paths, "COMPONENTS_FAULTS": str(self.faults), "XDG_CONFIG_HOME": str(self.directory)}
+        own["XDG_STATE_HOME"] = str(self.directory / "home")
         return kept | own
 
     def launch(self, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:

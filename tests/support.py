@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from oneiric.core.events import Event, Finished, Operation
+from oneiric.core.events import ActivityCount, Event, Finished, Operation
 
 if TYPE_CHECKING:
+    from oneiric.core.activity import MemoryActivityStore
     from oneiric.core.observers import Receiver
 
 E = TypeVar("E", bound=Event)
@@ -57,3 +58,8 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Let *seconds* pass."""
         self.now += seconds
+
+
+def counts(store: MemoryActivityStore) -> list[ActivityCount]:
+    """Return how many components of each domain are paused and draining, as a scrape sees them."""
+    return [state for state in store.states() if isinstance(state, ActivityCount)]

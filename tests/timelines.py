@@ -238,6 +238,14 @@ TIMELINES: dict[str, Timeline] = {
         60,
         60,
     ),
+    "OneiricActivityStateSuspect": Timeline(
+        {_name("oneiric_activity_state_suspect"): held(Q, 0, 1, 0)},
+        Q,
+        A,
+        "It is not certain on a:9464 what is paused",
+        "On a:9464 the file of pauses and drains is not the one that it was. Everything that was known to be paused or "
+        "draining stays so until somebody decides.",
+    ),
     "OneiricRemoteSyncFailures": Timeline(
         {_name("oneiric_remote_sync_consecutive_failures", source="shop"): held(P, 2, 3, 0)},
         P,

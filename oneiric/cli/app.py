@@ -5,14 +5,27 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer evaluates the annotations
 from traceback import walk_tb
 from typing import Annotated, Any
 
 import typer
 
-from oneiric.cli import components, monitoring, service
+from oneiric.cli import exits
+from oneiric.cli.commands import (
+    activity,
+    cache,
+    components,
+    demo,
+    health,
+    logs,
+    monitoring,
+    operations,
+    remote,
+    service,
+    settings,
+    signals,
+)
 from oneiric.cli.invocation import Invocation
 
 UNUSABLE = 2
@@ -22,28 +35,46 @@ PRINTERS = frozenset({"click", "rich", "typer"})
 COMPLETION = ("--install-completion", "--show-completion")
 SHELL_IS_NAMED = "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"
 """Environment variable that makes Typer take the name of a shell after an option of completion."""
+DEBUG = "--debug"
 
-
-class LogLevel(StrEnum):
-    """The levels that can be asked for."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
+_NOT_UNDERSTOOD: Any = typer.BadParameter.__mro__[2]  # every error of parsing: ClickException, wherever it comes from
 
 app = typer.Typer(
     name="oneiric",
     help="Resolve, hot-swap and observe the providers of a running process.",
+    epilog=(
+        "With a running service the commands act on it, without one on its files. Exit codes: 0 done, 1 the answer is "
+        "no or the work failed, 2 wrong use, 3 no service where one is needed, 4 denied, 5 the service does not "
+        "answer, 130 interrupted."
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
 
-app.add_typer(monitoring.app)
-app.command()(service.orchestrate)
-app.command("list")(components.list_components)
+for command, name in (
+    (components.list_components, "list"),
+    (components.explain, "explain"),
+    (components.swap, "swap"),
+    (activity.pause, "pause"),
+    (activity.resume, "resume"),
+    (activity.drain, "drain"),
+    (components.status, "status"),
+    (health.health, "health"),
+    (remote.remote_status, "remote-status"),
+    (remote.remote_sync, "remote-sync"),
+    (service.orchestrate, "orchestrate"),
+    (operations.reload, "reload"),
+    (operations.plugins, "plugins"),
+    (operations.action_invoke, "action-invoke"),
+    (operations.metrics, "metrics"),
+    (signals.signals, "signals"),
+    (logs.logs, "logs"),
+    (demo.demo, "demo"),
+):
+    app.command(name)(command)
+for group in (activity.app, cache.app, settings.app, monitoring.app):
+    app.add_typer(group)
 
 
 def run() -> None:
@@ -51,17 +82,24 @@ def run() -> None:
     if _names_shell(sys.argv[1:]):
         os.environ[SHELL_IS_NAMED] = "1"
     try:
-        app(prog_name="oneiric")
+        raise SystemExit(app(prog_name="oneiric", standalone_mode=False) or 0)
+    except _NOT_UNDERSTOOD as error:
+        _explain(error)
+        raise SystemExit(exits.USAGE) from None
     except OSError as error:
+        if DEBUG in sys.argv:
+            raise
         _report(error)
         raise SystemExit(UNUSABLE) from None
 
 
 @app.callback(invoke_without_command=True)
-def root(
+def root(  # noqa: PLR0913 - one parameter an option
     context: typer.Context,
     *,
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version, and that of the control API, and exit.")
+    ] = False,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Settings file. [default: $ONEIRIC_CONFIG]")
     ] = None,
@@ -71,47 +109,33 @@ def root(
             "--import", metavar="MODULE", help="Import a module and let it register(resolver) and connect(runtime)."
         ),
     ] = None,
+    with_demo: Annotated[bool, typer.Option("--demo", help="Register components to try things with.")] = False,
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="Apply a profile: default, serverless.")] = None,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Log all, and show where an error comes from.")] = False,
+    suppress_events: Annotated[
+        bool, typer.Option("--suppress-events", help="Write no log lines but fatal ones.")
+    ] = False,
 ) -> None:
     """Resolve, hot-swap and observe the providers of a running process."""
-    context.obj = Invocation(config=config, imports=tuple(imports or ()), profile=profile)
+    context.obj = Invocation(
+        config=config,
+        imports=tuple(imports or ()),
+        profile=profile,
+        demo=with_demo,
+        log_level="DEBUG" if debug else "CRITICAL" if suppress_events else None,
+    )
     if show_version:
         _print_version()
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
-@app.command()
-def demo(  # noqa: PLR0913 - one parameter an option
-    *,
-    seconds: Annotated[float, typer.Option(min=0, help="How long to run; 0 runs until interrupted.")] = 60.0,
-    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Operations a second.")] = 20.0,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of /metrics; 0 picks a free one.")] = None,
-    faults: Annotated[
-        bool, typer.Option("--faults/--no-faults", help="Let some of the operations fail on purpose.")
-    ] = True,
-    logs: Annotated[bool, typer.Option("--logs", help="Write the log lines to standard error.")] = False,
-    log_file: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the log lines to this file.")] = None,
-    log_level: Annotated[LogLevel, typer.Option(help="Write log lines of this level and above.")] = LogLevel.INFO,
-    push_gateway: Annotated[str | None, typer.Option(help="Push the metrics to this URL at the end.")] = None,
-    textfile: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write the metrics to this file (*.prom) at the end.")
-    ] = None,
-) -> None:
-    """Run the real runtime on a signed manifest that it serves to itself, and serve /metrics."""
-    if logs and log_file is not None:
-        raise typer.BadParameter("the log lines go to standard error or to a file, not to both", param_hint="--logs")
-    _demo(
-        seconds=seconds,
-        rate=rate,
-        port=port,
-        faults=faults,
-        logs=logs,
-        log_file=log_file,
-        log_level=log_level.value.upper(),
-        push_gateway=push_gateway,
-        textfile=textfile,
-    )
+def _explain(error: Any) -> None:
+    """Say in one line what of the command line is not understood, and what would be."""
+    from oneiric.cli.calls import say_error  # noqa: PLC0415 - for mistakes only
+    from oneiric.cli.mistakes import hint_at  # noqa: PLC0415 - likewise
+
+    say_error(error.format_message(), hint_at(error), exit_code=exits.USAGE, as_json="--json" in sys.argv)
 
 
 def _names_shell(arguments: list[str]) -> bool:
@@ -144,16 +168,6 @@ def _printing(error: OSError) -> bool:
 
 def _print_version() -> None:
     from oneiric import __version__  # noqa: PLC0415 - looked up in the metadata of the installation, which takes long
+    from oneiric.runtime.control.protocol import API_VERSION  # noqa: PLC0415 - only here
 
-    typer.echo(f"oneiric {__version__}")
-
-
-def _demo(**options: Any) -> None:
-    from oneiric.core.config import SettingsError  # noqa: PLC0415 - likewise
-    from oneiric.rehearsal.demo import DemoOptions, run_demo  # noqa: PLC0415 - other commands do not need the runtime
-
-    try:
-        run_demo(DemoOptions(**options))
-    except SettingsError as error:
-        typer.echo(f"oneiric: {error}", err=True)
-        raise typer.Exit(2) from None
+    typer.echo(f"oneiric {__version__} (control API {API_VERSION})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -27,12 +28,12 @@ class Call:
     """
 
     def __init__(self, invocation: Invocation, *, as_json: bool) -> None:
-        self._invocation = invocation
+        self.invocation = invocation
         self.as_json = as_json
 
-    def read(self, name: str, **fields: str) -> Any:
+    def read(self, name: str, *, needs_service: bool = False, **fields: str) -> Any:
         """Return what the command *name* reads, or end the process with its error."""
-        return self._done(name, fields, changes=False)
+        return self._done(name, fields, changes=False, needs_service=needs_service)
 
     def change(self, name: str, *, needs_service: bool = False, **fields: object) -> Any:
         """Have the command *name* change something and return its answer, or end the process with its error."""
@@ -42,16 +43,24 @@ class Call:
         """Print *answer* as one JSON document."""
         typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **answer}, indent=2, ensure_ascii=False))
 
+    def show_json_line(self, answer: Mapping[str, Any]) -> None:
+        """Print *answer* as one line of JSON Lines, at once."""
+        typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **answer}, ensure_ascii=False))
+        sys.stdout.flush()
+
+    def note(self, message: str) -> None:
+        """Say *message* on standard error, beside the answer."""
+        if self.as_json:
+            typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, "note": {"message": message}}), err=True)
+        else:
+            typer.echo(f"oneiric: {message}", err=True)
+
     def fail(self, exit_code: int, message: str, hint: str = "", **details: object) -> NoReturn:
         """End the process with an error in one line, or as an object with ``--json``."""
-        if self.as_json:
-            error = {"message": message, "hint": hint, "exit_code": exit_code, **details}
-            typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, "error": error}), err=True)
-        else:
-            typer.echo(f"oneiric: {message}{f'; {hint}' if hint else ''}", err=True)
+        say_error(message, hint, exit_code=exit_code, as_json=self.as_json, **details)
         raise typer.Exit(exit_code)
 
-    def _done(self, name: str, fields: Mapping[str, Any], *, changes: bool, needs_service: bool = False) -> Any:
+    def _done(self, name: str, fields: Mapping[str, Any], *, changes: bool, needs_service: bool) -> Any:
         from oneiric.runtime.control import client as control  # noqa: PLC0415 - help does not need it
 
         client = control.ServiceClient(self._socket())
@@ -70,16 +79,17 @@ class Call:
 
     def _offline(self, name: str, fields: Mapping[str, Any], why: str) -> Any:
         """Do the command in this process."""
-        from oneiric.core.config import SettingsError  # noqa: PLC0415 - only where no service runs
+        from oneiric.cli.interrupts import interrupt_raises  # noqa: PLC0415 - only where no service runs
+        from oneiric.core.config import SettingsError  # noqa: PLC0415 - likewise
         from oneiric.runtime.control.errors import ControlError  # noqa: PLC0415 - likewise
         from oneiric.runtime.offline import run_offline  # noqa: PLC0415 - likewise
 
-        if not self.as_json:
-            typer.echo(f"oneiric: {why}: this is from the files", err=True)
+        self.note(f"{why}: this is from the files")
+        interrupt_raises()
         try:
-            return run_offline(self._invocation.program(), name, fields)
+            return run_offline(self.invocation.program(), name, fields)
         except SettingsError as error:
-            self.fail(exits.USAGE, str(error))
+            self.fail(exits.USAGE, str(error), "oneiric settings check shows all that is wrong")
         except ControlError as error:
             self._refused(error.code, error.message, error.hint, error.as_dict())
 
@@ -93,4 +103,17 @@ class Call:
     def _socket(self) -> str:
         from oneiric.cli.places import control_socket  # noqa: PLC0415 - help does not need it
 
-        return control_socket(self._invocation)
+        try:
+            return control_socket(self.invocation)
+        except ValueError as error:  # SettingsError, which takes long to import
+            self.fail(exits.USAGE, str(error), "oneiric settings check shows all that is wrong")
+
+
+def say_error(message: str, hint: str = "", *, exit_code: int, as_json: bool, **details: object) -> None:
+    """Say on standard error, in one line or as an object, what is wrong and what to do next."""
+    if as_json:
+        error = {"message": message, "hint": hint, "exit_code": exit_code, **details}
+        typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, "error": error}), err=True)
+    else:
+        one_line = " ".join(f"{message}{f'; {hint}' if hint else ''}".split())
+        typer.echo(f"oneiric: {one_line}", err=True)

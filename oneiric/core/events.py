@@ -47,7 +47,29 @@ SyncFailure = Literal[
 ]
 """Why a synchronisation fails: the reason in its :class:`Finished`."""
 
-ControlCommand = Literal["list", "explain", "swap", "activity", "pause", "drain", "plugins", "reload"]
+SuspectReason = Literal["damaged", "emptied", "removed", "replaced", "restored", "rows_lost"]
+"""What happened to a file of pauses and drains that cannot be what it was."""
+
+ControlCommand = Literal[
+    "list",
+    "explain",
+    "swap",
+    "activity",
+    "activity-recover",
+    "pause",
+    "resume",
+    "drain",
+    "status",
+    "health",
+    "remote-status",
+    "remote-sync",
+    "action-invoke",
+    "metrics",
+    "cache-status",
+    "cache-clean",
+    "plugins",
+    "reload",
+]
 """What can be asked of a service through its control socket."""
 
 
@@ -267,6 +289,33 @@ class ActivityCount(State, frozen=True, kw_only=True, gc=False):
     oldest_pause: float
 
 
+class ActivityStateSuspect(Event, frozen=True, kw_only=True, gc=False):
+    """The file of pauses and drains is not what it was; what was known stays in force until somebody decides.
+
+    ``quarantine`` is the name that the file has now, "" where there was none; ``held`` counts the pauses and drains
+    that are in force.
+    """
+
+    reason: SuspectReason
+    quarantine: str
+    held: int
+
+
+class ActivityStateRecovered(Event, frozen=True, kw_only=True, gc=False):
+    """Somebody decided whose account of the pauses and drains is right; ``held`` are in force since then."""
+
+    account: Literal["database", "witness"]
+    held: int
+
+
+class ActivityStoreState(State, frozen=True, kw_only=True, gc=False):
+    """Whether the pauses and drains are certain (not ``suspect``), can be changed, and have a second witness."""
+
+    suspect: bool
+    unwritable: bool
+    unwitnessed: bool
+
+
 class SourceAdded(Event, frozen=True, kw_only=True, gc=False):
     """A remote source was configured; ``source`` is its stable identifier, known before the first fetch."""
 
@@ -412,9 +461,9 @@ class CacheUsageHigh(Event, frozen=True, kw_only=True, gc=False):
 
 
 class CacheEvicted(Event, frozen=True, kw_only=True, gc=False):
-    """Artifacts were removed; ``reason``: for the size of all, or the age of each."""
+    """Artifacts were removed; ``reason``: for the size of all, the age of each, or because somebody asked for it."""
 
-    reason: Literal["size", "age"]
+    reason: Literal["size", "age", "request"]
     artifacts: int
     bytes: int
 
@@ -442,6 +491,19 @@ class RuntimeReady(Event, frozen=True, kw_only=True, gc=False):
 
     required: int
     active: int
+
+
+class RuntimeRecovered(Event, frozen=True, kw_only=True, gc=False):
+    """A runtime starts on the files of one that ended without stopping, and takes over what it kept.
+
+    ``paused`` and ``draining`` count components, ``previous_pid`` is the process that ended, ``last_seen_at`` when it
+    last said that it runs, in ISO 8601.
+    """
+
+    previous_pid: int
+    last_seen_at: str
+    paused: int
+    draining: int
 
 
 class RuntimeStopping(Event, frozen=True, kw_only=True, gc=False):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from oneiric.core.sizes import is_large
@@ -62,6 +64,25 @@ def redact(text: str, *, limit: int = MAX_ERROR_CHARS) -> str:
     text = _FLAG.sub(r"\1 ***", text)
     text = _KNOWN.sub("***", text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def mask(value: object, *, hidden: bool = False) -> Any:
+    """Return *value* fit for JSON and to be seen: texts redacted, and *** for what a name says to be secret.
+
+    Everything in a mapping or list of such a name is hidden, but for None and what is true or false; with *hidden*
+    *value* itself is. What JSON does not know becomes its text.
+    """
+    if isinstance(value, Mapping):
+        return {
+            str(name): mask(item, hidden=hidden or bool(SECRET_NAME.search(str(name)))) for name, item in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [mask(item, hidden=hidden) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if hidden:
+        return "***"
+    return value if isinstance(value, int | float) else redact(str(value))
 
 
 def describe(error: BaseException) -> tuple[str, str]:

@@ -220,6 +220,25 @@ BLOCKED = Metric(
     "Work refused because its component is paused or draining.",
     (DOMAIN, Label.of(events.WorkBlocked, "reason")),
 )
+ACTIVITY_SUSPICIONS = Metric(
+    "oneiric_activity_suspicions_total",
+    "counter",
+    "Times that the file of pauses and drains was found not to be what it was.",
+    (Label.of(events.ActivityStateSuspect, "reason"),),
+)
+ACTIVITY_SUSPECT = Metric(
+    "oneiric_activity_state_suspect",
+    "gauge",
+    "Whether the pauses and drains wait for somebody to decide whose account of them is right.",
+    merge="max",
+)
+ACTIVITY_DEGRADED = Metric(
+    "oneiric_activity_store_degraded",
+    "gauge",
+    "Whether pauses and drains cannot be changed, or have no second witness.",
+    (Label("problem", ("unwritable", "unwitnessed")),),
+    merge="max",
+)
 
 SYNCS = Metric(
     "oneiric_remote_sync_total",
@@ -598,6 +617,26 @@ CATALOGUE = Catalogue(
                 Read(OLDEST_PAUSE, "oldest_pause"),
             ),
         ),
+        Signal(
+            events.ActivityStateSuspect,
+            area="activity",
+            metrics=(Count(ACTIVITY_SUSPICIONS),),
+            logs=(Log("activity-state-suspect", "error", ("reason", "quarantine", "held")),),
+        ),
+        Signal(
+            events.ActivityStateRecovered,
+            area="activity",
+            logs=(Log("activity-state-recovered", "warning", ("account", "held")),),
+        ),
+        Signal(
+            events.ActivityStoreState,
+            area="activity",
+            metrics=(
+                Read(ACTIVITY_SUSPECT, "suspect"),
+                Read(ACTIVITY_DEGRADED, "unwritable", const={"problem": "unwritable"}),
+                Read(ACTIVITY_DEGRADED, "unwitnessed", const={"problem": "unwitnessed"}),
+            ),
+        ),
         Signal(events.SourceAdded, area="remote", known=("source",)),
         Signal(events.SourceRemoved, area="remote", gone=(Gone(("source",)),)),
         Signal(
@@ -737,6 +776,18 @@ CATALOGUE = Catalogue(
             events.RuntimeReady,
             area="runtime",
             logs=(Log("runtime-ready", "info", ("required", "active")),),
+        ),
+        Signal(
+            events.RuntimeRecovered,
+            area="runtime",
+            logs=(
+                Log(
+                    "runtime-recovered",
+                    "warning",
+                    ("previous_pid", "last_seen_at", "paused", "draining"),
+                    unused="what was kept, for who looks why a process ended; that it did, a restart shows",
+                ),
+            ),
         ),
         Signal(events.RuntimeStopping, area="runtime", logs=(Log("runtime-stopping", "info", ("reason",)),)),
         Signal(

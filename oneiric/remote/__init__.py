@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oneiric.remote.delivery import ArtifactCache, cache_for
+from oneiric.remote.delivery import ArtifactCache, CachedArtifact, cache_for, clean, stock_of
 from oneiric.remote.errors import RemoteSyncError
 from oneiric.remote.loader import remote_sync_loop, sync_remote_manifest
 from oneiric.remote.manifest import RemoteManifest, RemoteManifestEntry, RemoteSyncResult
@@ -11,6 +11,7 @@ from oneiric.remote.telemetry import RemoteSyncTelemetry, load_remote_telemetry
 
 __all__ = [
     "ArtifactCache",
+    "CachedArtifact",
     "RemoteManifest",
     "RemoteManifestEntry",
     "RemoteSource",
@@ -18,7 +19,9 @@ __all__ = [
     "RemoteSyncResult",
     "RemoteSyncTelemetry",
     "cache_for",
+    "clean",
     "load_remote_telemetry",
     "remote_sync_loop",
+    "stock_of",
     "sync_remote_manifest",
 ]

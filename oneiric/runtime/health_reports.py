@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from oneiric.remote.delivery import to_its_end
-from oneiric.runtime.health import RuntimeHealthSnapshot, write_runtime_health
+from oneiric.runtime.health import RuntimeHealthSnapshot, load_runtime_health, write_runtime_health
+from oneiric.runtime.recovery import report_recovery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +65,7 @@ class HealthLoop:
         self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._remote_enabled = False
+        self._said_running = False
         self.writes = True
         self.watchers_running = False
 
@@ -83,28 +86,50 @@ class HealthLoop:
         if tasks:
             await asyncio.wait(tasks)
 
+    async def begin(self) -> None:
+        """Report what a runtime that ended without stopping left, and write the file, which is this process' now."""
+        await asyncio.to_thread(report_recovery, self._path, self._activity_store, self._observers)
+        await self.write(running=True)
+
     async def probe(self) -> None:
         """Probe every active instance once."""
         for status in self._lifecycle.all_statuses():
             await self._lifecycle.probe_instance_health(status.domain, status.key)
 
     async def write(self, *, running: bool) -> None:
-        """Write the health file, if it is this process' to write; a failure is reported, not raised."""
+        """Write the health file, if it is this process' to write; a failure is reported, not raised.
+
+        That nothing runs any more is written only by a process that has written that it does.
+        """
         async with self._turn:  # what was so later is written later
-            if not self.writes:
-                return
-            snapshot = RuntimeHealthSnapshot(
-                watchers_running=running and self.watchers_running,
-                remote_enabled=running and self._remote_enabled,
-                orchestrator_pid=os.getpid() if running else None,
-                activity_state=self._activity(),
-                lifecycle_state=self._statuses(),
-                **_remote_facts(self._remotes.last_syncs),
-            )
-            try:
-                await to_its_end(write_runtime_health, self._path, snapshot)
-            except OSError as error:
-                self._observers.hook_failed("runtime_health", error)
+            if self.writes and (running or self._said_running):
+                self._said_running = running
+                await self._write(self._snapshot(running=running))
+
+    async def write_remote(self, *, running: bool) -> None:
+        """Write how the last synchronisations ended; where nothing is *running*, the rest of the file stays."""
+        if running:
+            await self.write(running=True)
+            return
+        async with self._turn:
+            known = await asyncio.to_thread(load_runtime_health, self._path)
+            await self._write(replace(known, **_remote_facts(self._remotes.last_syncs)))
+
+    async def _write(self, snapshot: RuntimeHealthSnapshot) -> None:
+        try:
+            await to_its_end(write_runtime_health, self._path, snapshot)
+        except OSError as error:
+            self._observers.hook_failed("runtime_health", error)
+
+    def _snapshot(self, *, running: bool) -> RuntimeHealthSnapshot:
+        return RuntimeHealthSnapshot(
+            watchers_running=running and self.watchers_running,
+            remote_enabled=running and self._remote_enabled,
+            orchestrator_pid=os.getpid() if running else None,
+            activity_state=self._activity(),
+            lifecycle_state=self._statuses(),
+            **_remote_facts(self._remotes.last_syncs),
+        )
 
     async def _run(self, interval: float, *, probes: bool) -> None:
         while True:

@@ -5,29 +5,38 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from oneiric.core.activity import ActivityStoreError
+from oneiric.core.config import state_place
+from oneiric.core.redaction import describe
 from oneiric.runtime.commands import commands_of
 from oneiric.runtime.control.errors import ControlError
 from oneiric.runtime.control.protocol import FAILED
+from oneiric.runtime.owner import act_as_owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from oneiric.core.config import OneiricSettings
     from oneiric.runtime.program import Program
 
 
 def run_offline(program: Program, name: str, fields: Mapping[str, Any]) -> Any:
-    """Return the answer of the command *name* to *fields*; ControlError or SettingsError where it is not done."""
-    return asyncio.run(_run(program, name, fields))
+    """Return the answer of the command *name* to *fields*; ControlError or SettingsError where it is not done.
 
-
-async def _run(program: Program, name: str, fields: Mapping[str, Any]) -> Any:
+    A process of root goes on as the owner of the state from here on.
+    """
     settings = program.settings()
     settings.observability.enabled = False  # nobody scrapes a process that ends at once
+    act_as_owner(state_place(settings))
+    try:
+        return asyncio.run(_run(program, settings, name, fields))
+    except (OSError, ActivityStoreError) as error:
+        raise ControlError(FAILED, f"{name} failed: {describe(error)[1]}") from error
+
+
+async def _run(program: Program, settings: OneiricSettings, name: str, fields: Mapping[str, Any]) -> Any:
     runtime = program.runtime(settings)
     try:
-        command = commands_of(runtime)[name]
-        if command.needs_service:
-            raise ControlError(FAILED, f"{name} needs a running service", "start one with: oneiric orchestrate")
-        return await command.run(fields)
+        return await commands_of(runtime, offline=True)[name].run(fields)
     finally:
         await runtime.stop()

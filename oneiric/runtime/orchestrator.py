@@ -7,12 +7,10 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from oneiric.core.activity import DomainActivityStore
 from oneiric.core.config import (
     OneiricSettings,
     SecretsHook,
     SettingsError,
-    domain_activity_path,
     resolver_settings_from_config,
     runtime_health_path,
 )
@@ -29,7 +27,7 @@ from oneiric.runtime.health_reports import HealthLoop
 from oneiric.runtime.required import RequiredComponents
 from oneiric.runtime.serving import MetricsServing
 from oneiric.runtime.sources import RemoteSources
-from oneiric.runtime.state import lifecycle_of, supervisor_of
+from oneiric.runtime.state import activity_store_of, lifecycle_of, supervisor_of
 from oneiric.runtime.workers import Leadership, Succession
 
 if TYPE_CHECKING:
@@ -111,7 +109,6 @@ class RuntimeOrchestrator:
             path=Path(health_path or runtime_health_path(settings)),
             interval=settings.observability.probe_interval,
         )
-        self.health.watchers_running = watches
         if settings.problems:
             self.observers.hook_failed("settings", SettingsError("; ".join(settings.problems)))
 
@@ -178,6 +175,8 @@ class RuntimeOrchestrator:
                 succession = Succession(self._leadership, self._take_part, observers=self.observers)
                 stack.push_async_callback(succession.stop)
                 await succession.start()
+                if self.health.writes:
+                    await self.health.begin()
                 with_remotes = enable_remote and self.settings.profile.remote_enabled
                 if with_remotes:
                     await self._start_remotes(stack, manifest_url, refresh_interval_override)
@@ -185,6 +184,7 @@ class RuntimeOrchestrator:
                 await self.required.start()
                 stack.push_async_callback(self.following.stop)
                 await self.following.start()
+                self.health.watchers_running |= bool(self.following.watchers)
                 self.health.start(remote_enabled=with_remotes)
                 stack.push_async_callback(self.health.stop)
                 await self.health.write(running=True)
@@ -214,12 +214,10 @@ class RuntimeOrchestrator:
     async def sync_remote(self, manifest_url: str | None = None) -> RemoteSyncResult | None:
         """Synchronise with the main source now, and raise what goes wrong; None where it is disabled or held off."""
         self._require_open()
-        name = self.settings.remote.name
-        source = self.remotes[name] if name in self.remotes else self.remotes.add(self.settings.remote)
         try:
-            return await source.sync(manifest_url)
+            return await self.remotes.ensure(self.settings.remote).sync(manifest_url)
         finally:
-            await self.health.write(running=self.started)
+            await self.health.write_remote(running=self.started)
 
     def _require_open(self) -> None:
         if self._stopped:
@@ -229,7 +227,7 @@ class RuntimeOrchestrator:
         """Make the parts; *made* undoes that. Telemetry first, so that it sees what the others find."""
         settings = self.settings
         self.telemetry = self._attach(made) if settings.observability.enabled else None
-        self.activity_store = DomainActivityStore(domain_activity_path(settings), observers=self.observers)
+        self.activity_store = activity_store_of(settings, self.observers)
         made.callback(self.activity_store.close)
         self.supervisor = supervisor_of(settings, self.activity_store)
         options = settings.observability
@@ -281,14 +279,13 @@ class RuntimeOrchestrator:
         self.lifecycle.keep_statuses(wanted=leads)
         await self._serving.serve(leads=leads)
         if begins:
-            await self.health.write(running=True)
+            await self.health.begin()
 
     async def _start_remotes(self, stack: AsyncExitStack, manifest_url: str | None, interval: float | None) -> None:
         stack.push_async_callback(self.remotes.stop)
-        main = self.settings.remote.name
-        if manifest_url is not None and main not in self.remotes:
-            self.remotes.add(self.settings.remote)
-        await self.remotes.start(main=main, manifest_url=manifest_url, interval=interval)
+        if manifest_url is not None:
+            self.remotes.ensure(self.settings.remote)
+        await self.remotes.start(main=self.settings.remote.name, manifest_url=manifest_url, interval=interval)
 
 
 @asynccontextmanager

@@ -31,15 +31,20 @@ class Program:
         config: The settings file; None: the one that ``ONEIRIC_CONFIG`` names, and those that are found.
         imports: Modules to import; functions ``register(resolver)`` and ``connect(runtime)`` of theirs are called.
         profile: The profile to apply; None: the configured one.
+        log_level: The level to log at; None: the configured one.
     """
 
     config: Path | None = None
     imports: tuple[str, ...] = ()
     profile: str | None = None
+    log_level: str | None = None
 
     def settings(self) -> OneiricSettings:
         """Return the settings; SettingsError where they are wrong."""
-        return apply_profile_with_fallback(load_settings(self.config), self.profile)
+        settings = apply_profile_with_fallback(load_settings(self.config), self.profile)
+        if self.log_level is not None:
+            settings.logging.level = self.log_level
+        return settings
 
     def runtime(self, settings: OneiricSettings) -> RuntimeOrchestrator:
         """Return a runtime with everything registered, not started; SettingsError for a module of no use."""

@@ -86,6 +86,10 @@ class RemoteSources:
             self._telemetry.add(source)
         return source
 
+    def ensure(self, config: RemoteSourceConfig) -> RemoteSource:
+        """Return the source of this name, which is added where there is none."""
+        return self._sources[config.name] if config.name in self._sources else self.add(config)
+
     def reconfigure(self, settings: OneiricSettings) -> None:
         """Have the sources that *settings* name go by them from now on; others stay as they are."""
         for config in (settings.remote, *settings.remotes.values()):

@@ -85,7 +85,7 @@ def activity() -> bool:
     take_all_descriptors()
     store.change("adapter", "after", paused=True)
     paused = DomainActivityStore(store.path).all_for_domain("adapter")
-    return set(paused) == {"before", "meanwhile", "after"} and not list(DIRECTORY.glob("*corrupt*"))
+    return set(paused) == {"before", "meanwhile", "after"} and not list(DIRECTORY.glob("*quarantine*"))
 
 
 def activity_idle() -> bool:

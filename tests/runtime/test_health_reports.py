@@ -127,3 +127,15 @@ async def test_the_end_is_the_last_word(place: Place, observers: Observers, monk
         await until(lambda: place.health().updated_at != first)
     health = place.health()
     assert (health.orchestrator_pid, health.watchers_running, health.remote_enabled) == (None, False, False)
+
+
+async def test_a_synchronisation_beside_a_runtime_leaves_the_rest(place: Place, observers: Observers) -> None:
+    """One that was not started writes how its synchronisation ended into the file, and nothing else of itself."""
+    async with place.runtime(observers, remote={}) as running:
+        beside = place.runtime(observers)
+        await beside.sync_remote()
+        await beside.stop()
+        health = place.health()
+        assert (health.last_remote_registered, health.watchers_running) == (1, True)
+        assert health.orchestrator_pid is not None
+        assert running.started

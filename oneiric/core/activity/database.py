@@ -2,283 +2,288 @@
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
-import os
-import shutil
 import sqlite3
-import tempfile
-import time
-from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from oneiric.core.activity import places, table
+from oneiric.core.activity.connections import READ_WAIT, Connections
+from oneiric.core.activity.inspection import NOTHING, copied, glimpse, inspect
+from oneiric.core.activity.kept import Kept, contradiction, decided, merged, repaired
 from oneiric.core.activity.memory import Row
-from oneiric.core.activity.table import (
-    COLUMNS,
-    INSERT,
-    connect,
-    has_table,
-    prepare,
-    sqlite_code,
-    table_intact,
-    transaction,
-)
-from oneiric.core.descriptors import identity_of, open_files
+from oneiric.core.activity.table import sqlite_code
+from oneiric.core.files import make_private_directory, sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
+    from oneiric.core.activity.kept import Suspicion
     from oneiric.core.activity.memory import Rows
+    from oneiric.core.activity.witness import Witness
+    from oneiric.core.events import SuspectReason
 
-READ_WAIT = 0.05
-"""Seconds a read waits for a lock at most; readers of a WAL file wait only where its owner insists."""
-
-_LOCK_RETRY = 0.005
-_MIN_BYTES = 512  # of a database; what is smaller was cut, though SQLite takes a single byte for an empty one
-_SUFFIXES = ("", "-wal", "-shm", "-journal")
-_DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+Account: TypeAlias = Literal["database", "witness"]
+"""Whose account of the state is right."""
 
 
 class FileDamagedError(Exception):
-    """The file is damaged, was removed or replaced; it must be opened anew, unless that was done since."""
+    """The file is not what it was, or was not opened; it must be opened anew, unless that was done since."""
 
-    def __init__(self, text: str, *, generation: int = 0) -> None:
+    def __init__(self, text: str, *, reason: SuspectReason | None, opening: int = 0, reported: bool = True) -> None:
         super().__init__(text)
-        self.generation = generation
+        self.reason: SuspectReason | None = reason
+        self.opening = opening
+        self.reported = reported
 
 
-class NotAFileError(OSError):
-    """What is at the path is a directory, a device or the like."""
+class NothingToDecideError(Exception):
+    """There is no suspicion, or not the account of the state that was asked for."""
 
 
-class _DirectoryBusyError(sqlite3.OperationalError):
-    sqlite_errorcode = sqlite3.SQLITE_BUSY
+class Renewal(NamedTuple):
+    """What opening the file brought: all that it holds, what was damaged (or ""), and what is suspect since then."""
+
+    kept: Kept
+    damage: str
+    suspicion: Suspicion | None
 
 
 class ActivityFile:
-    """Two connections to the file at *path*, one to read and one to write; the owner serialises the use of each.
+    """The file at *path*; the owner serialises reads, and changes. *witness* is written after every change.
 
     Methods raise sqlite3.Error, OSError, or FileDamagedError where :meth:`renew` is the answer.
 
     Attributes:
-        generation: How often the file was opened.
+        openings: How often the file was opened.
     """
 
-    def __init__(self, path: Path, *, busy_timeout: float, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, witness: Witness, *, busy_timeout: float, clock: Callable[[], float]) -> None:
         self._path = path
+        self._witness = witness
         self._clock = clock
         self._busy_timeout = busy_timeout
-        self._reader: sqlite3.Connection | None = None
-        self._writer: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        self._connections = Connections(path)
+        self._known: Kept | None = None
         self._version: int | None = None
-        self._descriptors: dict[int, tuple[int, int]] = {}  # those of the connections, as far as they can be known
+        self._verified = 0
         self._is_lost = False
-        self.generation = 0
+        self.openings = 0
 
-    def renew(self, known: Rows) -> str:
-        """Open the file; move it aside if it is damaged, and write what is *known* to a new one.
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened, and not closed since."""
+        return self._connections.writer is not None
 
-        A file whose descriptors were lost is replaced by a new one with all that it holds: what SQLite believes about
-        locks on the old one is no longer true. Return what was damaged and where it went; "" if nothing.
+    def renew(self, reason: SuspectReason | None = None, *, wait: float) -> Renewal:
+        """Open the file, waiting *wait* seconds for others; *reason* is what was found wrong with the one that is open.
+
+        One that cannot follow what was known is moved aside. The new one holds what was known, and beside it what the
+        old one held.
         """
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_directory(self._path.parent)
         if self._path.exists() and not self._path.is_file():
-            raise NotAFileError("is a directory or a device")
-        with self._directory_locked():
-            if self._is_lost:
-                known = self._copied(known)
-            damaged = self._identity is not None and self._identity == _identity(self._path)
-            aside = self._move_aside() if damaged or not self._is_intact() else None
-            self.close()
-            self._open(known)
-            if self._is_lost and aside is not None:
-                _remove(aside)
-                aside = None
-            self._is_lost = False
-        self.generation += 1
-        return f"{self._path}: damaged; moved to {aside.name} and written anew" if aside else ""
+            raise places.NotAFileError("is a directory or a device")
+        with places.directory_locked(self._path.parent, wait):
+            renewal = self._renew_lost(wait) if self._is_lost else self._renew(reason, wait)
+        self.openings += 1
+        return renewal
 
-    def read(self) -> list[tuple[object, ...]] | None:
-        """Return all rows; None if nothing has changed since the last time."""
+    def glimpse(self) -> Rows:
+        """Return what is known while the file cannot be opened to write: what it holds, and what the witness says."""
+        before = self._reference()
+        found = glimpse(self._path)
+        if found is None or before is None:
+            return (found or before or NOTHING).rows
+        return merged(before.rows, found.rows) if contradiction(found, before) else found.rows
+
+    def read(self) -> Kept | None:
+        """Return all that is kept; None if nothing has changed since the last time."""
         with self._damage_told():
-            reader = self._present(self._reader)
+            reader = self._present(self._connections.reader)
             (version,) = reader.execute("PRAGMA data_version").fetchone()
             if version == self._version:
                 return None
-            rows = reader.execute(f"SELECT {COLUMNS} FROM activity").fetchall()  # noqa: S608 - constants only
+            before = self._reference()
+            kept = self._checked(table.load(reader), before)
             self._version = version
-            return rows
+            self._known = kept
+            return kept
 
     def reread(self) -> None:
-        """Have the next :meth:`read` return the rows in any case."""
+        """Have the next :meth:`read` return what is kept in any case."""
         self._version = None
 
     def update(self, domain: str, key: str, decide: Callable[[Row], Row]) -> tuple[Row, Row]:
         """Replace the row with what *decide* makes of it, in one transaction; return it before and after."""
+        name = domain, key
         with self._damage_told():
-            writer = self._present(self._writer)
-            with transaction(writer):
-                found = writer.execute(
-                    "SELECT paused, draining, note, paused_at FROM activity WHERE domain = ? AND key = ?", (domain, key)
-                ).fetchone()
-                before = make_row(*found) if found else Row()
+            writer = self._present(self._connections.writer)
+            reference = self._reference()
+            with table.transaction(writer, self._busy_timeout):
+                kept = self._checked(table.load(writer), reference)
+                before = kept.rows.get(name, Row())
                 after = decide(before)
                 if after == before:
                     return before, after
-                if after.is_default:
-                    writer.execute("DELETE FROM activity WHERE domain = ? AND key = ?", (domain, key))
-                else:
-                    writer.execute(f"INSERT OR REPLACE {INSERT}", (domain, key, *after))
-                return before, after
+                rows = {one: row for one, row in (kept.rows | {name: after}).items() if not row.is_default}
+                kept = replace(kept, generation=kept.generation + 1, rows=rows)
+                table.put(writer, kept, name)
+            self._written(kept)
+            return before, after
+
+    def recover(self, account: Account) -> tuple[Rows, Kept]:
+        """End the suspicion: keep what *account* says, but for what was changed since; return what was and is kept."""
+        with self._damage_told():
+            writer = self._present(self._connections.writer)
+            reference = self._reference()
+            with table.transaction(writer, self._busy_timeout):
+                kept = self._checked(table.load(writer), reference)
+                if kept.suspicion is None:
+                    raise NothingToDecideError("nothing is suspect: there is nothing to recover")
+                chosen = getattr(kept.suspicion, account)
+                if chosen is None:
+                    raise NothingToDecideError("the database could not be read; recover from the witness")
+                before = kept.rows
+                kept = Kept(kept.identity, kept.generation + 1, decided(before, kept.suspicion, chosen))
+                table.replace(writer, kept)
+            self._written(kept)
+            return before, kept
 
     def close(self) -> None:
-        """Close both connections; idempotent.
+        """Close the connections; idempotent."""
+        self._connections.close()
+        self._version = None
 
-        Where other code closed their descriptors they stay as they are for good: SQLite would write to, and close,
-        whatever file has the numbers now.
+    def abandon(self) -> None:
+        """Leave the connections to the process that this one was forked from."""
+        self._connections.abandon()
+        self._version = None
+
+    def _renew(self, reason: SuspectReason | None, wait: float) -> Renewal:
+        before = self._reference()
+        found, wrong = inspect(self._path, before, wait=wait)
+        if self._connections.identity is not None and self._connections.identity == places.identity_of_path(self._path):
+            wrong = wrong or reason  # of another file by now, that says nothing
+        if wrong is None:
+            self.close()
+            return Renewal(self._open(None, wait), "", None)
+        fresh, suspicion = repaired(found, before, wrong, now=self._clock())
+        aside = places.move_aside(self._path, "quarantine")
+        if suspicion is not None and aside is not None:
+            suspicion = replace(suspicion, quarantine=aside.name)
+            fresh = replace(fresh, suspicion=suspicion)
+        self.close()
+        kept = self._open(fresh, wait)
+        text = f"{self._path}: {wrong}; moved to {aside.name} and written anew" if aside else ""
+        return Renewal(kept, text, suspicion)
+
+    def _renew_lost(self, wait: float) -> Renewal:
+        """Replace a file whose descriptors were lost by a new one: what SQLite believes of its locks is untrue now."""
+        found = copied(self._path, wait=wait) or self._reference() or NOTHING
+        aside = places.move_aside(self._path, "lost")
+        self.close()
+        kept = self._open(replace(found, generation=found.generation + 1), wait)
+        if aside is not None:
+            places.remove(aside)
+        self._is_lost = False
+        return Renewal(kept, "", None)
+
+    def _open(self, fresh: Kept | None, wait: float) -> Kept:
+        places.make_private(self._path)
+        kept = self._connections.open(fresh, now=self._clock(), wait=wait)
+        places.make_private(self._path)
+        sync_directory(self._path.parent)
+        seen = places.look(self._path)
+        self._verified = 0 if seen is None else seen.changed
+        self._known = kept
+        if kept.generation:
+            self._witness.write(kept)
+        return kept
+
+    def _reference(self) -> Kept | None:
+        """Return what the file must follow: what this process knows, or the witness says, whichever is newer.
+
+        To be asked before the file is read: what is written meanwhile comes after it.
         """
-        holds = self._holds_descriptors()
-        for connection in (self._reader, self._writer):
-            if connection is None:
-                continue
-            if not holds:
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
-                continue
-            with suppress(sqlite3.Error):
-                connection.close()
-        self._reader = self._writer = self._identity = self._version = None
-        self._descriptors = {}
+        known, witness = self._known, self._witness.read()
+        if known is None or witness is None:
+            return known or witness
+        is_newer = witness.identity == known.identity and witness.generation > known.generation
+        return witness if is_newer else known
 
-    def _open(self, known: Rows) -> None:
-        before = open_files()
-        writer = connect(self._path, self._busy_timeout)
-        try:
-            prepare(writer, known, now=self._clock())
-            reader = connect(self._path, min(READ_WAIT, self._busy_timeout))
-        except BaseException:
-            writer.close()
-            raise
-        with suppress(sqlite3.Error):
-            reader.execute("PRAGMA schema_version").fetchone()  # opens the rest of its files
-        ours = {_identity(self._path.with_name(self._path.name + suffix)) for suffix in _SUFFIXES}
-        found = open_files().items()
-        self._descriptors = {at: file for at, file in found if file in ours and before.get(at) != file}
-        self._writer, self._reader, self._identity = writer, reader, _identity(self._path)
+    def _checked(self, found: Kept, before: Kept | None) -> Kept:
+        if before is not None and (reason := contradiction(found, before)) is not None:
+            raise self._damaged(_WORDS[reason], reason)
+        return found
 
-    def _is_intact(self) -> bool:
-        try:
-            size = self._path.stat().st_size
-        except FileNotFoundError:
-            size = 0
-        if size < _MIN_BYTES:
-            return size == 0
-        with closing(connect(self._path, self._busy_timeout)) as connection:
-            try:
-                connection.execute("PRAGMA schema_version").fetchone()
-                return not has_table(connection) or table_intact(connection)
-            except sqlite3.DatabaseError as error:
-                if sqlite_code(error) in _DAMAGE_CODES:
-                    return False
-                raise
-
-    def _move_aside(self) -> Path:
-        aside = self._path.with_name(f"{self._path.name}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
-        for suffix in _SUFFIXES:  # an open connection sees the move and leaves the rest alone
-            with suppress(FileNotFoundError):
-                self._path.with_name(self._path.name + suffix).rename(aside.with_name(aside.name + suffix))
-        return aside
+    def _written(self, kept: Kept) -> None:
+        seen = places.look(self._path)
+        if seen is None or seen.identity != self._connections.identity:
+            raise self._damaged("was moved while it was written to", "replaced")
+        self._known = kept
+        self._witness.write(kept)
 
     def _present(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
         if connection is None:
-            raise self._damaged("could not be opened anew before")
-        if (identity := _identity(self._path)) != self._identity:
-            raise self._damaged(f"was {'replaced' if identity else 'removed'} while in use")
-        if not self._holds_descriptors():
+            raise FileDamagedError("is not open", reason=None, opening=self.openings, reported=False)
+        seen = places.look(self._path)
+        if seen is None or seen.identity != self._connections.identity:
+            raise self._damaged(*(("was removed while in use", "removed") if seen is None else _REPLACED))
+        if seen.size < places.MIN_BYTES:
+            raise self._damaged("was emptied while in use", "emptied" if seen.size == 0 else "damaged")
+        if not self._connections.holds_descriptors():
             self._is_lost = True
-            raise self._damaged("other code of this process closed its descriptors; written anew")
+            raise self._damaged("other code of this process closed its descriptors; written anew", None)
+        if seen.changed != self._verified and self._verify():
+            self._verified = seen.changed
         return connection
 
-    def _holds_descriptors(self) -> bool:
-        return all(identity_of(number) == identity for number, identity in self._descriptors.items())
+    def _verify(self) -> bool:
+        """Read the file as it is now, past what the connections remember of it: somebody wrote to it.
 
-    def _copied(self, known: Rows) -> Rows:
-        """Return what the file holds, read from a copy; *known* where that cannot be had."""
+        Return False where a lock is in the way.
+        """
         try:
-            with tempfile.TemporaryDirectory(prefix=f".{self._path.name}.", dir=self._path.parent) as directory:
-                copy = Path(directory) / self._path.name
-                shutil.copyfile(self._path, copy)
-                with suppress(FileNotFoundError):
-                    shutil.copyfile(f"{self._path}-wal", f"{copy}-wal")
-                with closing(connect(copy, self._busy_timeout)) as connection:
-                    rows = connection.execute(f"SELECT {COLUMNS} FROM activity").fetchall()  # noqa: S608 - constants
-        except (OSError, sqlite3.Error):
-            return known
-        return {(str(domain), str(key)): make_row(*columns) for domain, key, *columns in rows}
+            finding = inspect(self._path, self._reference(), wait=READ_WAIT)
+        except sqlite3.OperationalError as error:
+            if sqlite_code(error) in table.LOCK_CODES:
+                return False
+            raise
+        if finding.reason is not None:
+            raise self._damaged(f"was written over while in use: {_WORDS[finding.reason]}", finding.reason)
+        return True
 
-    def _damaged(self, what: str) -> FileDamagedError:
-        return FileDamagedError(f"{self._path}: {what}", generation=self.generation)
+    def _damaged(self, what: str, reason: SuspectReason | None) -> FileDamagedError:
+        return FileDamagedError(f"{self._path}: {what}", reason=reason, opening=self.openings)
 
     @contextmanager
     def _damage_told(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if sqlite_code(error) in _DAMAGE_CODES or self._has_lost_table(error):
-                raise self._damaged(str(error)) from error
+            if sqlite_code(error) in table.DAMAGE_CODES or self._has_lost_table(error):
+                reason: SuspectReason = "damaged" if sqlite_code(error) in table.DAMAGE_CODES else "rows_lost"
+                raise self._damaged(str(error), reason) from error
             raise
 
     def _has_lost_table(self, error: sqlite3.DatabaseError) -> bool:
         """Whether the table, there when the file was opened, is gone; another table in its place is no damage."""
-        if sqlite_code(error) != sqlite3.SQLITE_ERROR or self._reader is None:
+        reader = self._connections.reader
+        if sqlite_code(error) != sqlite3.SQLITE_ERROR or reader is None:
             return False
         with suppress(sqlite3.Error):
-            return not has_table(self._reader)
+            return not table.has_table(reader)
         return False
 
-    @contextmanager
-    def _directory_locked(self) -> Iterator[None]:
-        """Keep other processes from opening or moving the file at the same time."""
-        descriptor = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            deadline = time.monotonic() + self._busy_timeout
-            while not _lock(descriptor):
-                if time.monotonic() > deadline:
-                    raise _DirectoryBusyError("another process opens the file")
-                time.sleep(_LOCK_RETRY)
-            yield
-        finally:
-            os.close(descriptor)
 
-
-def _remove(path: Path) -> None:
-    for suffix in _SUFFIXES:
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def make_row(paused: object, draining: object, note: object, paused_at: object) -> Row:
-    """Return the row of these columns, whatever another program wrote into them."""
-    return Row(
-        bool(paused),
-        bool(draining),
-        note if isinstance(note, str) and note else None,
-        float(paused_at) if paused and isinstance(paused_at, (int, float)) else None,
-    )
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+_REPLACED: tuple[str, SuspectReason] = ("was replaced while in use", "replaced")
+_WORDS: dict[SuspectReason, str] = {
+    "damaged": "is damaged",
+    "removed": "is gone",
+    "emptied": "is empty",
+    "replaced": "is not the file that it was",
+    "restored": "is an older copy of what it was",
+    "rows_lost": "has lost pauses or drains that nobody ended",
+}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from oneiric.core.concurrency import InOrder
+from oneiric.core.concurrency import ForkSafeLock, InOrder
 from oneiric.core.events import ActivityCount, DrainCleared, DrainStarted, Paused, Resumed
 from oneiric.core.names import DOMAINS, validate_name
 from oneiric.core.observers import Observers
@@ -17,7 +16,7 @@ from oneiric.core.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from oneiric.core.events import Event
+    from oneiric.core.events import Event, State
 
 MAX_NOTE_CHARS = 512
 """Longest note, in characters."""
@@ -77,7 +76,7 @@ class MemoryActivityStore:
     def __init__(self, *, observers: Observers | None = None, clock: Callable[[], float] = time.time) -> None:
         self.observers = observers if observers is not None else Observers()
         self._clock = clock
-        self._lock = threading.Lock()  # guards replacing the rows
+        self._lock = ForkSafeLock()  # guards replacing the rows
         self._changes: InOrder[Event] = InOrder()
         self._rows: Rows = {}  # replaced, never changed
 
@@ -124,7 +123,7 @@ class MemoryActivityStore:
         cleaned = _clean(note)
         return _activity(self._update(domain, key, lambda row: _changed(row, paused, draining, cleaned)))
 
-    def states(self) -> Iterator[ActivityCount]:
+    def states(self) -> Iterator[State]:
         """Yield the counts of the usual domains, and of every other one that has any activity."""
         by_domain: dict[str, list[Row]] = {domain: [] for domain in DOMAINS}
         for (domain, _), row in self._rows.items():
@@ -140,7 +139,7 @@ class MemoryActivityStore:
         return after
 
     def _write(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
-        with self._lock:
+        with self._lock.held:
             before = self._rows.get((domain, key), Row())
             after = decide(before)
             self._remember(domain, key, before, after)
@@ -151,7 +150,7 @@ class MemoryActivityStore:
         if after.is_default:
             del rows[domain, key]
         self._rows = rows
-        self._changes.put(_transitions(domain, key, before, after))
+        self._changes.put(transitions(domain, key, before, after))
 
 
 def _validate(domain: str, key: str) -> None:
@@ -190,7 +189,8 @@ def _activity(row: Row) -> DomainActivity:
     return DomainActivity(row.paused, row.draining, row.note)
 
 
-def _transitions(domain: str, key: str, before: Row, after: Row) -> Iterator[Event]:
+def transitions(domain: str, key: str, before: Row, after: Row) -> Iterator[Event]:
+    """Yield the events of a change of the row of a component."""
     note = redact(" ".join((after.note or "").split()))
     if before.paused != after.paused:
         yield (Paused if after.paused else Resumed)(domain=domain, key=key, note=note)

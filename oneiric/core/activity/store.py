@@ -2,54 +2,64 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-import threading
 import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from oneiric.core.activity.database import ActivityFile, FileDamagedError, NotAFileError, make_row
-from oneiric.core.activity.memory import MemoryActivityStore, Row, Rows
-from oneiric.core.activity.table import sqlite_code
-from oneiric.core.names import is_valid_name
+from oneiric.core.activity.advice import ActivityStoreError, advice, passes
+from oneiric.core.activity.connections import READ_WAIT
+from oneiric.core.activity.database import Account, ActivityFile, FileDamagedError, NothingToDecideError, Renewal
+from oneiric.core.activity.kept import Kept, held
+from oneiric.core.activity.memory import MemoryActivityStore, Row, Rows, transitions
+from oneiric.core.activity.witness import Witness, witness_path
+from oneiric.core.concurrency import ForkSafeLock, renew_after_fork
+from oneiric.core.events import ActivityStateRecovered, ActivityStateSuspect, ActivityStoreState
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator
 
-    from oneiric.core.events import ActivityCount
+    from oneiric.core.activity.kept import Suspicion
+    from oneiric.core.events import State
     from oneiric.core.observers import Observers
-
 
 MAX_BUSY_TIMEOUT = 60.0
 """Longest time a write may wait for other processes, in seconds."""
+RETRY_SECONDS = 1.0
+"""From one attempt of a read to open a file that cannot be opened to the next."""
+
+T = TypeVar("T")
 
 _SINK = "activity_store"
+_REPAIRS = 3
 _BROKEN = (OSError, sqlite3.Error, FileDamagedError)
-
-
-class ActivityStoreError(RuntimeError):
-    """The activity store cannot be used; the text names the file and what to do."""
 
 
 class DomainActivityStore(MemoryActivityStore):
     """The activity of every component, in the SQLite file *path*, which several processes may use at once.
 
     Thread-safe. Reads answer what the file holds now, or what was last known (and report a failed hook) where it
-    cannot be read. Writes are one transaction each, durable when they return; they raise ActivityStoreError where the
-    file cannot be written. A damaged file is moved aside as ``<name>.corrupt-<UTC time>`` and written anew from what
-    this process knows; so is one that was removed.
+    cannot be read; they hardly wait. Writes are one transaction each, durable when they return; they raise
+    ActivityStoreError where the file cannot be written. Where it is locked or the disk is full at the start, what can
+    be read is in force, and opening it is tried again.
+
+    A second witness outside the directory says after each change what the file must hold. A file that cannot be what
+    it was (removed, emptied, replaced, an older copy, rows gone, damaged) is moved aside as
+    ``<name>.quarantine-<UTC time>`` and written anew. Where anything was paused or draining the state is suspect then:
+    all that was known stays in force until :meth:`recover`.
 
     Args:
-        path: The file; its directory is made, for this user alone.
-        observers: Notified of transitions.
+        path: The file; its directory is made, for this user alone, as the file is.
+        observers: Notified of transitions, and of what is suspect.
         busy_timeout: Seconds a write waits for other processes, from 0 to 60.
         clock: Seconds since the epoch.
+        witness: The witness's file; None: in ``$STATE_DIRECTORY``, or else in the user's XDG state, by the path.
 
     Raises:
-        ActivityStoreError: The file cannot be opened for writing.
+        ActivityStoreError: The file cannot be opened for writing, and waiting will not help.
     """
 
     def __init__(
@@ -57,59 +67,111 @@ class DomainActivityStore(MemoryActivityStore):
         path: str | os.PathLike[str],
         *,
         observers: Observers | None = None,
-        busy_timeout: float = 1.0,
+        busy_timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
+        witness: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(observers=observers, clock=clock)
         if not 0 <= busy_timeout <= MAX_BUSY_TIMEOUT:
             raise ValueError(f"busy_timeout must be from 0 to {MAX_BUSY_TIMEOUT:g} seconds, not {busy_timeout!r:.80}")
         self.path = Path(path)
         self._busy_timeout = busy_timeout
-        self._writing = threading.Lock()  # guards the file's writer; taken before _lock, which guards its reader
+        self._writing = ForkSafeLock()  # guards the file's writer; taken before _lock, which guards its reader
         self._closed = False
-        self._file = ActivityFile(self.path.absolute(), busy_timeout=busy_timeout, clock=clock)
+        absolute = self.path.absolute()
+        self._witness = Witness(witness_path(absolute, os.environ) if witness is None else Path(witness).absolute())
+        self._file = ActivityFile(absolute, self._witness, busy_timeout=busy_timeout, clock=clock)
+        self._suspicion: Suspicion | None = None
+        self._next_try = 0.0
+        self._is_unwitnessed = False
+        renew_after_fork(self._renew_in_child)
         weakref.finalize(self, self._file.close)
-        self._renew()
+        self._start()
 
-    def states(self) -> Iterator[ActivityCount]:
-        """Yield the counts of the usual domains, and of every other one that has any activity.
+    @property
+    def witness_path(self) -> Path | None:
+        """Where the witness is; None: there is no place for one."""
+        return self._witness.path
+
+    @property
+    def suspicion(self) -> Suspicion | None:
+        """Why the state is not known for certain, None where it is."""
+        self._known()
+        return self._suspicion
+
+    def states(self) -> Iterator[State]:
+        """Yield the counts of the usual domains and of every other one that has any activity, and the store's state.
 
         Never waits for a write or a repair; what cannot be read at once is answered from what was last known.
         """
-        if self._lock.acquire(blocking=False):
+        lock = self._lock.held
+        if lock.acquire(blocking=False):
             try:
                 with suppress(sqlite3.Error, FileDamagedError):  # the next read or write reports or repairs it
                     self._load()
             finally:
-                self._lock.release()
-        return super().states()
+                lock.release()
+        yield from super().states()
+        yield ActivityStoreState(
+            suspect=self._suspicion is not None,
+            unwritable=not (self._file.is_open or self._closed),
+            unwitnessed=self._witness.error is not None,
+        )
+
+    def recover(self, account: Account) -> None:
+        """End the suspicion by keeping what the *account* of the database or the witness says.
+
+        What was changed since it began stays as it is. Transitions are reported, and then the recovery. Raises
+        ActivityStoreError where nothing is suspect, or there is no such account.
+        """
+        kept = self._repairing(lambda: self._recover_once(account))
+        self._changes.hand_on(self.observers.notify)
+        self.observers.notify(ActivityStateRecovered(account=account, held=len(held(kept.rows))))
 
     def close(self) -> None:
         """Close the file; reads then answer what was last known, writes raise. Idempotent."""
-        with self._writing, self._lock:
+        with self._writing.held, self._lock.held:
             self._closed = True
             self._file.close()
 
-    def _known(self) -> Rows:
+    def _start(self) -> None:
         try:
-            with self._lock:
-                self._load()
-        except FileDamagedError as damage:
-            with suppress(ActivityStoreError):  # reported by the repair
-                self._repair(damage)
+            with self._writing.held, self._lock.held:
+                renewal = self._renew(None, wait=0.0)
+        except _BROKEN as error:
+            self._file.close()
+            if not passes(error):
+                raise self._unusable(error) from error
+            self._rows = self._file.glimpse()
+            self.observers.hook_failed(_SINK, self._unusable(error))
+        else:
+            self._report(renewal)
+
+    def _known(self) -> Rows:
+        lock = self._lock.held
+        if not lock.acquire(timeout=READ_WAIT):
+            return self._rows
+        try:
+            self._load()
+        except FileDamagedError as error:
+            damage = error
         except sqlite3.Error as error:
             self.observers.hook_failed(_SINK, error)
+            return self._rows
+        else:
+            return self._rows
+        finally:
+            lock.release()
+        self._repair_at_once(damage)
         return self._rows
 
     def _load(self) -> None:
-        if self._closed or (found := self._file.read()) is None:
-            return
-        rows: Rows = {}
-        for domain, key, *columns in found:
-            row = make_row(*columns)
-            if is_valid_name(domain) and is_valid_name(key) and not row.is_default:
-                rows[str(domain), str(key)] = self._dated(row, self._rows.get((str(domain), str(key)), Row()))
-        self._rows = rows
+        if not self._closed and (found := self._file.read()) is not None:
+            self._take(found)
+
+    def _take(self, kept: Kept) -> None:
+        self._rows = {name: self._dated(row, self._rows.get(name, Row())) for name, row in kept.rows.items()}
+        self._suspicion = kept.suspicion
 
     def _dated(self, row: Row, known: Row) -> Row:
         if row.paused and row.paused_at is None:  # written by a program that does not know the column
@@ -117,63 +179,96 @@ class DomainActivityStore(MemoryActivityStore):
         return row
 
     def _write(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
-        try:
-            try:
-                return self._write_once(domain, key, decide)
-            except FileDamagedError as damage:
-                self._repair(damage)
-                return self._write_once(domain, key, decide)
-        except _BROKEN as error:
-            raise self._unusable(error) from error
+        return self._repairing(lambda: self._write_once(domain, key, decide))
 
     def _write_once(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
-        with self._writing:
-            if self._closed:
-                raise ActivityStoreError(f"{self.path}: the activity store is closed")
+        with self._writing.held:
+            self._require_open()
             before, after = self._file.update(domain, key, decide)
-            with self._lock:  # what was written is known at once, even if the file cannot be read
+            with self._lock.held:  # what was written is known at once, even if the file cannot be read
                 self._remember(domain, key, before, after)
                 self._file.reread()
+        self._report_witness()
         return after
 
-    def _renew(self) -> None:
-        try:
-            with self._writing, self._lock:
-                damage = self._file.renew(self._rows)
-                self._load()
-        except _BROKEN as error:
-            self._file.close()
-            raise self._unusable(error) from error
-        if damage:
-            self.observers.hook_failed(_SINK, FileDamagedError(damage))
+    def _recover_once(self, account: Account) -> Kept:
+        with self._writing.held:
+            self._require_open()
+            before, kept = self._file.recover(account)
+            with self._lock.held:
+                for name in dict.fromkeys((*before, *kept.rows)):
+                    self._changes.put(transitions(*name, before.get(name, Row()), kept.rows.get(name, Row())))
+                self._take(kept)
+                self._file.reread()
+        self._report_witness()
+        return kept
 
-    def _repair(self, damage: FileDamagedError) -> None:
+    def _repairing(self, write: Callable[[], T]) -> T:
+        """Return what *write* does, after a repair if need be: another process may make one necessary, too."""
         try:
-            with self._writing, self._lock:
-                if not self._closed and damage.generation == self._file.generation:  # else somebody was quicker
-                    self._file.renew(self._rows)
-                    self._load()
+            for _ in range(_REPAIRS):
+                try:
+                    return write()
+                except FileDamagedError as damage:
+                    self._repair(damage, wait=self._busy_timeout)
+            return write()
+        except NothingToDecideError as error:
+            raise ActivityStoreError(f"{self.path}: {error}") from error
         except _BROKEN as error:
-            unusable = self._unusable(error)
-            self.observers.hook_failed(_SINK, unusable)
-            raise unusable from error
-        self.observers.hook_failed(_SINK, damage)
+            raise self._unusable(error) from error
+
+    def _repair_at_once(self, damage: FileDamagedError) -> None:
+        """Repair if that needs no waiting: a read must not hold up its thread, which may be that of an event loop."""
+        now = time.monotonic()
+        if now < self._next_try or not self._writing.held.acquire(blocking=False):
+            return
+        try:
+            self._repair(damage, wait=0.0)
+        except _BROKEN as error:
+            self._next_try = now + RETRY_SECONDS
+            if not self._file.is_open:
+                self._rows = self._file.glimpse() or self._rows
+            self.observers.hook_failed(_SINK, self._unusable(error))
+        finally:
+            self._writing.held.release()
+
+    def _repair(self, damage: FileDamagedError, *, wait: float) -> None:
+        with self._writing.held, self._lock.held:
+            if self._closed or damage.opening != self._file.openings:
+                return  # somebody was quicker
+            renewal = self._renew(damage, wait=wait)
+        if damage.reported:
+            self.observers.hook_failed(_SINK, damage)
+        self._report(renewal._replace(damage=""))
+
+    def _renew(self, damage: FileDamagedError | None, *, wait: float) -> Renewal:
+        renewal = self._file.renew(damage.reason if damage else None, wait=wait)
+        self._take(renewal.kept)
+        return renewal
+
+    def _report(self, renewal: Renewal) -> None:
+        if renewal.damage:
+            self.observers.hook_failed(_SINK, FileDamagedError(renewal.damage, reason=None))
+        if (suspicion := renewal.suspicion) is not None:
+            in_force = len(held(renewal.kept.rows))
+            self.observers.notify(
+                ActivityStateSuspect(reason=suspicion.reason, quarantine=suspicion.quarantine, held=in_force)
+            )
+        self._report_witness()
+
+    def _report_witness(self) -> None:
+        """Report that there is no witness, once until there is one again."""
+        error = self._witness.error
+        if error is not None and not self._is_unwitnessed:
+            self.observers.hook_failed(_SINK, ActivityStoreError(f"{self._witness.path}: no second witness: {error}"))
+        self._is_unwitnessed = error is not None
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ActivityStoreError(f"{self.path}: the activity store is closed")
+
+    def _renew_in_child(self) -> None:
+        self._file.abandon()
 
     def _unusable(self, error: Exception) -> ActivityStoreError:
-        return ActivityStoreError(f"{self.path}: {self._advice(error)}")
-
-    def _advice(self, error: Exception) -> str:
-        if isinstance(error, NotAFileError):
-            return f"{error}, not a file; set runtime_paths.domain_activity_path to the path of a file"
-        match sqlite_code(error):
-            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-                return (
-                    f"locked by another process for more than {self._busy_timeout:g} s; find it with "
-                    f"'fuser {self.path}', end it or wait for it, and try again"
-                )
-            case sqlite3.SQLITE_FULL:
-                return "the disk is full; free some space and try again"
-            case sqlite3.SQLITE_ERROR:
-                return f"is not an activity store ({error}); set runtime_paths.domain_activity_path to another file"
-            case _:
-                return f"cannot be used ({error}); the file and its directory must be writable by this user"
+        return ActivityStoreError(f"{self.path}: {advice(error, self.path, self._busy_timeout)}")

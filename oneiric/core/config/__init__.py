@@ -15,6 +15,7 @@ from oneiric.core.config.loading import (
     load_settings,
     read_again,
     resolver_settings_from_config,
+    setting_origins,
     settings_files,
 )
 from oneiric.core.config.logging import (
@@ -30,11 +31,13 @@ from oneiric.core.config.paths import (
     cache_directory,
     control_socket_path,
     domain_activity_path,
+    domain_activity_witness_path,
     lifecycle_snapshot_path,
     resolve_cache_dir_path,
     runtime_health_path,
     runtime_observability_path,
     state_directory,
+    state_place,
     workflow_checkpoint_path,
 )
 from oneiric.core.config.reference import example_file, settings_page
@@ -98,6 +101,7 @@ __all__ = [
     "control_socket_path",
     "create_layer_selector",
     "domain_activity_path",
+    "domain_activity_witness_path",
     "example_file",
     "field_variables",
     "file_versions",
@@ -111,10 +115,12 @@ __all__ = [
     "resolver_settings_from_config",
     "runtime_health_path",
     "runtime_observability_path",
+    "setting_origins",
     "settings_files",
     "settings_page",
     "split_address",
     "split_component",
     "state_directory",
+    "state_place",
     "workflow_checkpoint_path",
 ]

@@ -26,6 +26,7 @@ ALIASES = {
     "OTLP_ENDPOINT": ("observability", "otlp", "endpoint"),
     "PROFILE": ("profile", "name"),
     "PUSHGATEWAY": ("observability", "push", "pushgateway"),
+    "STATE_DIR": ("state_dir",),
     "TEXTFILE": ("observability", "push", "textfile"),
 }
 """Short names, without the project's prefix, of often-set fields; the full name beats its short one."""

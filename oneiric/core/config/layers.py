@@ -98,6 +98,10 @@ class Layers:
         given = {key for layer in self._layers if layer.origin != _ENVIRONMENT for key in layer.values}
         return frozenset(given - self._model.model_fields.keys())
 
+    def origins(self) -> dict[tuple[str, ...], str]:
+        """Return the file or the variable that sets each value, by its place."""
+        return {loc: self._origin(loc).removesuffix(": ") for loc in _leaves(self.merged, ())}
+
     def blame_arguments(self, error: ValidationError) -> bool:
         """Whether arguments alone caused *error*."""
         layers = (self._layer_of(_loc(problem)) for problem in error.errors(include_url=False))
@@ -193,6 +197,14 @@ def read_layers(
 
 def _loc(problem: ErrorDetails) -> tuple[str, ...]:
     return tuple(str(part) for part in problem["loc"] if part != "[key]")
+
+
+def _leaves(values: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*at, key))
+        else:
+            yield (*at, key)
 
 
 def _assignment(loc: tuple[str, ...], value: Any) -> str:

@@ -48,6 +48,11 @@ def load_settings(
     return settings
 
 
+def setting_origins(path: str | os.PathLike[str] | None = None) -> dict[tuple[str, ...], str]:
+    """Return the file or variable that sets each setting that :func:`load_settings` does not leave at its default."""
+    return read_layers(OneiricSettings, path=path, search=True, given={}).origins()
+
+
 def read_again(settings: OneiricSettings) -> OneiricSettings:
     """Return what the files, the environment and the arguments that *settings* were read from set now.
 

@@ -30,9 +30,14 @@ def cache_directory(settings: OneiricSettings) -> Path:
     return resolve_cache_dir_path(settings.cache_dir or settings.remote.cache_dir)
 
 
+def state_place(settings: OneiricSettings) -> Path:
+    """Return where state is kept that must not be lost, whether or not it is there."""
+    return Path(settings.state_dir or settings.cache_dir or settings.remote.cache_dir).expanduser()
+
+
 def state_directory(settings: OneiricSettings) -> Path:
     """Return where state is kept that must not be lost, made if need be."""
-    return resolve_cache_dir_path(settings.state_dir or settings.cache_dir or settings.remote.cache_dir)
+    return _made(state_place(settings))
 
 
 def control_socket_path(settings: OneiricSettings, environ: Mapping[str, str]) -> Path:
@@ -42,7 +47,7 @@ def control_socket_path(settings: OneiricSettings, environ: Mapping[str, str]) -
     elif directory := environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]:  # systemd names several with colons
         path = Path(directory) / SOCKET_NAME
     else:
-        path = state_directory(settings).absolute() / "run" / SOCKET_NAME
+        path = state_place(settings).absolute() / "run" / SOCKET_NAME
     if (size := len(os.fsencode(path))) > MAX_SOCKET_PATH_BYTES:
         raise SettingsError(
             f"control.socket: {path} has {size} bytes, and the path of a Unix socket at most {MAX_SOCKET_PATH_BYTES}; "
@@ -68,6 +73,12 @@ def domain_activity_path(settings: OneiricSettings) -> Path:
     path = Path(override).expanduser()
     _made(path.parent)
     return path
+
+
+def domain_activity_witness_path(settings: OneiricSettings) -> Path | None:
+    """Return where it is kept what the file of pauses and drains must hold; None: where the environment says."""
+    override = settings.runtime_paths.domain_activity_witness_path
+    return Path(override).expanduser() if override else None
 
 
 def runtime_observability_path(settings: OneiricSettings) -> Path:

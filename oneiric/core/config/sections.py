@@ -130,18 +130,21 @@ class RuntimeProfileConfig(Section):
 
 
 class RuntimePathsConfig(Section):
-    """Where state lies, if not in the cache directory.
+    """Where state lies, if not in the state directory.
 
     Attributes:
         workflow_checkpoints_enabled: Whether workflows keep checkpoints.
         workflow_checkpoints_path: The file of the checkpoints.
-        domain_activity_path: The file that keeps pauses and drains; None: ``domain_activity.sqlite`` in the cache
+        domain_activity_path: The file that keeps pauses and drains; None: ``domain_activity.sqlite`` in the state
             directory.
+        domain_activity_witness_path: The file that says what this one must hold, in another directory; None: in
+            ``$STATE_DIRECTORY``, or else in the user's XDG state, by the path.
     """
 
     workflow_checkpoints_enabled: bool = True
     workflow_checkpoints_path: PathText | None = None
     domain_activity_path: PathText | None = None
+    domain_activity_witness_path: PathText | None = None
 
 
 class RuntimeSupervisorConfig(Section):

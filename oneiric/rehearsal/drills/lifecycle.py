@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -57,11 +58,29 @@ async def _find_paused(sandbox: Sandbox) -> None:
     path = sandbox.runtime.activity_store.path
 
     def leave() -> None:
-        other = DomainActivityStore(path, clock=lambda: since)
+        other = DomainActivityStore(path, clock=lambda: since, witness=sandbox.runtime.activity_store.witness_path)
         other.change(DOMAIN, KEY, paused=True, note="maintenance")
         other.close()
 
     await asyncio.to_thread(leave)
+
+
+async def _lose_state(sandbox: Sandbox) -> None:
+    """Empty the file of pauses while something is paused, as a clean-up does that means something else."""
+    store = sandbox.runtime.activity_store
+    await asyncio.to_thread(store.change, DOMAIN, sandbox.marker, paused=True, note="maintenance")
+    os.truncate(store.path, 0)
+
+
+async def _look(sandbox: Sandbox) -> None:
+    await asyncio.to_thread(sandbox.runtime.activity_store.snapshot)
+
+
+async def _decide(sandbox: Sandbox) -> None:
+    """Keep what the witness knows, and end the maintenance."""
+    store = sandbox.runtime.activity_store
+    await asyncio.to_thread(store.recover, "witness")
+    await asyncio.to_thread(store.change, DOMAIN, sandbox.marker, paused=False)
 
 
 async def resume(sandbox: Sandbox) -> None:
@@ -131,6 +150,15 @@ INCIDENTS = (
         begin=_find_paused,
         fault=work,
         end=resume,
+    ),
+    Scenario(
+        name="lost-state",
+        title="Something empties the file that keeps the pauses, while a component is paused.",
+        alerts=("OneiricActivityStateSuspect",),
+        also=("OneiricHookErrors",),
+        begin=_lose_state,
+        fault=_look,
+        end=_decide,
     ),
 )
 """The incidents of this subject."""

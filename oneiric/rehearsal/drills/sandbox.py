@@ -137,6 +137,7 @@ class Sandbox:
         runtime = RuntimeOrchestrator(
             OneiricSettings.exactly(
                 cache_dir=str(self._directory / "cache"),
+                runtime_paths={"domain_activity_witness_path": str(self._directory / "witness.json")},
                 observability={
                     "metrics_address": f"{HOST}:{self.port}",
                     "probe_interval": PROBE_SECONDS,

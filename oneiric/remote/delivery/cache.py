@@ -14,18 +14,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from oneiric.core.events import (
-    ArtifactFetch,
-    CacheEvicted,
-    CacheScanFailed,
-    CacheState,
-    CacheUsageHigh,
-)
+from oneiric.core.events import ArtifactFetch, CacheEvicted, CacheScanFailed, CacheState, CacheUsageHigh
 from oneiric.core.files import make_private_directory
 from oneiric.core.observers import Observers
 from oneiric.core.redaction import describe
 from oneiric.remote.delivery.draft import Draft, hash_file
-from oneiric.remote.delivery.eviction import Bounds, CachedArtifact, choose_victims, take_stock
+from oneiric.remote.delivery.eviction import Bounds, CachedArtifact, Victims, choose_victims, take_stock
 from oneiric.remote.errors import RemoteSyncError, reason_of
 from oneiric.remote.tally import Report, Tally
 
@@ -69,6 +63,10 @@ class ArtifactCache:
         scan_interval: Seconds between two scans.
         clock: Seconds since the epoch.
         disk_usage: Total, used and free bytes of a path's file system.
+
+    Attributes:
+        artifacts: The directory of the artifacts.
+        bounds: What may stay.
     """
 
     def __init__(  # noqa: PLR0913 - every bound is a setting
@@ -86,11 +84,11 @@ class ArtifactCache:
         self.directory = Path(directory).expanduser()
         self.artifacts = self.directory / ARTIFACTS_DIRECTORY
         self.observers = observers or Observers()
-        self._max_bytes = max_bytes
-        self._max_age = max_age
+        grace = GRACE_INTERVALS * scan_interval
+        self.bounds = Bounds(max_bytes=max_bytes, max_age=max_age, grace=grace)
         self._high_ratio = high_ratio
         self._scan_interval = scan_interval
-        self._clock = clock
+        self.clock = clock
         self._disk_usage = disk_usage
         self._lock = threading.Lock()
         self._protected: dict[str, frozenset[str]] = {}
@@ -130,6 +128,20 @@ class ArtifactCache:
         """Never evict the artifacts with these *digests*; replaces what *owner* asked for before."""
         with self._lock:
             self._protected[owner] = frozenset(digests)
+
+    @property
+    def protected(self) -> frozenset[str]:
+        """The digests of the artifacts that are never evicted."""
+        with self._lock:
+            return frozenset().union(*self._protected.values())
+
+    def evict(self, victims: Victims) -> list[CachedArtifact]:
+        """Remove *victims* but for those that are protected, report it, and return which are gone."""
+        gone = [item for item in victims.items if self._remove(item)]
+        if gone:
+            size = sum(item.size for item in gone)
+            self.observers.notify(CacheEvicted(reason=victims.reason, artifacts=len(gone), bytes=size))
+        return gone
 
     def states(self) -> tuple[CacheState, ...]:
         """Return what the last scan measured."""
@@ -184,7 +196,7 @@ class ArtifactCache:
         if report.compare(sha256, actual, size, label="cached artifact") is not None:
             await asyncio.to_thread(path.unlink, missing_ok=True)
             return None
-        _touch(path, self._clock())
+        _touch(path, self.clock())
         report.tally.claim(size)
         return size
 
@@ -197,7 +209,7 @@ class ArtifactCache:
             await download(draft)
             digest, size = await draft.seal()
             verify(digest, size)
-            await draft.publish(path, self._clock())
+            await draft.publish(path, self.clock())
         finally:
             draft.close()
         report.downloaded(size)
@@ -205,25 +217,18 @@ class ArtifactCache:
 
     def _scan(self) -> None:
         make_private_directory(self.artifacts)
-        now = self._clock()
+        now, protected = self.clock(), self.protected
         stock = take_stock(self.artifacts, now=now)
         total, count = sum(item.size for item in stock), len(stock)
-        with self._lock:
-            protected = frozenset().union(*self._protected.values())
         for item in stock:
             if item.path.name in protected:
                 _touch(item.path, now)
-        grace = GRACE_INTERVALS * self._scan_interval
-        bounds = Bounds(max_bytes=self._max_bytes, max_age=self._max_age, grace=grace)
-        for victims in choose_victims(stock, protected, now=now, bounds=bounds):
-            gone = [item for item in victims.items if self._evict(item)]
-            size = sum(item.size for item in gone)
-            count, total = count - len(gone), total - size
-            if gone:
-                self.observers.notify(CacheEvicted(reason=victims.reason, artifacts=len(gone), bytes=size))
+        for victims in choose_victims(stock, protected, now=now, bounds=self.bounds):
+            gone = self.evict(victims)
+            count, total = count - len(gone), total - sum(item.size for item in gone)
         self._measured(total, count, now)
 
-    def _evict(self, item: CachedArtifact) -> bool:
+    def _remove(self, item: CachedArtifact) -> bool:
         """Remove *item* unless it was protected since stock was taken; the lock makes whoever protects it sure."""
         with self._lock:
             if any(item.path.name in digests for digests in self._protected.values()):
@@ -234,14 +239,14 @@ class ArtifactCache:
     def _measured(self, size: int, count: int, now: float) -> None:
         filesystem_size, _used, avail = self._disk_usage(self.artifacts)
         self._state = CacheState(
-            limit_bytes=self._max_bytes,
+            limit_bytes=self.bounds.max_bytes,
             size_bytes=size,
             artifacts=count,
             filesystem_size_bytes=filesystem_size,
             filesystem_avail_bytes=avail,
             scanned_at=now,
         )
-        ratio = max(size / self._max_bytes, 1 - avail / filesystem_size if filesystem_size else 0.0)
+        ratio = max(size / self.bounds.max_bytes, 1 - avail / filesystem_size if filesystem_size else 0.0)
         was_high, self._high = self._high, ratio >= self._high_ratio
         if self._high and not was_high:
             self.observers.notify(CacheUsageHigh(used_ratio=ratio))

@@ -39,7 +39,7 @@ class Bounds:
 class Victims:
     """Artifacts to remove, and why."""
 
-    reason: Literal["age", "size"]
+    reason: Literal["age", "size", "request"]
     items: list[CachedArtifact]
 
 

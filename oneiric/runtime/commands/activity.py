@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
-from oneiric.core.activity import ActivityStoreError
+from oneiric.core.activity import Account, ActivityStoreError
 from oneiric.runtime.commands.command import Command, domain_of, flag, required, text
-from oneiric.runtime.control.errors import ControlError
+from oneiric.runtime.commands.summaries import activity_of
+from oneiric.runtime.control.errors import ControlError, wrong_use
 from oneiric.runtime.control.protocol import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oneiric.core.activity import DomainActivity
+    from oneiric.core.activity import DomainActivity, Rows, Suspicion
     from oneiric.runtime.commands.command import Fields
     from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 T = TypeVar("T")
+
+ACCOUNTS: tuple[str, ...] = get_args(Account)
+"""Whose account of a suspect state can be kept."""
 
 
 def commands(runtime: RuntimeOrchestrator) -> dict[str, Command]:
@@ -25,7 +30,9 @@ def commands(runtime: RuntimeOrchestrator) -> dict[str, Command]:
     activity = _Activity(runtime)
     return {
         "activity": Command("read", activity.show),
+        "activity-recover": Command("change", activity.recover),
         "pause": Command("change", activity.pause),
+        "resume": Command("change", activity.resume),
         "drain": Command("change", activity.drain),
     }
 
@@ -35,30 +42,63 @@ class _Activity:
         self._runtime = runtime
 
     async def show(self, _: Fields) -> dict[str, Any]:
-        snapshot = await _in_thread(self._runtime.activity_store.snapshot)
-        states = [state for keys in snapshot.values() for state in keys.values()]
+        store = self._runtime.activity_store
+        snapshot = await _in_thread(store.snapshot)
         return {
             "domains": {
                 domain: {key: state.as_dict() for key, state in keys.items()} for domain, keys in snapshot.items()
             },
-            "totals": {
-                "paused": sum(state.paused for state in states),
-                "draining": sum(state.draining for state in states),
-                "note_only": sum(not (state.paused or state.draining) for state in states),
-            },
+            "totals": activity_of(state for keys in snapshot.values() for state in keys.values()),
+            "suspect": _suspect(await _in_thread(lambda: store.suspicion)),
         }
 
+    async def recover(self, fields: Fields) -> dict[str, Any]:
+        account = required(fields, "account")
+        if account not in ACCOUNTS:
+            raise wrong_use(f"the account must be one of {', '.join(ACCOUNTS)}, not {account!r:.80}")
+        await _in_thread(lambda: self._runtime.activity_store.recover(cast("Account", account)))
+        return {"account": account, **await self.show(fields)}
+
     async def pause(self, fields: Fields) -> dict[str, Any]:
-        domain, key, note = domain_of(fields), required(fields, "key"), text(fields, "note")
-        paused = not flag(fields, "resume")
+        return await self._pause(fields, paused=not flag(fields, "resume"))
+
+    async def resume(self, fields: Fields) -> dict[str, Any]:
+        return await self._pause(fields, paused=False)
+
+    async def drain(self, fields: Fields) -> dict[str, Any]:
+        draining = not flag(fields, "clear")
+        domain, key, note = _subject(fields, ends=not draining)
+        bridge = self._runtime.bridges[domain]
+        return _answer(domain, key, await _in_thread(lambda: bridge.set_draining(key, draining, note=note)))
+
+    async def _pause(self, fields: Fields, *, paused: bool) -> dict[str, Any]:
+        domain, key, note = _subject(fields, ends=not paused)
         bridge = self._runtime.bridges[domain]
         return _answer(domain, key, await _in_thread(lambda: bridge.set_paused(key, paused, note=note)))
 
-    async def drain(self, fields: Fields) -> dict[str, Any]:
-        domain, key, note = domain_of(fields), required(fields, "key"), text(fields, "note")
-        draining = not flag(fields, "clear")
-        bridge = self._runtime.bridges[domain]
-        return _answer(domain, key, await _in_thread(lambda: bridge.set_draining(key, draining, note=note)))
+
+def _subject(fields: Fields, *, ends: bool) -> tuple[str, str, str | None]:
+    """Return domain, key and note; where a pause or drain *ends*, its note ends with it."""
+    return domain_of(fields), required(fields, "key"), text(fields, "note", "" if ends else None)
+
+
+def _suspect(suspicion: Suspicion | None) -> dict[str, Any] | None:
+    if suspicion is None:
+        return None
+    accounts = {"database": suspicion.database, "witness": suspicion.witness}
+    return {
+        "reason": suspicion.reason,
+        "since": datetime.fromtimestamp(suspicion.since, UTC).isoformat(timespec="seconds"),
+        "quarantine": suspicion.quarantine,
+        "accounts": {name: None if rows is None else _listed(rows) for name, rows in accounts.items()},
+    }
+
+
+def _listed(rows: Rows) -> list[dict[str, Any]]:
+    return [
+        {"domain": domain, "key": key, "paused": row.paused, "draining": row.draining, "note": row.note}
+        for (domain, key), row in sorted(rows.items())
+    ]
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core.names import DOMAINS, is_valid_name
-from oneiric.runtime.control.errors import wrong_use
+from oneiric.runtime.control.errors import ControlError, answer_is_no, wrong_use
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from oneiric.domains.base import DomainBridge
     from oneiric.runtime.control.peers import Right
 
 DEFAULT_DOMAIN = "adapter"
@@ -79,10 +80,30 @@ def domain_of(fields: Fields, *, default: str = DEFAULT_DOMAIN) -> str:
     return domain
 
 
-def nearest_hint(name: str, known: object) -> str:
+def nearest_hint(name: str, known: Iterable[object]) -> str:
     """Return a hint at the name among *known* that *name* was probably meant to be, or ""."""
     from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
 
-    names = [str(one) for one in known] if hasattr(known, "__iter__") else []
-    found = get_close_matches(name, names, n=1)
+    found = get_close_matches(name, map(str, known), n=1)
     return f"did you mean {found[0]}?" if found else ""
+
+
+def unknown_key(bridge: DomainBridge, key: str) -> ControlError:
+    """Return the error about a *key* that no candidate is registered for."""
+    known = {candidate.key for candidate in bridge.active_candidates()}
+    return answer_is_no(
+        f"no candidate is registered for {bridge.domain}:{key}",
+        nearest_hint(key, known) or f"oneiric list --domain {bridge.domain} shows what is",
+    )
+
+
+def require_provider(bridge: DomainBridge, key: str, provider: str | None) -> None:
+    """Raise the ControlError about a *key* that nobody is registered for, or not *provider*."""
+    known = [rank["provider"] for rank in bridge.explain(key)["ordered"]]
+    if not known:
+        raise unknown_key(bridge, key)
+    if provider is not None and provider not in known:
+        raise answer_is_no(
+            f"no candidate of provider {provider} is registered for {bridge.domain}:{key}",
+            nearest_hint(provider, known) or f"registered: {', '.join(map(str, known[:10]))}",
+        )

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core.errors import LifecycleError
-from oneiric.runtime.commands.command import Command, domain_of, flag, nearest_hint, required, text
-from oneiric.runtime.control.errors import ControlError, answer_is_no
+from oneiric.runtime.commands.command import (
+    Command,
+    domain_of,
+    flag,
+    require_provider,
+    required,
+    text,
+    unknown_key,
+)
+from oneiric.runtime.control.errors import ControlError
 from oneiric.runtime.control.protocol import FAILED
 
 if TYPE_CHECKING:
     from oneiric.core.resolution import Candidate
-    from oneiric.domains.base import DomainBridge
     from oneiric.runtime.commands.command import Fields
     from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
@@ -47,21 +54,13 @@ class _Components:
         bridge = self._runtime.bridges[domain]
         explanation = bridge.explain(key)
         if not explanation["ordered"]:
-            raise _unknown_key(bridge, key)
+            raise unknown_key(bridge, key)
         return explanation
 
     async def swap(self, fields: Fields) -> dict[str, Any]:
         domain, key, provider = domain_of(fields), required(fields, "key"), text(fields, "provider")
         bridge, lifecycle = self._runtime.bridges[domain], self._runtime.lifecycle
-        ranked = bridge.explain(key)["ordered"]
-        if not ranked:
-            raise _unknown_key(bridge, key)
-        known = [rank["provider"] for rank in ranked]
-        if provider is not None and provider not in known:
-            raise answer_is_no(
-                f"no candidate of provider {provider} is registered for {domain}:{key}",
-                nearest_hint(provider, known) or f"registered: {', '.join(map(str, known[:10]))}",
-            )
+        require_provider(bridge, key, provider)
         try:
             instance = await lifecycle.swap(domain, key, provider, force=flag(fields, "force"))
         except LifecycleError as error:
@@ -88,11 +87,3 @@ def _entries(candidates: list[Candidate]) -> list[dict[str, Any]]:
         }
         for candidate in sorted(candidates, key=lambda candidate: (candidate.key, candidate.provider or ""))
     ]
-
-
-def _unknown_key(bridge: DomainBridge, key: str) -> ControlError:
-    known = {candidate.key for candidate in bridge.active_candidates()}
-    return answer_is_no(
-        f"no candidate is registered for {bridge.domain}:{key}",
-        nearest_hint(key, known) or f"oneiric list --domain {bridge.domain} shows what is",
-    )

@@ -74,17 +74,17 @@ class ServiceClient:
 
     Args:
         path: The socket.
-        silence: Seconds without a sign of life after which it does not answer.
+        silence: Seconds without a sign of life after which it does not answer; None: :data:`SILENCE_SECONDS`.
 
     Attributes:
         release: The version of the service that answered last, or "".
         api: Its API version, or "".
     """
 
-    def __init__(self, path: str | Path, *, silence: float = SILENCE_SECONDS) -> None:
+    def __init__(self, path: str | Path, *, silence: float | None = None) -> None:
         self.path = str(path)
         self.release = self.api = ""
-        self._silence = silence
+        self._silence = SILENCE_SECONDS if silence is None else silence
 
     def read(self, name: str, **fields: str) -> Any:
         """Return the answer of the command *name*, which changes nothing; ServiceError where there is none."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import Clock, Recorder
+from support import Clock, Recorder, counts
 
 from oneiric.core.activity import (
     MAX_BUSY_TIMEOUT,
@@ -147,7 +147,7 @@ def test_the_states_count_every_domain(store: MemoryActivityStore, clock: Clock)
     expected = {domain: ActivityCount(domain=domain, paused=0, draining=0, oldest_pause=0.0) for domain in DOMAINS}
     expected["task"] = ActivityCount(domain="task", paused=1, draining=1, oldest_pause=1010.0)
     expected["custom"] = ActivityCount(domain="custom", paused=0, draining=1, oldest_pause=0.0)
-    assert {state.domain: state for state in store.states()} == expected
+    assert {state.domain: state for state in counts(store)} == expected
 
 
 @pytest.mark.parametrize(
@@ -257,13 +257,13 @@ def test_any_changes_add_up(
     snapshot = {
         (domain, key): state.as_dict() for domain, keys in store.snapshot().items() for key, state in keys.items()
     }
-    counts = list(store.states())
+    found = counts(store)
     store.close()
     assert (
         snapshot,
         len(recorder.of(Paused)) - len(recorder.of(Resumed)),
         len(recorder.of(DrainStarted)) - len(recorder.of(DrainCleared)),
-    ) == (kept, sum(count.paused for count in counts), sum(count.draining for count in counts))
+    ) == (kept, sum(count.paused for count in found), sum(count.draining for count in found))
 
 
 @given(
@@ -293,7 +293,7 @@ def test_a_closed_store_answers_and_refuses_changes(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(ActivityStoreError, match="the activity store is closed"):
         store.change("task", "x", paused=False)
-    assert (store.get("task", "x").paused, sum(count.paused for count in store.states())) == (True, 1)
+    assert (store.get("task", "x").paused, sum(count.paused for count in counts(store))) == (True, 1)
 
 
 def test_changes_of_many_threads_are_all_kept(tmp_path: Path, observers: Observers, recorder: Recorder) -> None:

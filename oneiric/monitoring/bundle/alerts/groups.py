@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.bundle.alerts.activity import activity
 from oneiric.monitoring.bundle.alerts.availability import availability
 from oneiric.monitoring.bundle.alerts.budgets import budgets
 from oneiric.monitoring.bundle.alerts.lifecycle import lifecycle, lifecycle_records
@@ -23,7 +24,7 @@ def alert_groups(config: BundleConfig) -> tuple[Group, ...]:
     """Return the alerts for *config*, by subject, each after what it needs recorded in the same evaluation."""
     return tuple(
         subject(config)
-        for subject in (availability, service, resolution, lifecycle, remote, resources, telemetry, budgets)
+        for subject in (availability, service, resolution, lifecycle, activity, remote, resources, telemetry, budgets)
     )
 
 

@@ -215,6 +215,7 @@ def transitions(scope: Scope) -> Panel:
         (
             Query(scope.counted(catalogue.PAUSES, "domain", "state", seen=True), "{{domain}} {{state}}"),
             Query(scope.counted(catalogue.DRAINS, "domain", "state", seen=True), "{{domain}} {{state}}"),
+            Query(scope.counted(catalogue.ACTIVITY_SUSPICIONS, "reason", seen=True), "suspect: {{reason}}"),
         ),
         stacked=True,
     )
@@ -231,6 +232,21 @@ def inactive(scope: Scope) -> Panel:
             Query(total(scope.series(catalogue.PAUSED_COMPONENTS), by=("domain",)), "{{domain}} paused"),
             Query(total(scope.series(catalogue.DRAINING_COMPONENTS), by=("domain",)), "{{domain}} draining"),
         ),
+    )
+
+
+def certain(scope: Scope) -> Panel:
+    """Return whether it is known what is paused."""
+    suspect = total(scope.series(catalogue.ACTIVITY_SUSPECT), by=("instance",), operator="max")
+    degraded = total(scope.series(catalogue.ACTIVITY_DEGRADED), by=("instance", "problem"), operator="max")
+    return Panel(
+        "State of pauses and drains",
+        "Is it certain what is paused, can it be changed, and is there a second witness?",
+        "states",
+        "bool_yes_no",
+        (Query(suspect, "{{instance}} suspect"), Query(degraded, "{{instance}} {{problem}}")),
+        words={0: ("no", "green"), 1: ("yes", "red")},
+        alerts=("OneiricActivityStateSuspect",),
     )
 
 
