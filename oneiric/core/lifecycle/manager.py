@@ -12,7 +12,7 @@ from oneiric.core.lifecycle.health import HealthChecks, OvertakenError
 from oneiric.core.lifecycle.key_locks import HeldError, KeyLocks
 from oneiric.core.lifecycle.options import LifecycleHooks, LifecycleSafetyOptions
 from oneiric.core.lifecycle.status_book import StatusBook
-from oneiric.core.lifecycle.swap import Swaps
+from oneiric.core.lifecycle.swap import Swaps, closed_error
 from oneiric.core.names import invalid_name, is_valid_name
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class LifecycleManager:
         closing = self._calls.start(self._close_all())
         await asyncio.shield(closing)
         await self._calls.drain(self.safety.cleanup_timeout)
-        self._book.close()
+        self._book.close(str(closed_error()))
 
     async def _close_all(self) -> None:
         limit = asyncio.Semaphore(_CLOSED_AT_ONCE)

@@ -186,13 +186,15 @@ class StatusBook:
                 self._file.close()
                 self._file = None
 
-    def close(self) -> None:
-        """Let go of the file; idempotent."""
-        with self._file_lock:
-            self._path = None
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+    def close(self, error: str) -> None:
+        """Record that what is being activated has failed with *error*, and let go of the file; idempotent."""
+        with self._lock:
+            statuses = [status for component, status in self._statuses.items() if component not in self._others]
+        for status in statuses:
+            if status.state == "activating":
+                self._change((status.domain, status.key), state="failed", pending_provider=None, last_error=error)
+        self._path = None
+        self.let_go()
 
     def _timed(self, old: LifecycleStatus, seconds: float) -> dict[str, Any]:
         duration = round(seconds * _MILLISECONDS, _DECIMALS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ class Swaps:
         observers: Observers,
     ) -> None:
         self.served: dict[Component, Served] = {}
+        self._uses: Counter[int] = Counter()  # of each instance that was made and not closed, by its id
         self.is_open = True
         self._resolver = resolver
         self._calls = calls
@@ -60,7 +62,7 @@ class Swaps:
     def require_open(self) -> None:
         """Raise LifecycleError where no swap may begin any more."""
         if not self.is_open:
-            raise _closed()
+            raise closed_error()
 
     async def swap(self, component: Component, provider: str | None, hold: Hold, *, force: bool) -> Any:
         """Make, check and bind a new instance of *component*, which *hold* locks, and return what serves then.
@@ -86,12 +88,14 @@ class Swaps:
                 return self._answer(attempt, error)
             except BaseException as error:
                 self._fail(attempt, error)
-                if not isinstance(error, GeneratorExit):  # which allows no waiting
+                if not isinstance(error, GeneratorExit):
                     await self._discard(attempt)
+                elif attempt.served is not None:  # which allows no waiting
+                    self._is_last_use(attempt.served)
                 raise
             finishing = await self._in_background(attempt, self._finish(attempt, served))
             if finishing.cancelled():
-                raise _closed()
+                raise closed_error()
             return served.instance
 
     async def _prepare(self, attempt: Attempt, provider: str | None) -> Served:
@@ -127,11 +131,15 @@ class Swaps:
                 timeout=self.safety.activation_timeout,
                 threaded=may_thread(candidate),
                 shielded=True,
-                late=lambda instance: self.close(component, Served(instance, candidate), note=False),
+                late=lambda instance: self.close(component, self._made(instance, candidate), note=False),
             )
         )
         if instance is None:
             raise LifecycleError(f"Factory for {domain}:{key} ({provider_of(candidate)}) returned None")
+        return self._made(instance, candidate)
+
+    def _made(self, instance: Any, candidate: Candidate) -> Served:
+        self._uses[id(instance)] += 1
         return Served(instance, candidate)
 
     def _bind(self, attempt: Attempt, served: Served) -> None:
@@ -191,10 +199,21 @@ class Swaps:
         )
 
     async def close(self, component: Component, served: Served, *, note: bool) -> None:
-        """Close the instance of *served*, unless it is the one that serves; *note*: keep a failure in the status."""
-        serving = self.served.get(component)
-        if serving is None or serving.instance is not served.instance:  # a factory may return the same one again
+        """Close the instance of *served*, to be called once for each; *note*: keep a failure in the status.
+
+        One that a factory returned more than once, for one component or several, is closed with the last of them.
+        """
+        if self._is_last_use(served):
             await self._cleanup.close(component, served, note=note)
+
+    def _is_last_use(self, served: Served) -> bool:
+        """Forget *served*, and return whether nothing else has its instance."""
+        name = id(served.instance)
+        self._uses[name] -= 1
+        if self._uses[name] > 0:
+            return False
+        del self._uses[name]
+        return True
 
     async def _in_background(self, attempt: Attempt, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Wait for *work*, which goes on, and keeps the component locked, if the waiting is cancelled."""
@@ -207,5 +226,6 @@ class Swaps:
         return self._observers.clock() - attempt.started
 
 
-def _closed() -> LifecycleError:
+def closed_error() -> LifecycleError:
+    """Return the error of a swap that comes too late."""
     return LifecycleError("The lifecycle manager is closed")

@@ -6,10 +6,10 @@ import asyncio
 import dataclasses
 import math
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from lifecycle_support import Bench, Gate, Part, Stubborn, until
+from lifecycle_support import Bench, Gate, Part, Stubborn, content, until
 from support import Clock
 
 from oneiric.core.events import CleanupFailed, HealthCheck, LifecycleCount, Swap
@@ -25,6 +25,9 @@ from oneiric.core.lifecycle import (
 from oneiric.core.observers import Observers
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.demo import DemoAdapter
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -376,6 +379,89 @@ async def test_a_swap_under_way_fails_when_the_manager_is_closed(bench: Bench) -
     with pytest.raises(LifecycleError, match="is closed"):
         await waiting
     assert (old.closed, new.closed, bench.instance, swaps(bench)[-1]) == (1, 1, None, ("failed", "other"))
+
+
+async def test_closing_leaves_nothing_activating_in_the_status_file(tmp_path: Path) -> None:
+    """An activation that is under way when the manager closes has failed, as the file says, whenever it ends."""
+    bench, gate = Bench(path=tmp_path / "status.json"), Gate()
+
+    async def factory() -> Part:
+        await gate.wait_async()
+        return Part()
+
+    bench.register(factory)
+    waiting = asyncio.create_task(bench.swap())
+    await until(gate.entered.is_set)
+    await bench.manager.aclose()
+    kept = content(tmp_path / "status.json")
+    gate.opened.set()
+    with pytest.raises(LifecycleError, match="is closed"):
+        await waiting
+    assert [(one["state"], one["pending_provider"], one["last_error"]) for one in kept] == [
+        ("failed", None, "The lifecycle manager is closed")
+    ]
+    assert (content(tmp_path / "status.json"), bench.status.failed_swaps) == (kept, 1)
+
+
+async def serve_twice(bench: Bench) -> Part:
+    """Return one instance that serves two keys."""
+    shared = Part()
+    for key in ("one", "two"):
+        bench.resolver.register(Candidate(domain="adapter", key=key, provider="shared", factory=lambda: shared))
+        bench.resolver.register(Candidate(domain="adapter", key=key, provider="other", factory=Part))
+        await bench.manager.activate("adapter", key, "shared")
+    return shared
+
+
+async def test_an_instance_of_two_keys_is_closed_when_neither_is_served_by_it(bench: Bench) -> None:
+    """What is swapped out of one key serves the other one on, and is closed once when that is over."""
+    shared = await serve_twice(bench)
+    closed = []
+    for key in ("one", "two"):
+        await bench.manager.swap("adapter", key, "other")
+        closed.append(shared.closed)
+    assert closed == [0, 1]
+
+
+async def test_an_instance_of_two_keys_that_are_swapped_at_once_is_closed_once(bench: Bench) -> None:
+    """Nor do two swaps at the same time close it twice, or not at all."""
+    shared = await serve_twice(bench)
+    await asyncio.gather(*(bench.manager.swap("adapter", key, "other") for key in ("one", "two")))
+    assert shared.closed == 1
+
+
+async def test_closing_closes_an_instance_of_two_keys_once(bench: Bench) -> None:
+    """The manager closes each instance once, however many keys it serves."""
+    shared = await serve_twice(bench)
+    await bench.manager.aclose()
+    assert shared.closed == 1
+
+
+async def test_a_rejected_instance_that_serves_another_key_stays_open(bench: Bench) -> None:
+    """A swap that fails does not close what its factory returned where that serves elsewhere."""
+    shared = await serve_twice(bench)
+    bench.register(lambda: shared, health=lambda: False)
+    with pytest.raises(LifecycleError):
+        await bench.swap()
+    assert shared.closed == 0
+
+
+async def test_a_late_instance_that_serves_another_key_stays_open(bench: Bench) -> None:
+    """Nor does a factory that returns it too late close it."""
+    shared, gate = await serve_twice(bench), Gate()
+    bench.manager.safety = dataclasses.replace(bench.safety, activation_timeout=0.01)
+
+    async def factory() -> Part:
+        await gate.wait_async()
+        return shared
+
+    bench.register(factory)
+    with pytest.raises(CallTimeoutError):
+        await bench.swap()
+    gate.opened.set()
+    await until(gate.left.is_set)
+    await bench.manager.aclose()
+    assert shared.closed == 1
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_file_cut_anywhere_loses_only_what_was_cut_off(tmp_path: Path) -> None
         assert [told.sink for told in book.failures] == ["lifecycle_status"]
         assert path.with_name("status.json.damaged").read_bytes() == whole[:cut]
         assert [entry["key"] for entry in content(path)] == [key for _, key, _ in expected]
-        book.book.close()
+        book.book.close("closed")
 
 
 @pytest.mark.parametrize(

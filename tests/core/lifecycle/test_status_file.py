@@ -167,7 +167,7 @@ def test_the_second_owner_takes_over_from_the_first(path: Path) -> None:
     second = Book(path)
     first.book.ready(("adapter", "late"), "p", seconds=1)
     second.book.ready(("adapter", "b"), "q", seconds=1)
-    first.book.close()
+    first.book.close("closed")
     second.book.keep(wanted=True)
     entries = {entry["key"]: (entry["state"], entry["current_provider"]) for entry in content(path)}
     assert entries == {"a": ("unknown", None), "late": ("unknown", None), "b": ("ready", "q")}
@@ -246,8 +246,8 @@ def test_a_page_being_written_is_no_damage(path: Path, times: int, damaged: bool
 def test_closing_lets_the_next_owner_in(path: Path) -> None:
     """After close, twice for good measure, another one owns the file, and changes stay in memory."""
     first = Book(path)
-    first.book.close()
-    first.book.close()
+    first.book.close("closed")
+    first.book.close("closed")
     first.book.activating(("adapter", "late"), None)
     second = Book(path)
     second.book.activating(("adapter", "b"), None)
