@@ -14,7 +14,7 @@ from oneiric.core.redaction import host_of
 from oneiric.core.resiliency import CircuitBreaker
 from oneiric.remote.delivery import ArtifactCache, cache_for, to_its_end
 from oneiric.remote.errors import reason_of
-from oneiric.remote.ledger import Ledger, name_of
+from oneiric.remote.ledger import LastSync, Ledger, name_of
 from oneiric.remote.preparation import Preparation
 from oneiric.remote.refreshing import Refreshing
 from oneiric.remote.tally import Tally
@@ -50,6 +50,7 @@ class RemoteSource:
 
     Attributes:
         source: The stable name of the source.
+        last_sync: How the last synchronisation ended; replaced as a whole, so that any thread may read it.
     """
 
     def __init__(  # noqa: PLR0913 - collaborators
@@ -72,6 +73,7 @@ class RemoteSource:
         self.cache = cache or cache_for(config, observers=self.observers, clock=clock)
         self._clock = clock
         self._transport = transport
+        self.last_sync = LastSync()
         self._tls: ssl.SSLContext | None = None
         self._gone = False
         self._is_wanted = self._is_in_force = False
@@ -261,6 +263,7 @@ class RemoteSource:
         self._ledger.accepted(prepared)
         result = prepared.result(duration=self.observers.clock() - started)
         self._ledger.remember_success(result, tally)
+        self.last_sync = LastSync(self._clock(), result)
         return result
 
     def _ledger_for(self, url: str | None) -> Ledger:
@@ -272,6 +275,7 @@ class RemoteSource:
 
     async def _failed(self, error: Exception, running: Running[RemoteSync]) -> None:
         running.update(consecutive_failures=self._ledger.refused())
+        self.last_sync = self.last_sync.failed(error)
         running.fail(reason_of(error), error)
         await asyncio.to_thread(self._ledger.remember_failure, error)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from oneiric.core.config import OneiricSettings, RemoteSourceConfig
     from oneiric.core.resolution import Resolver
     from oneiric.observability import Telemetry
+    from oneiric.remote.ledger import LastSync
     from oneiric.remote.manifest import RemoteSyncResult
 
 
@@ -63,6 +64,11 @@ class RemoteSources:
         """The names of sources that are to be synchronised with and of which no manifest is in force yet."""
         return tuple(name for name, source in self._sources.copy().items() if source.is_pending)
 
+    @property
+    def last_syncs(self) -> dict[str, LastSync]:
+        """How the last synchronisation with each source ended, by its name."""
+        return {name: source.last_sync for name, source in self._sources.copy().items()}
+
     def add(self, config: RemoteSourceConfig) -> RemoteSource:
         """Add a source, not yet refreshed in the background, and return it.
 
@@ -79,6 +85,10 @@ class RemoteSources:
         if self._telemetry is not None:
             self._telemetry.add(source)
         return source
+
+    def ensure(self, config: RemoteSourceConfig) -> RemoteSource:
+        """Return the source of this name, which is added where there is none."""
+        return self._sources[config.name] if config.name in self._sources else self.add(config)
 
     def reconfigure(self, settings: OneiricSettings) -> None:
         """Have the sources that *settings* name go by them from now on; others stay as they are."""
