@@ -105,11 +105,6 @@ def further_searches(config: BundleConfig) -> tuple[Search, ...]:
             f'{stream(config)} |~ "{names(*(log_of(event)[1] for event in ACTIVITY))}"',
         ),
         Search(
-            "Changes from outside",
-            "Every start and end of a service, reload, changed selection and command, with who asked for it.",
-            f'{stream(config)} |~ "{names(*(log_of(*change)[1] for change in CHANGES))}"',
-        ),
-        Search(
             "Manifests that are not trusted",
             "Every manifest whose signature is invalid or has expired.",
             f'{stream(config)} |= "{log_of(events.SignatureInvalid)[1].name}" | json',
@@ -141,6 +136,17 @@ CHANGES: tuple[tuple[type[events.Event], Phase | None], ...] = (
     (events.ControlRequest, "failed"),
     (events.ControlDenied, None),
 )
+
+
+def changes(config: BundleConfig) -> tuple[Search, ...]:
+    """Return the search for what was changed from outside."""
+    return (
+        Search(
+            "Changes from outside",
+            "Every start and end of a service, reload, changed selection and command, with who asked for it.",
+            f'{stream(config)} |~ "{names(*(log_of(*change)[1] for change in CHANGES))}"',
+        ),
+    )
 
 
 def measurements(config: BundleConfig) -> tuple[Search, ...]:
@@ -179,4 +185,4 @@ def measurements(config: BundleConfig) -> tuple[Search, ...]:
 
 def searches(config: BundleConfig) -> tuple[Search, ...]:
     """Return every query of the bundle that is not a rule or part of a runbook."""
-    return (*plan_searches(config), *further_searches(config), *measurements(config))
+    return (*plan_searches(config), *further_searches(config), *changes(config), *measurements(config))
