@@ -6,7 +6,6 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path  # noqa: TC003 - typer evaluates the annotations
-from traceback import walk_tb
 from typing import Annotated, Any
 
 import typer
@@ -162,6 +161,8 @@ def _report(error: OSError) -> None:
 
 def _printing(error: OSError) -> bool:
     """Return whether *error* was raised by what prints to standard output."""
+    from traceback import walk_tb  # noqa: PLC0415 - hardly ever needed
+
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     return bool(frames) and frames[-1].f_globals["__name__"].partition(".")[0] in PRINTERS
 
