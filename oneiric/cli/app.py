@@ -71,7 +71,7 @@ for command, name in (
     (logs.logs, "logs"),
     (demo.demo, "demo"),
 ):
-    app.command(name)(command)
+    app.command(name, short_help=(command.__doc__ or "").partition("\n")[0])(command)
 for group in (activity.app, cache.app, settings.app, monitoring.app):
     app.add_typer(group)
 
@@ -80,6 +80,8 @@ def run() -> None:
     """Run the command line as a program."""
     if _names_shell(sys.argv[1:]):
         os.environ[SHELL_IS_NAMED] = "1"
+    if not sys.stdout.isatty():
+        app.rich_markup_mode = None  # frames are for terminals, and take long to import
     try:
         raise SystemExit(app(prog_name="oneiric", standalone_mode=False) or 0)
     except _NOT_UNDERSTOOD as error:
