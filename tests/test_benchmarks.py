@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks._report import Result, Row, Standing, table
+from benchmarks.soak import SAMPLES, Sample, grown
 
 ROOT = Path(__file__).parents[1]
 JUDGED = {
@@ -51,6 +52,31 @@ def test_every_row_is_measured() -> None:
     assert {row["name"]: (row["at_least"], row["aim"]) for row in rows[: len(JUDGED)]} == JUDGED
     assert all(row["at_least"] is None for row in rows[len(JUDGED) :])
     assert all(row["rounds"] > 1 and math.isfinite(row["median"]) for row in rows)
+
+
+@pytest.mark.slow
+def test_a_soak_runs_to_its_end() -> None:
+    """Its quick form starts what is required, swaps, and shows a line for each twentieth of the time."""
+    options = ["--minutes", "0.1", "--rate", "100", "--components", "50", "--candidates", "200"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.soak", *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "50 of 50 active" in done.stdout
+    assert len(re.findall(r"^ +\d+ +\d+ +[\d.]+ ms +[\d.]+ MiB +\d+ +\d+$", done.stdout, re.MULTILINE)) == 20
+    assert done.stdout.endswith("nothing grew\n")
+
+
+@pytest.mark.parametrize(
+    ("field", "size", "grew"),
+    [("memory", 9 * 1024 * 1024, 1), ("threads", 1, 1), ("descriptors", 1, 1), ("memory", 9, 0)],
+)
+def test_a_soak_tells_what_grew(field: str, size: int, grew: int) -> None:
+    """More memory, a thread or a descriptor that stays after the warm-up is growth; some bytes are not."""
+    samples = [Sample(float(number), number, 0, 5, 20, 0.0) for number in range(SAMPLES + 1)]
+    later = [one._replace(**{field: getattr(one, field) + size}) for one in samples[SAMPLES // 2 :]]
+    assert grown(samples) == []
+    assert len(grown([*samples[: SAMPLES // 2], *later])) == grew
 
 
 def test_rows_are_selected_by_name() -> None:

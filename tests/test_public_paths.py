@@ -10,6 +10,7 @@ PATHS = {
     "oneiric.actions": "ActionBridge ActionMetadata register_action_metadata",
     "oneiric.actions.metadata": "ActionMetadata register_action_metadata",
     "oneiric.adapters": "AdapterBridge AdapterHandle AdapterMetadata register_adapter_metadata",
+    "oneiric.adapters.watcher": "AdapterConfigWatcher adapter_layer",
     "oneiric.adapters.metadata": "AdapterMetadata register_adapter_metadata",
     "oneiric.core.activity": "DomainActivity DomainActivityStore ActivityStoreError",
     "oneiric.core.config": "OneiricSettings load_settings SettingsError SecretsHook resolve_cache_dir_path",
@@ -25,7 +26,8 @@ PATHS = {
     "oneiric.core.runtime": "RuntimeTaskGroup TaskGroupError task_nursery run_with_taskgroup anyio_nursery run_sync",
     "oneiric.core.secrets_cache": "SecretValueCache",
     "oneiric.core.security": "validate_factory_string",
-    "oneiric.domains": "ServiceBridge TaskBridge EventBridge WorkflowBridge",
+    "oneiric.domains": "ServiceBridge EventBridge ServiceConfigWatcher EventConfigWatcher WorkflowConfigWatcher",
+    "oneiric.domains.watchers": "ServiceConfigWatcher TaskConfigWatcher EventConfigWatcher WorkflowConfigWatcher",
     "oneiric.domains.base": "DomainBridge",
     "oneiric.observability": "attach Telemetry MetricsServer Exposition asgi_app wsgi_app push write_textfile",
     "oneiric.observability.catalogue": "CATALOGUE",
@@ -39,6 +41,9 @@ PATHS = {
     "oneiric.remote.telemetry": "RemoteSyncTelemetry load_remote_telemetry",
     "oneiric.runtime.activity": "DomainActivity DomainActivityStore ActivityStoreError",
     "oneiric.runtime.orchestrator": "RuntimeOrchestrator",
+    "oneiric.runtime.supervisor": "ServiceSupervisor",
+    "oneiric.runtime.telemetry": "RuntimeTelemetryRecorder load_runtime_telemetry RuntimeObservabilitySnapshot",
+    "oneiric.runtime.watchers": "SelectionWatcher",
     "oneiric.testing.plugin": "oneiric_telemetry",
 }
 

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from oneiric.adapters.bridge import AdapterBridge, AdapterHandle
 from oneiric.adapters.metadata import AdapterMetadata, register_adapter_metadata
+from oneiric.adapters.watcher import AdapterConfigWatcher
 
-__all__ = ["AdapterBridge", "AdapterHandle", "AdapterMetadata", "register_adapter_metadata"]
+__all__ = ["AdapterBridge", "AdapterConfigWatcher", "AdapterHandle", "AdapterMetadata", "register_adapter_metadata"]

@@ -42,16 +42,15 @@ class DomainSelections:
             self._bridge.update_settings(layer)
             self._select(after)
             changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+            self._held.update({key: after.get(key) for key in changed})
             for key in changed:
-                self._held.pop(key, None)
                 await self._swap(key, after.get(key))
 
     async def retry(self) -> None:
-        """Make the swaps that were held and may be made now."""
+        """Make the swaps that were held, or cancelled, and may be made now."""
         async with self._turn:
             for key, provider in self.held.items():
                 if self._reason_to_hold(key, provider) is None:
-                    del self._held[key]
                     await self._swap(key, provider)
 
     def _select(self, selections: dict[str, str]) -> None:
@@ -66,7 +65,6 @@ class DomainSelections:
         bridge = self._bridge
         names = {"domain": bridge.domain, "key": key, "provider": provider or "none"}
         if (reason := self._reason_to_hold(key, provider)) is not None:
-            self._held[key] = provider
             bridge.observers.notify(SelectionSwapHeld(**names, reason=reason))
             return
         with bridge.observers.operation(SelectionSwap(**names)) as running:
@@ -74,6 +72,7 @@ class DomainSelections:
                 await bridge.lifecycle.swap(bridge.domain, key, provider)
             except Exception as error:  # noqa: BLE001 - one swap that fails stops no other
                 running.fail("other", error)
+        del self._held[key]
 
     def _reason_to_hold(self, key: str, provider: str | None) -> Literal["paused", "draining"] | None:
         state = self._bridge.activity_state(key)

@@ -30,6 +30,8 @@ SINK = Label(
         "remote_status",
         "runtime_health",
         "settings",
+        "plugins",
+        "supervisor",
     ),
     open=True,
 )

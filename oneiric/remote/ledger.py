@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,25 @@ def name_of(source: str, url: str | None, *, configured: str | None) -> str:
     if place == _place(configured):
         return source
     return f"{source}:{hashlib.sha256(place.encode()).hexdigest()[:URL_DIGITS]}"
+
+
+@dataclass(frozen=True)
+class LastSync:
+    """The last synchronisation of this process that succeeded, and why a later one failed.
+
+    Attributes:
+        at: Seconds since the epoch; None: none has succeeded.
+        result: What it did.
+        error: Redacted; None where the last one succeeded.
+    """
+
+    at: float | None = None
+    result: RemoteSyncResult | None = None
+    error: str | None = None
+
+    def failed(self, error: Exception) -> LastSync:
+        """Return the same with what failed since."""
+        return replace(self, error=": ".join(filter(None, describe(error))))
 
 
 class Ledger:

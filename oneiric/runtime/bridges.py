@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from oneiric.core.lifecycle import LifecycleManager
     from oneiric.core.resolution import Resolver
     from oneiric.domains.base import DomainBridge
+    from oneiric.domains.protocols import WorkGate
 
 
 class Bridges(NamedTuple):
@@ -35,15 +36,19 @@ class Bridges(NamedTuple):
 
 
 def bridges_of(
-    settings: OneiricSettings, resolver: Resolver, lifecycle: LifecycleManager, store: DomainActivityStore
+    settings: OneiricSettings,
+    resolver: Resolver,
+    lifecycle: LifecycleManager,
+    store: DomainActivityStore,
+    supervisor: WorkGate | None = None,
 ) -> Bridges:
     """Return the bridges of a runtime of these parts."""
     common = (resolver, lifecycle)
     return Bridges(
-        adapter=AdapterBridge(*common, settings.adapters, activity_store=store),
-        service=ServiceBridge(*common, settings.services, store),
-        task=TaskBridge(*common, settings.tasks, store),
-        event=EventBridge(*common, settings.events, store),
-        workflow=WorkflowBridge(*common, settings.workflows, store),
-        action=ActionBridge(*common, settings.actions, activity_store=store),
+        adapter=AdapterBridge(*common, settings.adapters, activity_store=store, supervisor=supervisor),
+        service=ServiceBridge(*common, settings.services, store, supervisor),
+        task=TaskBridge(*common, settings.tasks, store, supervisor),
+        event=EventBridge(*common, settings.events, store, supervisor),
+        workflow=WorkflowBridge(*common, settings.workflows, store, supervisor),
+        action=ActionBridge(*common, settings.actions, activity_store=store, supervisor=supervisor),
     )

@@ -58,6 +58,7 @@ class Service:
         self.runtime = runtime
         self._reloader = reloader
         self._watch = watch
+        runtime.health.watchers_running = watch is not None
         self._reloads: set[asyncio.Task[object]] = set()
         self._start_options = (manifest_url, refresh_interval, enable_remote)
         self._manager = manager if manager is not None else ServiceManager()

@@ -7,13 +7,10 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from oneiric.core.activity import DomainActivityStore
 from oneiric.core.config import (
     OneiricSettings,
     SecretsHook,
     SettingsError,
-    domain_activity_path,
-    domain_activity_witness_path,
     resolver_settings_from_config,
     runtime_health_path,
 )
@@ -25,12 +22,12 @@ from oneiric.domains.selections import DomainSelections
 from oneiric.observability import Telemetry, attach
 from oneiric.plugins import register_entrypoint_plugins
 from oneiric.runtime.bridges import bridges_of
+from oneiric.runtime.following import Following
 from oneiric.runtime.health_reports import HealthLoop
-from oneiric.runtime.recovery import report_recovery
 from oneiric.runtime.required import RequiredComponents
 from oneiric.runtime.serving import MetricsServing
 from oneiric.runtime.sources import RemoteSources
-from oneiric.runtime.state import lifecycle_of
+from oneiric.runtime.state import activity_store_of, lifecycle_of, supervisor_of
 from oneiric.runtime.workers import Leadership, Succession
 
 if TYPE_CHECKING:
@@ -60,12 +57,16 @@ class RuntimeOrchestrator:
         secrets: Where remote sources get their credentials; None: where ``settings.secrets`` says.
         health_path: Where the runtime's health file is written; None: in the cache directory.
         observers: Through what a resolver made here reports; one that is given has its own.
+        watch_settings: Whether to watch the settings files, where ``profile.watchers_enabled`` has nothing against it.
 
     Attributes:
         bridges: The six bridges, by domain; each also under its own name, ``adapter_bridge`` and so on.
         activity_store: Keeps pauses and drains.
+        following: Watches the settings, and pauses and drains of other processes.
+        health: Writes the health file.
         plugins: What the plugins brought that the settings name; they are loaded when it is made.
         remotes: The remote sources.
+        supervisor: Notices pauses and drains of other processes; None where the settings switch it off.
         telemetry: The attached telemetry, or None where the settings switch it off.
     """
 
@@ -78,6 +79,7 @@ class RuntimeOrchestrator:
         *,
         health_path: str | Path | None = None,
         observers: Observers | None = None,
+        watch_settings: bool = True,
     ) -> None:
         self.settings = settings = OneiricSettings() if settings is None else settings
         report_notes(settings)
@@ -93,16 +95,18 @@ class RuntimeOrchestrator:
             self._made = made.pop_all()
         self._make_bridges()
         self.plugins = register_entrypoint_plugins(self.resolver, settings.plugins)
+        watches = watch_settings and settings.profile.watchers_enabled
+        self.following = Following(settings, self.bridges, self.selections, self.supervisor, watches=watches)
         self.required = RequiredComponents(settings.runtime, self.bridges, self.observers)
         if self.telemetry is not None:
             self.telemetry.add(self)
             self._made.callback(self.telemetry.remove, self)
-        self._health_path = Path(health_path or runtime_health_path(settings))
-        self._health = HealthLoop(
+        self.health = HealthLoop(
             self.lifecycle,
             self.activity_store,
+            self.remotes,
             self.observers,
-            path=self._health_path,
+            path=Path(health_path or runtime_health_path(settings)),
             interval=settings.observability.probe_interval,
         )
         if settings.problems:
@@ -171,16 +175,19 @@ class RuntimeOrchestrator:
                 succession = Succession(self._leadership, self._take_part, observers=self.observers)
                 stack.push_async_callback(succession.stop)
                 await succession.start()
-                if self._health.writes:
-                    await self._begin_health()
+                if self.health.writes:
+                    await self.health.begin()
                 with_remotes = enable_remote and self.settings.profile.remote_enabled
                 if with_remotes:
                     await self._start_remotes(stack, manifest_url, refresh_interval_override)
                 stack.push_async_callback(self.required.stop)
                 await self.required.start()
-                self._health.start(remote_enabled=with_remotes)
-                stack.push_async_callback(self._health.stop)
-                await self._health.write(running=True)
+                stack.push_async_callback(self.following.stop)
+                await self.following.start()
+                self.health.watchers_running |= bool(self.following.watchers)
+                self.health.start(remote_enabled=with_remotes)
+                stack.push_async_callback(self.health.stop)
+                await self.health.write(running=True)
                 self._started = stack.pop_all()
 
     async def stop(self) -> None:
@@ -199,7 +206,7 @@ class RuntimeOrchestrator:
                     stack.push_async_callback(asyncio.to_thread, self._exporting.stop_exporting)
                 if self._owns_lifecycle:
                     stack.push_async_callback(self.lifecycle.aclose)
-                stack.push_async_callback(self._health.write, running=False)
+                stack.push_async_callback(self.health.write, running=False)
                 stack.push_async_callback(self.remotes.close)
                 if started is not None:
                     stack.push_async_callback(started.aclose)
@@ -207,9 +214,10 @@ class RuntimeOrchestrator:
     async def sync_remote(self, manifest_url: str | None = None) -> RemoteSyncResult | None:
         """Synchronise with the main source now, and raise what goes wrong; None where it is disabled or held off."""
         self._require_open()
-        name = self.settings.remote.name
-        source = self.remotes[name] if name in self.remotes else self.remotes.add(self.settings.remote)
-        return await source.sync(manifest_url)
+        try:
+            return await self.remotes.ensure(self.settings.remote).sync(manifest_url)
+        finally:
+            await self.health.write_remote(running=self.started)
 
     def _require_open(self) -> None:
         if self._stopped:
@@ -219,12 +227,9 @@ class RuntimeOrchestrator:
         """Make the parts; *made* undoes that. Telemetry first, so that it sees what the others find."""
         settings = self.settings
         self.telemetry = self._attach(made) if settings.observability.enabled else None
-        self.activity_store = DomainActivityStore(
-            domain_activity_path(settings),
-            observers=self.observers,
-            witness=domain_activity_witness_path(settings),
-        )
+        self.activity_store = activity_store_of(settings, self.observers)
         made.callback(self.activity_store.close)
+        self.supervisor = supervisor_of(settings, self.activity_store)
         options = settings.observability
         address = options.metrics_address if options.enabled and options.metrics_server else ""
         self._leadership = Leadership(runtime_health_path(settings).parent, address=address)
@@ -257,7 +262,7 @@ class RuntimeOrchestrator:
         return telemetry
 
     def _make_bridges(self) -> None:
-        bridges = bridges_of(self.settings, self.resolver, self.lifecycle, self.activity_store)
+        bridges = bridges_of(self.settings, self.resolver, self.lifecycle, self.activity_store, self.supervisor)
         self.adapter_bridge = bridges.adapter
         self.service_bridge = bridges.service
         self.task_bridge = bridges.task
@@ -269,23 +274,18 @@ class RuntimeOrchestrator:
 
     async def _take_part(self, leads: bool) -> None:  # noqa: FBT001 - as Succession calls it
         """Serve and keep the files if this process leads, else leave that to the one that does."""
-        begins = leads and not self._health.writes
-        self._health.writes = leads
+        begins = leads and not self.health.writes
+        self.health.writes = leads
         self.lifecycle.keep_statuses(wanted=leads)
         await self._serving.serve(leads=leads)
         if begins:
-            await self._begin_health()
-
-    async def _begin_health(self) -> None:
-        await asyncio.to_thread(report_recovery, self._health_path, self.activity_store, self.observers)
-        await self._health.write(running=True)
+            await self.health.begin()
 
     async def _start_remotes(self, stack: AsyncExitStack, manifest_url: str | None, interval: float | None) -> None:
         stack.push_async_callback(self.remotes.stop)
-        main = self.settings.remote.name
-        if manifest_url is not None and main not in self.remotes:
-            self.remotes.add(self.settings.remote)
-        await self.remotes.start(main=main, manifest_url=manifest_url, interval=interval)
+        if manifest_url is not None:
+            self.remotes.ensure(self.settings.remote)
+        await self.remotes.start(main=self.settings.remote.name, manifest_url=manifest_url, interval=interval)
 
 
 @asynccontextmanager

@@ -48,7 +48,7 @@ class Program:
 
     def runtime(self, settings: OneiricSettings) -> RuntimeOrchestrator:
         """Return a runtime with everything registered, not started; SettingsError for a module of no use."""
-        runtime = RuntimeOrchestrator(settings)
+        runtime = RuntimeOrchestrator(settings, watch_settings=False)  # a service reads all of them again, on its own
         import_modules(self.imports, runtime)
         return runtime
 

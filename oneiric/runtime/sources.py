@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from oneiric.core.config import OneiricSettings, RemoteSourceConfig
     from oneiric.core.resolution import Resolver
     from oneiric.observability import Telemetry
+    from oneiric.remote.ledger import LastSync
     from oneiric.remote.manifest import RemoteSyncResult
 
 
@@ -34,6 +35,7 @@ class RemoteSources:
         self._resolver = resolver
         self._secrets = secrets
         self._directory = Path(settings.cache_dir or settings.remote.cache_dir)
+        self._state = settings.state_dir and Path(settings.state_dir).expanduser()
         self._sources: dict[str, RemoteSource] = {}
         self._closed = False
         self._telemetry = telemetry
@@ -63,6 +65,11 @@ class RemoteSources:
         """The names of sources that are to be synchronised with and of which no manifest is in force yet."""
         return tuple(name for name, source in self._sources.copy().items() if source.is_pending)
 
+    @property
+    def last_syncs(self) -> dict[str, LastSync]:
+        """How the last synchronisation with each source ended, by its name."""
+        return {name: source.last_sync for name, source in self._sources.copy().items()}
+
     def add(self, config: RemoteSourceConfig) -> RemoteSource:
         """Add a source, not yet refreshed in the background, and return it.
 
@@ -73,12 +80,16 @@ class RemoteSources:
         if config.name in self._sources:
             raise ValueError(f"there is a remote source called {config.name!r} already")
         config = config.model_copy(update={"cache_dir": str(self._directory)})
-        source = RemoteSource(self._resolver, config, cache=self.cache, secrets=self._secrets)
+        source = RemoteSource(self._resolver, config, cache=self.cache, state_dir=self._state, secrets=self._secrets)
         self._sources[config.name] = source
         source.announce()
         if self._telemetry is not None:
             self._telemetry.add(source)
         return source
+
+    def ensure(self, config: RemoteSourceConfig) -> RemoteSource:
+        """Return the source of this name, which is added where there is none."""
+        return self._sources[config.name] if config.name in self._sources else self.add(config)
 
     def reconfigure(self, settings: OneiricSettings) -> None:
         """Have the sources that *settings* name go by them from now on; others stay as they are."""

@@ -45,8 +45,10 @@ def test_the_guide_names_every_reason() -> None:
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Yield a service with a state directory apart from its cache, in which something was paused and activated."""
-    with running(tmp_path_factory.mktemp("state"), runtime={"start": ["adapter/cache"]}) as one:
+    """Yield a service with a state directory apart from its cache, in which something of every kind has happened."""
+    remote = {"enabled": True, "manifest_url": "http://127.0.0.1:9/manifest.json", "max_retries": 0}
+    with running(tmp_path_factory.mktemp("state"), runtime={"start": ["adapter/cache"]}, remote=remote) as one:
+        one.event("remote-sync-error")
         one.client.change("pause", domain="adapter", key="cache")
         yield one
 
@@ -56,10 +58,16 @@ def test_all_state_is_in_the_state_directory(started: Service) -> None:
     text = (ROOT / STATE).read_text(encoding="utf-8")
     rows = "".join(line for line in text.splitlines() if line.startswith("|"))
     kept = {file.name for file in started.state.iterdir()}
-    unlisted = {name for name in kept if f"`{name}" not in rows and not name.endswith(("-wal", "-shm", ".json.lock"))}
+    unlisted = {name for name in kept if f"`{name}" not in rows and not name.endswith(("-wal", "-shm", ".lock"))}
     cached = {file.name for file in (started.directory / "cache").iterdir()}
     assert unlisted == set()
-    assert {"domain_activity.sqlite", "lifecycle_status.json", "runtime_health.json", "run"} <= kept
+    assert {
+        "domain_activity.sqlite",
+        "lifecycle_status.json",
+        "runtime_health.json",
+        "remote_status.json",
+        "run",
+    } <= kept
     assert cached & kept == set()
-    assert [name for name in cached if "activity" in name or "lifecycle" in name or "health" in name] == []
+    assert [name for name in cached if name.endswith((".json", ".sqlite", ".lock"))] == []
     assert [file.suffix for file in (started.directory / "home" / "oneiric-witness").iterdir()].count(".json") == 1

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _SHARED_CACHE = "the sources of one runtime share one cache, which `cache_dir` and `remote` describe"
-_NO_SUPERVISOR = "no supervisor is part of this release"
 
 NOT_READ: dict[str, str] = {
     "config_dir": "settings files are found as described above",
@@ -24,11 +23,8 @@ NOT_READ: dict[str, str] = {
         for field in ("cache_dir", "cache_max_age", "cache_scan_interval", "cache_high_ratio")
     },
     "profile.inline_manifest_only": "switch remote sources off with `remote_enabled`",
-    "profile.supervisor_enabled": _NO_SUPERVISOR,
     "runtime_paths.workflow_checkpoints_enabled": "workflows keep no checkpoints in this release",
     "runtime_paths.workflow_checkpoints_path": "workflows keep no checkpoints in this release",
-    "runtime_supervisor.enabled": _NO_SUPERVISOR,
-    "runtime_supervisor.poll_interval": _NO_SUPERVISOR,
 }
 """Settings that are accepted and nothing in the package reads, ``*`` standing for any name; and what to do instead."""
 

@@ -103,8 +103,8 @@ class PluginsConfig(Section):
     """Which entry-point groups are loaded.
 
     Attributes:
-        auto_load: Whether to load plugins at the start.
-        entry_points: Groups of entry points to load.
+        auto_load: Whether to load the usual groups, ``oneiric.adapters`` and the like.
+        entry_points: Further groups to load.
     """
 
     auto_load: bool = False
@@ -116,10 +116,10 @@ class RuntimeProfileConfig(Section):
 
     Attributes:
         name: ``default`` or ``serverless``; ``apply_profile_with_fallback`` applies it, which the application calls.
-        watchers_enabled: Whether to watch the settings for changes.
+        watchers_enabled: Whether to watch the settings files and put changed selections to use.
         remote_enabled: Whether a runtime synchronises with remote sources at all.
         inline_manifest_only: Whether to use a manifest in the settings only.
-        supervisor_enabled: Whether to supervise the runtime.
+        supervisor_enabled: Whether to notice pauses and drains of other processes, as ``runtime_supervisor`` says.
     """
 
     name: str = "default"
@@ -148,7 +148,9 @@ class RuntimePathsConfig(Section):
 
 
 class RuntimeSupervisorConfig(Section):
-    """How often the activity store is polled for changes by other processes, in seconds.
+    """How often the activity store is polled for pauses and drains of other processes.
+
+    A pause holds at once in any case; what a poll brings is that swaps are made that had to wait for its end.
 
     Attributes:
         enabled: Whether to poll.
