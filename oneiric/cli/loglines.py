@@ -73,16 +73,15 @@ def parsed(text: str) -> Line:
     return Line(text, fields if isinstance(fields, dict) else {})
 
 
-def lines_of(path: Path) -> Iterator[Line]:
-    """Yield the lines of *path* and its rotated predecessors, oldest first; OSError where *path* cannot be read."""
+def lines_of(path: Path, file: IO[bytes]) -> Iterator[Line]:
+    """Yield the lines of the rotated predecessors of *path*, oldest first, and then of *file*, which is open at it."""
     for older in _rotated(path):
         try:
-            with _opened(older) as file:
-                yield from _lines(file)
+            with _opened(older) as predecessor:
+                yield from _lines(predecessor)
         except FileNotFoundError:  # rotated away meanwhile
             continue
-    with path.open("rb") as file:
-        yield from _lines(file)
+    yield from _lines(file)
 
 
 def lines_of_stream(file: IO[bytes]) -> Iterator[Line]:
@@ -90,10 +89,8 @@ def lines_of_stream(file: IO[bytes]) -> Iterator[Line]:
     return _lines(file)
 
 
-def followed(path: Path) -> Iterator[Line]:
-    """Yield the lines that are written to *path* from now on, for ever, through rotations and truncations."""
-    file: IO[bytes] = path.open("rb")
-    file.seek(0, 2)
+def followed(path: Path, file: IO[bytes]) -> Iterator[Line]:
+    """Yield the lines from where *file*, open at *path*, was read to, for ever, through rotations and truncations."""
     rest = b""
     try:
         while True:

@@ -20,7 +20,8 @@ MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_SOCKET_PATH_BYTES = 107
 """Longest path that is plain, in bytes (sun_path of unix(7))."""
 
-_WANTED = (("control", "socket"), ("state_dir",), ("cache_dir",), ("remote", "cache_dir"))
+_NEVER_NULL = ("remote", "cache_dir")
+_WANTED = (("control", "socket"), ("state_dir",), ("cache_dir",), _NEVER_NULL)
 _DEFAULT_DIRECTORY = ".oneiric_cache"
 _ALIASES = {"ONEIRIC_CACHE_DIR": ("cache_dir",), "ONEIRIC_STATE_DIR": ("state_dir",)}
 
@@ -43,12 +44,11 @@ def plain_control_socket(config: Path | None, environ: Mapping[str, str]) -> str
     """Return the path that *config*, other files and *environ* name; NotPlainError where it is not plain."""
     values = _values(config, environ)
     if path_text := values.get(("control", "socket")):
-        found = Path(path_text)
+        found = _expanded(Path(path_text)).absolute()
     elif directory := environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]:
         found = Path(directory, "control.sock")
     else:
-        found = _state_directory(values) / "run" / "control.sock"
-    found = _expanded(found).absolute()
+        found = _expanded(_state_directory(values)).absolute() / "run" / "control.sock"
     if len(os.fsencode(found)) > MAX_SOCKET_PATH_BYTES:
         raise NotPlainError
     return str(found)
@@ -67,8 +67,8 @@ def _values(config: Path | None, environ: Mapping[str, str]) -> dict[tuple[str, 
 
 
 def _state_directory(values: Mapping[tuple[str, ...], str]) -> Path:
-    named = (values.get(place) for place in (("state_dir",), ("cache_dir",), ("remote", "cache_dir")))
-    return Path(next(filter(None, named), _DEFAULT_DIRECTORY))
+    named = values.get(("state_dir",)) or values.get(("cache_dir",))
+    return Path(named or values.get(_NEVER_NULL, _DEFAULT_DIRECTORY))
 
 
 def _expanded(path: Path) -> Path:
@@ -137,7 +137,7 @@ def _wanted(content: Any) -> dict[tuple[str, ...], str]:
             if not isinstance(section, dict):
                 raise NotPlainError
         if (name := place[-1]) in section:
-            if not isinstance(section[name], str | None):
+            if not isinstance(section[name], str if place == _NEVER_NULL else str | None):
                 raise NotPlainError
             found[place] = section[name] or ""
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 - imported when first used, which the owner of the state may not be able to
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core.activity import ActivityStoreError

@@ -91,9 +91,10 @@ def _sources(
     if file == "-":
         yield loglines.lines_of_stream(sys.stdin.buffer), not follow
     elif path is not None:
-        yield loglines.lines_of(path), True
-        if follow:
-            yield loglines.followed(path), False
+        with path.open("rb") as log:  # what is written meanwhile is read later, by the same file
+            yield loglines.lines_of(path, log), True
+            if follow:
+                yield loglines.followed(path, log), False
     else:
         with _journal(call, unit, wanted=wanted, follow=follow) as lines:
             yield lines, not follow

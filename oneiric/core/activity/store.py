@@ -16,6 +16,7 @@ from oneiric.core.activity.database import Account, ActivityFile, FileDamagedErr
 from oneiric.core.activity.kept import Kept, held
 from oneiric.core.activity.memory import MemoryActivityStore, Row, Rows, transitions
 from oneiric.core.activity.places import network_file_system
+from oneiric.core.activity.table import LOCK_CODES, sqlite_code
 from oneiric.core.activity.witness import Witness, witness_path
 from oneiric.core.concurrency import ForkSafeLock, renew_after_fork
 from oneiric.core.events import ActivityStateRecovered, ActivityStateSuspect, ActivityStoreState
@@ -84,6 +85,7 @@ class DomainActivityStore(MemoryActivityStore):
         self._file = ActivityFile(absolute, self._witness, busy_timeout=busy_timeout, clock=clock)
         self._suspicion: Suspicion | None = None
         self._next_try = 0.0
+        self._unopened_since: float | None = None
         self._is_unwitnessed = False
         renew_after_fork(self._renew_in_child)
         weakref.finalize(self, self._file.close)
@@ -152,7 +154,7 @@ class DomainActivityStore(MemoryActivityStore):
             if not passes(error):
                 raise self._unusable(error) from error
             self._rows = self._file.glimpse()
-            self.observers.hook_failed(_SINK, self._unusable(error))
+            self._unopened(error)
         else:
             self._report(renewal)
 
@@ -237,7 +239,7 @@ class DomainActivityStore(MemoryActivityStore):
             self._next_try = now + RETRY_SECONDS
             if not self._file.is_open:
                 self._rows = self._file.glimpse() or self._rows
-            self.observers.hook_failed(_SINK, self._unusable(error))
+            self._unopened(error)
         finally:
             self._writing.held.release()
 
@@ -250,9 +252,18 @@ class DomainActivityStore(MemoryActivityStore):
             self.observers.hook_failed(_SINK, damage)
         self._report(renewal._replace(damage=""))
 
+    def _unopened(self, error: Exception) -> None:
+        """Report why the file is not open, a lock once it has lasted as long as a write would wait."""
+        now = time.monotonic()
+        if self._unopened_since is None:
+            self._unopened_since = now
+        if sqlite_code(error) not in LOCK_CODES or now - self._unopened_since >= self._busy_timeout:
+            self.observers.hook_failed(_SINK, self._unusable(error))
+
     def _renew(self, damage: FileDamagedError | None, *, wait: float) -> Renewal:
         renewal = self._file.renew(damage.reason if damage else None, wait=wait)
         self._take(renewal.kept)
+        self._unopened_since = None
         return renewal
 
     def _report(self, renewal: Renewal) -> None:
