@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import logging
+import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -102,7 +103,7 @@ def load_callables(group: str) -> list[Callable[[], Any]]:
     """Return what the entry points of *group* load to; one of no use is left out and logged as a warning."""
     found = []
     for point in iter_entry_points(group):
-        with _logged(point):
+        with _logged(group, point):
             found.append(_loaded(point))
     return found
 
@@ -111,7 +112,7 @@ def discover_metadata(group: str) -> list[Offer]:
     """Return what the plugins of *group* offer; what is of no use is left out and logged as a warning."""
     found: list[Offer] = []
     for point in iter_entry_points(group):
-        with _logged(point):
+        with _logged(group, point):
             found.extend(_flattened(_loaded(point)()))
     return found
 
@@ -168,7 +169,7 @@ class _Registration:
             raise
         except BaseException as error:  # noqa: BLE001 - likewise
             self._failed(group, point, error)
-        self._resolver.replace(f"entry point {group}:{point.name}={point.value}", offers)
+        self._resolver.replace(f"entry point {group}:{point.name}={_place(point)}", offers)
         self._entries.append(PluginEntryRecord(group, point.name, type(payload).__name__, len(offers)))
 
     def _failed(self, group: str, point: EntryPoint, error: BaseException) -> None:
@@ -203,13 +204,18 @@ def _flattened(payload: Any, depth: int = 0, numbers: Iterator[int] | None = Non
 
 def _candidate(offer: Offer, point: EntryPoint) -> Candidate:
     candidate = offer if isinstance(offer, Candidate) else offer.to_candidate()
-    package = point.dist.name if point.dist is not None else point.module.partition(".")[0]
-    changes: dict[str, Any] = {"metadata": {"package": package, "path": point.value} | candidate.metadata}
+    place, installed = _place(point), getattr(point, "dist", None)
+    package = re.split(r"[.:]", place, maxsplit=1)[0] if installed is None else installed.name
+    changes: dict[str, Any] = {"metadata": {"package": package, "path": place} | candidate.metadata}
     if "source" not in offer.model_fields_set:
         changes["source"] = CandidateSource.ENTRY_POINT
     if candidate.priority is None and (priority := infer_priority(package, None)):
         changes["priority"] = priority
     return candidate.model_copy(update=changes)
+
+
+def _place(point: EntryPoint) -> str:
+    return str(getattr(point, "value", point.name))  # whoever offers entry points of another make may have a name only
 
 
 def _reason(error: BaseException) -> str:
@@ -218,10 +224,10 @@ def _reason(error: BaseException) -> str:
 
 
 @contextmanager
-def _logged(point: EntryPoint) -> Iterator[None]:
+def _logged(group: str, point: EntryPoint) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, and end nothing
-        logging.getLogger(__name__).warning("plugin %s of %s: %s", point.name, point.group, _reason(error))
+        logging.getLogger(__name__).warning("plugin %s of %s: %s", point.name, group, _reason(error))

@@ -183,12 +183,14 @@ class DomainBridge:
         return state
 
     def _blocking(self, key: str) -> DomainActivity | None:
-        state = self.activity_state(key)
-        if state.paused or state.draining:
-            return state
-        if self.supervisor is None or self.supervisor.should_accept_work(self.domain, key):
+        gate = self.supervisor
+        if gate is None or getattr(gate, "activity_store", None) is not self.activity_store:  # else it reads the same
+            state = self.activity_state(key)
+            if state.paused or state.draining:
+                return state
+        if gate is None or gate.should_accept_work(self.domain, key):
             return None
-        return self.supervisor.activity_state(self.domain, key)
+        return gate.activity_state(self.domain, key)
 
     def _refuse_blocked(self, key: str) -> None:
         state = self._blocking(key)

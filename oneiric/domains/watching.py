@@ -35,7 +35,8 @@ class SelectionWatcher:
         layer_selector: Returns the section of the domain in the settings.
         settings_loader: Loads the settings; called in a thread. The default one loads *watch_path* if there is one.
         poll_interval: Seconds from one look to the next.
-        watch_path: The settings file; where it is given, the settings are loaded only after it was saved.
+        watch_path: The settings file, which the default loader needs where they came from a file that was named;
+            where it is given, the settings are loaded only after it was saved.
         serverless_mode: Accepted; there is one way to watch, and it needs nothing of the file system.
         use_watchfiles: Likewise.
         refresh_on_every_tick: Whether the bridge is given its section with every look, changed or not.

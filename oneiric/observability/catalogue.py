@@ -825,7 +825,7 @@ CATALOGUE = Catalogue(
             ),
             logs=(
                 Log("selection-swap-triggered", "info", ("duration_ms",), on=("success",)),
-                Log("selection-swap-failed", "error", ("duration_ms",), on=("failed", "cancelled")),
+                Log("selection-swap-error", "error", ("duration_ms",), on=("failed", "cancelled")),
             ),
         ),
         Signal(

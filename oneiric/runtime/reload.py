@@ -134,7 +134,8 @@ def merged_settings(old: OneiricSettings, new: OneiricSettings) -> OneiricSettin
     merged.secrets.inline = new.secrets.inline
     merged.logging.level = new.logging.level
     for sink, given_sink in zip(merged.logging.sinks, new.logging.sinks, strict=False):
-        sink.level = given_sink.level
+        if sink.level != given_sink.level:  # one that is not set follows the level above
+            sink.level = given_sink.level
     merged.remote = _merged_source(merged.remote, new.remote)
     for name in merged.remotes.keys() & new.remotes.keys():
         merged.remotes[name] = _merged_source(merged.remotes[name], new.remotes[name])

@@ -48,13 +48,17 @@ class ServiceSupervisor:
         activity_store: Keeps pauses and drains.
         poll_interval: Seconds between polls, at least 0.1.
         observers: Notified of failures; None: those of the store.
+
+    Attributes:
+        activity_store: The store.
+        poll_interval: Seconds between polls.
     """
 
     def __init__(
         self, activity_store: ActivityReader, *, poll_interval: float = 2.0, observers: Observers | None = None
     ) -> None:
         self.poll_interval = max(poll_interval, MIN_POLL_INTERVAL)
-        self._store = activity_store
+        self.activity_store = activity_store
         self._observers = observers or getattr(activity_store, "observers", None) or Observers()
         self._lock = threading.Lock()  # guards what is known
         self._known: dict[str, dict[str, DomainActivity]] | None = None
@@ -83,7 +87,7 @@ class ServiceSupervisor:
     def refresh(self) -> None:
         """Poll now, and call the listeners; blocks while the store is read."""
         try:
-            self._take(self._store.snapshot())
+            self._take(self.activity_store.snapshot())
         except Exception as error:  # noqa: BLE001 - the next poll must come
             self._observers.hook_failed(_SINK, error)
 
@@ -100,7 +104,7 @@ class ServiceSupervisor:
     def activity_state(self, domain: str, key: str) -> DomainActivity:
         """Return whether the component is paused or drains."""
         try:
-            return self._store.get(domain, key)
+            return self.activity_store.get(domain, key)
         except Exception as error:  # noqa: BLE001 - a store of another make; what was known holds
             self._observers.hook_failed(_SINK, error)
             return self.snapshot().get(domain, {}).get(key, DomainActivity())
@@ -136,7 +140,7 @@ class ServiceSupervisor:
 
     async def _poll(self) -> None:
         try:
-            self._take(await asyncio.to_thread(self._store.snapshot))
+            self._take(await asyncio.to_thread(self.activity_store.snapshot))
         except Exception as error:  # noqa: BLE001 - the next poll must come
             self._observers.hook_failed(_SINK, error)
 

@@ -136,13 +136,27 @@ async def test_shows_whether_its_loop_lives(site: Site, source_for: Make, ending
 async def test_synchronises_once_where_no_interval_is_set(
     site: Site, source_for: Make, endings: Endings, interval: float | None
 ) -> None:
-    """Without an interval the start brings the manifest once, and no loop remains."""
+    """Without an interval the start brings the manifest once, and no loop runs."""
     source = source_for(site.put("/m", page(manifest())), refresh_interval=interval)
-    source.start()
+    await source.start().wait()
     assert await endings.next() == ("success", "")
-    assert source._task is not None
-    await source._task
     assert not state(source).loop_running
+    await source.stop()
+
+
+async def test_an_interval_can_be_changed(site: Site, source_for: Make, endings: Endings) -> None:
+    """An interval that is set later begins the refreshes, one that is taken away ends them."""
+    source = source_for(site.put("/m", page(manifest())), refresh_interval=None)
+    await source.start().wait()
+    assert await endings.next() == ("success", "")
+    source.reconfigure(source.config.model_copy(update={"refresh_interval": 0.01}))
+    assert await endings.next() == ("success", "")
+    assert (state(source).loop_running, state(source).interval) == (True, 0.01)
+    source.reconfigure(source.config.model_copy(update={"refresh_interval": 0}))
+    async with asyncio.timeout(60):
+        while state(source).loop_running:  # noqa: ASYNC110 - its end is no event
+            await asyncio.sleep(0)
+    assert state(source).interval == 0
     await source.stop()
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from lifecycle_support import until
 from processes import PROGRAMS
+from services import running
 
 from oneiric.core.config import OneiricSettings, SettingsError, load_settings, read_again
 from oneiric.core.events import HookFailed, SelectionSwapHeld
@@ -150,18 +151,20 @@ async def test_a_save_that_is_wrong_is_reported_once(place: Place, observers: Ob
         assert serving(runtime) == "redis"
 
 
-@pytest.mark.parametrize("flag", ["draining", "paused"])
 async def test_a_held_swap_is_made_when_another_process_allows_it(
-    place: Place, observers: Observers, recorder: Recorder, flag: str
+    place: Place, observers: Observers, recorder: Recorder
 ) -> None:
-    """A drain or pause of another process holds a swap; once that process ends it, the swap is made."""
+    """A drain of another process holds a swap; once that process ends it, the swap is made."""
     async with place.runtime(observers, watch_settings=False) as runtime:
         await runtime.adapter_bridge.use("cache")
-        await place.elsewhere(f"{flag}=1")
+        await place.elsewhere("draining=1")
         place.select("redis")
         await runtime.selections["adapter"].apply(load_settings(place.file).adapters)
-        assert (serving(runtime), [event.reason for event in recorder.of(SelectionSwapHeld)]) == ("memory", [flag])
-        await place.elsewhere(f"{flag}=0")
+        assert (serving(runtime), [event.reason for event in recorder.of(SelectionSwapHeld)]) == (
+            "memory",
+            ["draining"],
+        )
+        await place.elsewhere("draining=0")
         await until(lambda: not runtime.selections["adapter"].held)
         assert serving(runtime) == "redis"
 
@@ -209,3 +212,17 @@ async def test_the_health_file_says_whether_settings_are_watched(
         assert running == [True] * (6 if watched else 0)
         assert load_runtime_health(place.cache / "runtime_health.json").watchers_running is watched
     assert not load_runtime_health(place.cache / "runtime_health.json").watchers_running
+
+
+@pytest.mark.slow
+def test_a_service_swaps_when_a_drain_is_over(tmp_path: Path) -> None:
+    """In a service a selection that is read again waits while its key drains, and serves once that is cleared."""
+    start: dict[str, Any] = {"runtime": {"start": ["adapter/cache"]}, "runtime_supervisor": {"poll_interval": 0.1}}
+    with running(tmp_path, **start) as one:
+        one.client.change("drain", key="cache")
+        one.save({**start, "adapters": {"selections": {"cache": "second"}}})
+        one.client.change("reload")
+        assert one.event("selection-swap-delayed")["reason"] == "draining"
+        one.client.change("drain", key="cache", clear=True)
+        assert one.event("selection-swap-triggered")["provider"] == "second"
+        assert load_runtime_health(one.state / "runtime_health.json").watchers_running

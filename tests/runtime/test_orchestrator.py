@@ -308,7 +308,7 @@ async def test_the_first_synchronisation_is_awaited(settings: OneiricSettings, t
 async def test_a_source_that_fails_does_not_stop_the_start(
     settings: OneiricSettings, tmp_path: Path, oneiric_telemetry: TelemetryCapture
 ) -> None:
-    """A manifest that is not there is counted, logged and traced as a failure, and the runtime is ready."""
+    """A manifest that is not there is a failure in metric, log and trace; the runtime starts, and is not ready."""
     settings.remote = RemoteSourceConfig.model_validate(source(tmp_path, str(tmp_path / "absent.json")))
     with oneiric_telemetry.expect(
         metric("oneiric_remote_sync_total", source="remote", outcome="failed"),
@@ -317,7 +317,7 @@ async def test_a_source_that_fails_does_not_stop_the_start(
         span("oneiric.remote.sync", status="ERROR"),
     ):
         async with RuntimeOrchestrator(settings, observers=oneiric_telemetry.observers) as runtime:
-            assert runtime.ready
+            assert (runtime.started, runtime.ready) == (True, False)
 
 
 async def test_a_slow_source_does_not_hold_up_the_start(settings: OneiricSettings) -> None:
@@ -328,7 +328,7 @@ async def test_a_slow_source_does_not_hold_up_the_start(settings: OneiricSetting
             enabled=True, manifest_url=url, timeout=30.0, latency_budget_ms=50.0, max_retries=0
         )
         async with RuntimeOrchestrator(settings) as runtime:
-            assert runtime.ready
+            assert (runtime.started, runtime.ready) == (True, False)
             assert value(runtime.telemetry, "oneiric_remote_sync_loop_running", source="remote") == 1.0
             assert value(runtime.telemetry, "oneiric_remote_sync_total", source="remote", outcome="failed") == 0.0
 

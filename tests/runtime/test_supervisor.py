@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from lifecycle_support import until
 
-from oneiric.core.activity import DomainActivity, DomainActivityStore
+from oneiric.core.activity import DomainActivity, DomainActivityStore, MemoryActivityStore
+from oneiric.core.config import LayerSettings
 from oneiric.core.events import HookFailed
+from oneiric.core.lifecycle import LifecycleManager
+from oneiric.core.resolution import Resolver
+from oneiric.domains import ServiceBridge
 from oneiric.runtime.supervisor import MIN_POLL_INTERVAL, ServiceSupervisor
 
 if TYPE_CHECKING:
@@ -241,3 +245,27 @@ def test_a_listener_that_fails_stops_no_other(
     supervisor.refresh()
     assert threads == [threading.current_thread()]
     assert [failure.error_type for failure in recorder.of(HookFailed)] == ["CancelledError"]
+
+
+class CountingStore(MemoryActivityStore):
+    """A store that counts how often it is read."""
+
+    reads = 0
+
+    def get(self, domain: str, key: str) -> DomainActivity:
+        """Count, and read."""
+        self.reads += 1
+        return super().get(domain, key)
+
+
+def test_a_bridge_and_its_supervisor_read_a_store_once(observers: Observers) -> None:
+    """Where both have the same store, it is read once for a piece of work; otherwise a pause in either refuses it."""
+    store, other = CountingStore(), MemoryActivityStore()
+    resolver = Resolver(observers=observers)
+    arguments = (resolver, LifecycleManager(resolver), LayerSettings())
+    bridge = ServiceBridge(*arguments, store, ServiceSupervisor(store))
+    assert (bridge.should_accept_work("x"), store.reads) == (True, 1)
+    other.set("service", "x", PAUSED)
+    pairs = [(store, other), (other, store), (other, other), (store, store)]
+    accepted = [ServiceBridge(*arguments, own, ServiceSupervisor(seen)).should_accept_work("x") for own, seen in pairs]
+    assert accepted == [False, False, False, True]

@@ -15,6 +15,8 @@ from oneiric.core.activity.connections import READ_WAIT
 from oneiric.core.activity.database import Account, ActivityFile, FileDamagedError, NothingToDecideError, Renewal
 from oneiric.core.activity.kept import Kept, held
 from oneiric.core.activity.memory import MemoryActivityStore, Row, Rows, transitions
+from oneiric.core.activity.places import network_file_system
+from oneiric.core.activity.table import LOCK_CODES, sqlite_code
 from oneiric.core.activity.witness import Witness, witness_path
 from oneiric.core.concurrency import ForkSafeLock, renew_after_fork
 from oneiric.core.events import ActivityStateRecovered, ActivityStateSuspect, ActivityStoreState
@@ -83,6 +85,7 @@ class DomainActivityStore(MemoryActivityStore):
         self._file = ActivityFile(absolute, self._witness, busy_timeout=busy_timeout, clock=clock)
         self._suspicion: Suspicion | None = None
         self._next_try = 0.0
+        self._unopened_since: float | None = None
         self._is_unwitnessed = False
         renew_after_fork(self._renew_in_child)
         weakref.finalize(self, self._file.close)
@@ -135,6 +138,14 @@ class DomainActivityStore(MemoryActivityStore):
             self._file.close()
 
     def _start(self) -> None:
+        if (kind := network_file_system(self.path)) is not None:
+            self.observers.hook_failed(
+                _SINK,
+                ActivityStoreError(
+                    f"{self.path}: lies on a network file system ({kind}), whose locks do not hold for SQLite; set "
+                    "state_dir to a local directory"
+                ),
+            )
         try:
             with self._writing.held, self._lock.held:
                 renewal = self._renew(None, wait=0.0)
@@ -143,7 +154,7 @@ class DomainActivityStore(MemoryActivityStore):
             if not passes(error):
                 raise self._unusable(error) from error
             self._rows = self._file.glimpse()
-            self.observers.hook_failed(_SINK, self._unusable(error))
+            self._unopened(error)
         else:
             self._report(renewal)
 
@@ -228,7 +239,7 @@ class DomainActivityStore(MemoryActivityStore):
             self._next_try = now + RETRY_SECONDS
             if not self._file.is_open:
                 self._rows = self._file.glimpse() or self._rows
-            self.observers.hook_failed(_SINK, self._unusable(error))
+            self._unopened(error)
         finally:
             self._writing.held.release()
 
@@ -241,9 +252,18 @@ class DomainActivityStore(MemoryActivityStore):
             self.observers.hook_failed(_SINK, damage)
         self._report(renewal._replace(damage=""))
 
+    def _unopened(self, error: Exception) -> None:
+        """Report why the file is not open, a lock once it has lasted as long as a write would wait."""
+        now = time.monotonic()
+        if self._unopened_since is None:
+            self._unopened_since = now
+        if sqlite_code(error) not in LOCK_CODES or now - self._unopened_since >= self._busy_timeout:
+            self.observers.hook_failed(_SINK, self._unusable(error))
+
     def _renew(self, damage: FileDamagedError | None, *, wait: float) -> Renewal:
         renewal = self._file.renew(damage.reason if damage else None, wait=wait)
         self._take(renewal.kept)
+        self._unopened_since = None
         return renewal
 
     def _report(self, renewal: Renewal) -> None:

@@ -24,7 +24,7 @@ from oneiric.runtime.control.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
-_CHUNK_BYTES = 64 * 1024
+_CHUNK_BYTES = 4 * 1024
 _METHODS = ("GET", "POST")
 
 
@@ -68,6 +68,8 @@ class Exchange:
                 self._http.receive_data(await self._reader.read(_CHUNK_BYTES))
             elif isinstance(event, h11.Request):
                 head = event
+                if len(head.target) + sum(len(name) + len(value) for name, value in head.headers) > MAX_HEAD_BYTES:
+                    raise wrong_use(f"not a request: its head is longer than {MAX_HEAD_BYTES} bytes")
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > self._max_body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.bundle.loki.explore import explore_url
-from oneiric.monitoring.bundle.loki.queries import further_searches, measurements, plan_searches
+from oneiric.monitoring.bundle.loki.queries import changes, further_searches, measurements, plan_searches
 from oneiric.monitoring.bundle.loki.rules import log_rules
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def with_queries(text: str, config: BundleConfig) -> str:
 def _queries(config: BundleConfig) -> str:
     parts = (
         ("To begin with", plan_searches(config)),
-        ("To look closer", further_searches(config)),
+        ("To look closer", (*further_searches(config), *changes(config))),
         ("To measure", measurements(config)),
     )
     sections = [f"### {title}\n\n{_listed(config, searches)}" for title, searches in parts]

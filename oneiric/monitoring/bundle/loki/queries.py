@@ -10,6 +10,7 @@ from oneiric.monitoring.logql import COUNTABLE, TROUBLE, containing, counted, li
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
+    from oneiric.observability.model import Phase
 
 AUTO = "$__auto"
 """The range that Grafana chooses for what is shown."""
@@ -123,6 +124,30 @@ ACTIVITY: tuple[type[events.Event], ...] = (
     events.DrainCleared,
 )
 
+CHANGES: tuple[tuple[type[events.Event], Phase | None], ...] = (
+    (events.RuntimeReady, None),
+    (events.RuntimeStopping, None),
+    (events.Reload, "success"),
+    (events.Reload, "failed"),
+    (events.SelectionSwap, "success"),
+    (events.SelectionSwap, "failed"),
+    (events.SelectionSwapHeld, None),
+    (events.ControlRequest, "success"),
+    (events.ControlRequest, "failed"),
+    (events.ControlDenied, None),
+)
+
+
+def changes(config: BundleConfig) -> tuple[Search, ...]:
+    """Return the search for what was changed from outside."""
+    return (
+        Search(
+            "Changes from outside",
+            "Every start and end of a service, reload, changed selection and command, with who asked for it.",
+            f'{stream(config)} |~ "{names(*(log_of(*change)[1] for change in CHANGES))}"',
+        ),
+    )
+
 
 def measurements(config: BundleConfig) -> tuple[Search, ...]:
     """Return metrics made of lines, for what no metric of the runtime shows."""
@@ -160,4 +185,4 @@ def measurements(config: BundleConfig) -> tuple[Search, ...]:
 
 def searches(config: BundleConfig) -> tuple[Search, ...]:
     """Return every query of the bundle that is not a rule or part of a runbook."""
-    return (*plan_searches(config), *further_searches(config), *measurements(config))
+    return (*plan_searches(config), *further_searches(config), *changes(config), *measurements(config))

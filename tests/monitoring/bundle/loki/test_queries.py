@@ -103,6 +103,11 @@ PROMISED = {
     "Failed swaps": {"swap-failed"},
     "Rollbacks": {"swap-rollback"},
     "Pauses and drains": {"domain-paused", "domain-resumed", "domain-draining", "domain-drain-cleared"},
+    "Changes from outside": {
+        *("runtime-ready", "runtime-stopping", "settings-reloaded", "settings-reload-failed"),
+        *("selection-swap-triggered", "selection-swap-error", "selection-swap-delayed"),
+        *("control-request", "control-request-failed", "control-denied"),
+    },
     "Manifests that are not trusted": {"manifest-signature-invalid"},
 }
 
