@@ -60,9 +60,9 @@ class Leadership:
         except BaseException:
             lock.close()
             raise
+        self._lock = lock  # also where the disk is too full to say so
         os.ftruncate(lock.number, 0)
         lock.write(self._address.encode() + b"\n", 0)
-        self._lock = lock
         return True
 
     def is_served_elsewhere(self) -> bool:
