@@ -156,5 +156,5 @@ def _print(call: Call, line: Line) -> None:
     rest = " ".join(f"{name}={value}" for name, value in fields.items() if _tells(name))
     words = (str(fields.get("timestamp", "")), level, str(fields.get("event", "")), subject, rest)
     text = " ".join(filter(None, words))
-    typer.echo(typer.style(text, fg=_COLOURS.get(level)) if show.on_terminal() and level in _COLOURS else text)
+    typer.echo(show.coloured(text, _COLOURS.get(level)))
     sys.stdout.flush()

@@ -52,7 +52,7 @@ def action_invoke(  # noqa: PLR0913 - one parameter an option
     """
     call = Call(context.obj, as_json=as_json)
     named, given = key_of(call, key, key_option), _payload(call, payload)
-    answer = call.change("action-invoke", key=named, provider=provider, payload=given)
+    answer = call.change("action-invoke", domain="action", key=named, provider=provider, payload=given)
     if as_json:
         call.show_json(answer)
     else:
