@@ -24,7 +24,7 @@ REWRITE = "REWRITE_GOLDEN"
 """Environment variable that has the golden files written instead of compared."""
 VOLATILE = (
     *("pid", "orchestrator_pid", "version", "installed", "directory", "duration_ms", "p50", "p95", "p99", "samples"),
-    *("uid", "age_seconds", "files", "score", "successful_swaps", "lifecycle_state"),
+    *("uid", "age_seconds", "files", "score", "successful_swaps", "lifecycle_state", "activity_state"),
 )
 
 TEXTS = [

@@ -78,9 +78,7 @@ def metrics(
         if as_json:
             (call.show_json_line if watch else call.show_json)(answer)
             return
-        rows = [(one["name"], _labels(one["labels"]), one["value"]) for one in answer["samples"]]
-        plain = [f"{name}{f'{{{labels}}}' if labels else ''} {value}" for name, labels, value in rows]
-        show.table("", ("metric", "labels", "value"), rows, plain)
+        show.lines(f"{one['name']}{_labels(one['labels'])} {one['value']}" for one in answer["samples"])
 
     if watch:
         repeatedly(once, seconds=interval)
@@ -89,7 +87,8 @@ def metrics(
 
 
 def _labels(labels: dict[str, str]) -> str:
-    return ",".join(f'{name}="{value}"' for name, value in labels.items())
+    pairs = ",".join(f'{name}="{value}"' for name, value in labels.items())
+    return f"{{{pairs}}}" if pairs else ""
 
 
 def _payload(call: Call, text: str | None) -> dict[str, Any] | None:

@@ -108,7 +108,7 @@ CHANGES = """
 import sys
 from oneiric.core.activity import DomainActivityStore
 store = DomainActivityStore(sys.argv[1], busy_timeout=30)
-for turn in range(25):
+for turn in range(30):
     store.change("task", f"key-{turn}", **{sys.argv[2]: True})
     store.change("task", "both", note=f"{sys.argv[2]} {turn}", **{sys.argv[2]: turn % 2 == 1})
 store.close()
@@ -125,7 +125,7 @@ def test_two_processes_lose_no_update(path: Path, open_store: Callable[[], Domai
         [0, 0],
         True,
         True,
-        {f"key-{turn}": DomainActivity(paused=True, draining=True) for turn in range(25)},
+        {f"key-{turn}": DomainActivity(paused=True, draining=True) for turn in range(30)},
     )
 
 
