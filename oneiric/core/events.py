@@ -493,6 +493,13 @@ class RuntimeReady(Event, frozen=True, kw_only=True, gc=False):
     active: int
 
 
+class RuntimeStarting(Event, frozen=True, kw_only=True, gc=False):
+    """A service is still starting: of ``required`` components that have to run, ``active`` are; once a second."""
+
+    required: int
+    active: int
+
+
 class RuntimeRecovered(Event, frozen=True, kw_only=True, gc=False):
     """A runtime starts on the files of one that ended without stopping, and takes over what it kept.
 

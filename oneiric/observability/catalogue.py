@@ -778,6 +778,18 @@ CATALOGUE = Catalogue(
             logs=(Log("runtime-ready", "info", ("required", "active")),),
         ),
         Signal(
+            events.RuntimeStarting,
+            area="runtime",
+            logs=(
+                Log(
+                    "runtime-starting",
+                    "info",
+                    ("required", "active"),
+                    unused=f"the progress of a long start, for who waits for it; {RUNTIME_REQUIRED.name} has it, too",
+                ),
+            ),
+        ),
+        Signal(
             events.RuntimeRecovered,
             area="runtime",
             logs=(

@@ -20,6 +20,7 @@ from oneiric.remote.refreshing import Refreshing
 from oneiric.remote.tally import Tally
 
 if TYPE_CHECKING:
+    import os
     import ssl
     from collections.abc import Callable
 
@@ -35,14 +36,15 @@ class RemoteSource:
     """Keeps what a resolver holds of one source equal to the source's manifest.
 
     What a manifest offers is registered in one step, once everything was verified; a synchronisation that fails
-    changes nothing. For the tasks of one event loop; :meth:`states` may be called from any thread. The status file in
-    the cache directory carries the last success, and the mark against replays, over a restart.
+    changes nothing. For the tasks of one event loop; :meth:`states` may be called from any thread. The status file
+    carries the last success, and the mark against replays, over a restart.
 
     Args:
         resolver: Where candidates are registered.
         config: The source, and every bound.
         cache: Where artifacts are kept; None makes one in ``config.cache_dir``, which this source starts, stops and
             reports the state of.
+        state_dir: Where the status file is; None: in ``config.cache_dir``.
         observers: The seam to report through; None takes the resolver's.
         secrets: Where ``config.auth.secret_id`` is looked up.
         clock: Seconds since the epoch.
@@ -59,6 +61,7 @@ class RemoteSource:
         config: RemoteSourceConfig,
         *,
         cache: ArtifactCache | None = None,
+        state_dir: str | os.PathLike[str] | None = None,
         observers: Observers | None = None,
         secrets: Secrets | None = None,
         clock: Callable[[], float] = time.time,
@@ -79,6 +82,7 @@ class RemoteSource:
         self._is_wanted = self._is_in_force = False
         self._announced = False
         self._early: list[Exception] = []
+        self._state_dir = state_dir
         self._ledgers: dict[str, Ledger] = {}
         self._ledger = self._ledger_for(config.manifest_url)
         self._breaker = CircuitBreaker(
@@ -270,7 +274,8 @@ class RemoteSource:
         """Return the ledger of the manifest at *url*; what a signed or tokenised URL carries makes no other one."""
         name = name_of(self.source, url, configured=self.config.manifest_url)
         if name not in self._ledgers:
-            self._ledgers[name] = Ledger(name, self.config.cache_dir, clock=self._clock, on_problem=self._status_failed)
+            directory = self._state_dir or self.config.cache_dir
+            self._ledgers[name] = Ledger(name, directory, clock=self._clock, on_problem=self._status_failed)
         return self._ledgers[name]
 
     async def _failed(self, error: Exception, running: Running[RemoteSync]) -> None:

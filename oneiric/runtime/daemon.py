@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from oneiric._version import __version__
 from oneiric.core.config import SettingsError, control_socket_path
-from oneiric.core.events import RuntimeReady, RuntimeStopping
+from oneiric.core.events import RuntimeReady, RuntimeStarting, RuntimeStopping
 from oneiric.runtime.commands import Command, commands_of
 from oneiric.runtime.control.errors import answer_is_no
 from oneiric.runtime.control.listening import ControlSocket
@@ -154,6 +154,8 @@ class Service:
             while not (start.done() or end.done()):
                 await asyncio.wait([start, end], timeout=STATUS_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 self._manager.status(f"starting: {self._progress()}")
+                if not (start.done() or end.done()):
+                    self._report_starting()
             if start.done():
                 start.result()
             return start.done()
@@ -163,13 +165,21 @@ class Service:
             await asyncio.wait([start, end])
 
     def _progress(self) -> str:
+        required, active = self._required()
+        return f"{active} of {required} required components active"
+
+    def _required(self) -> tuple[int, int]:
+        """Return how many components must run, and how many of them are active."""
         required = self.runtime.required
-        return f"{len(required) - required.missing_count} of {len(required)} required components active"
+        return len(required), len(required) - required.missing_count
+
+    def _report_starting(self) -> None:
+        required, active = self._required()
+        self.runtime.observers.notify(RuntimeStarting(required=required, active=active))
 
     def _report_ready(self) -> None:
-        required = self.runtime.required
-        active = len(required) - required.missing_count
-        self.runtime.observers.notify(RuntimeReady(required=len(required), active=active))
+        required, active = self._required()
+        self.runtime.observers.notify(RuntimeReady(required=required, active=active))
         self._manager.ready(f"running: {self._progress()}")
 
     def _report_stopping(self) -> None:

@@ -35,6 +35,7 @@ class RemoteSources:
         self._resolver = resolver
         self._secrets = secrets
         self._directory = Path(settings.cache_dir or settings.remote.cache_dir)
+        self._state = settings.state_dir and Path(settings.state_dir).expanduser()
         self._sources: dict[str, RemoteSource] = {}
         self._closed = False
         self._telemetry = telemetry
@@ -79,7 +80,7 @@ class RemoteSources:
         if config.name in self._sources:
             raise ValueError(f"there is a remote source called {config.name!r} already")
         config = config.model_copy(update={"cache_dir": str(self._directory)})
-        source = RemoteSource(self._resolver, config, cache=self.cache, secrets=self._secrets)
+        source = RemoteSource(self._resolver, config, cache=self.cache, state_dir=self._state, secrets=self._secrets)
         self._sources[config.name] = source
         source.announce()
         if self._telemetry is not None:

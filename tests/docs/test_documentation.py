@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from documents import APPLICATIONS, DOCUMENTS, FIRST_SERVICE, FOLLOWED, ROOT, fences
+from documents import APPLICATIONS, COMMANDS, DOCUMENTS, FIRST_SERVICE, FOLLOWED, ROOT, STATE, fences
 from pydantic import BaseModel
 
 from oneiric.core.config import OneiricSettings
@@ -26,6 +26,7 @@ RUN_ELSEWHERE = {
     "uv run oneiric monitoring drill --list": "tests/rehearsal/test_drill.py",
     "uv run oneiric monitoring drill swap-failures": "tests/rehearsal/test_drill.py",
     "uv run --group bench python -m benchmarks": "tests/test_benchmarks.py",
+    "uv run --group bench python -m benchmarks.soak --minutes 60": "tests/test_benchmarks.py",
     "uv run pytest": ".ci/run",
     "uv run pytest --all": ".ci/run",
     "uv run pytest tests/core": "tests/test_running.py",
@@ -75,7 +76,7 @@ def test_every_command_is_run_somewhere() -> None:
     shown = {
         command.strip()
         for document, text in fences("sh")
-        if document not in {*FOLLOWED, APPLICATIONS, FIRST_SERVICE}
+        if document not in {*FOLLOWED, APPLICATIONS, COMMANDS, FIRST_SERVICE, STATE}
         for line in text.splitlines()
         for command in line.partition("#")[0].split("&&")
     }

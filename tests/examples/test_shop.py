@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,7 +75,7 @@ def test_a_swap_to_what_cannot_work_is_rolled_back(shop: Shop) -> None:
     if blocked.exists():
         blocked.rename(shop.data / "aside")
     blocked.write_text("in the way", encoding="utf-8")
-    with pytest.raises(RefusedError, match="Swap failed for adapter:cache"):
+    with pytest.raises(RefusedError, match=r"Swap failed for adapter:cache \(file\): .*File exists"):
         shop.client.change("swap", key="cache", provider="file")
     shop.order("after-rollback", item="tea")
     assert (shop.paid("after-rollback"), shop.event("swap-rollback")["restored_provider"]) == (3, "memory")
@@ -111,6 +113,25 @@ def test_without_its_key_nothing_of_the_manifest_is_taken(tmp_path: Path) -> Non
         assert "bounded" not in shop.providers()
     finally:
         shop.kill()
+
+
+def test_its_entry_point_is_a_plugin(tmp_path: Path) -> None:
+    """Where the package is installed, ``plugins.auto_load`` brings what needs neither settings nor other components."""
+    shop = Shop(tmp_path)
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    metadata = tmp_path / "oneiric_shop-0.1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    groups = project["entry-points"].items()
+    lines = [f"[{group}]\n{name} = {place}\n" for group, places in groups for name, place in places.items()]
+    (metadata / "entry_points.txt").write_text("".join(lines), encoding="utf-8")
+    shop.sign()
+    paths = f"{tmp_path}{os.pathsep}{shop.environment['PYTHONPATH']}"
+    environment = shop.environment | {"PYTHONPATH": paths, "ONEIRIC_PLUGINS__AUTO_LOAD": "true"}
+    answer = json.loads(shop.run("plugins", "--json", env=environment).stdout)
+    assert (answer["registered"], answer["errors"]) == (2, [])
 
 
 def test_the_signing_key_is_private_and_kept(tmp_path: Path) -> None:

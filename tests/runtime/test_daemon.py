@@ -68,6 +68,17 @@ def test_a_component_that_fails_is_tried_again(tmp_path: Path) -> None:
     assert (missing["domain"], missing["key"]) == ("service", "payments")
 
 
+def test_a_long_start_shows_how_far_it_is(tmp_path: Path) -> None:
+    """While a component takes its time, the log has how many of those that must run are active, again and again."""
+    with service(tmp_path, runtime={"start": ["adapter/cache", "service/payments"]}) as one:
+        (one.faults / "slow").touch()
+        one.launch()
+        starting = one.event("runtime-starting", count=2)
+        (one.faults / "slow").unlink()
+        one.event("runtime-ready")
+    assert (starting["required"], starting["active"]) == (2, 1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_order(tmp_path: Path, number: int) -> None:
     """SIGTERM and SIGINT stop it with exit code 0, and leave no socket and nobody in the health file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,14 @@ def test_settings_are_read_again_from_where_they_came(place: Place, monkeypatch:
     fixed = OneiricSettings.exactly()
     assert read_again(fixed) is fixed
     assert place.file in settings.read_from.files
+
+
+def test_settings_are_compared_by_what_they_set(place: Place) -> None:
+    """Settings of a file equal those that are given as arguments; a pickled copy can be read again, too."""
+    settings = load_settings(place.file)
+    assert settings == OneiricSettings.exactly(**yaml.safe_load(place.file.read_text()))
+    place.select("redis")
+    assert read_again(pickle.loads(pickle.dumps(settings))).adapters.selections == {"cache": "redis"}
 
 
 async def test_a_saved_selection_serves(place: Place, observers: Observers) -> None:

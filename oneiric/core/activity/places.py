@@ -7,19 +7,26 @@ import sqlite3
 import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from oneiric.core.activity.witness import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SUFFIXES = ("", "-wal", "-shm", "-journal")
 """Of the names of all files of one database."""
 MIN_BYTES = 512
 """Of a database; what is smaller was cut, though SQLite takes a single byte for an empty one."""
 
+MOUNTS = Path("/proc/self/mountinfo")
+"""Where Linux lists what is mounted, see proc(5)."""
+
+_MOUNT_POINT = 4
+_NETWORKED = frozenset(
+    ("nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "lustre", "afs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs")
+)
 _LOCK_RETRY = 0.005
 _PRIVATE = 0o600
 
@@ -64,6 +71,19 @@ def make_private(path: Path) -> None:
         with suppress(FileNotFoundError, PermissionError):  # another user's file is that user's affair
             if one.stat().st_mode & 0o077:
                 one.chmod(_PRIVATE)
+
+
+def network_file_system(path: Path) -> str | None:
+    """Return the type of the network file system that *path* lies on, None for a local one or where nobody knows."""
+    place, found = Path(os.path.realpath(path)), {}
+    with suppress(OSError):
+        for line in MOUNTS.read_text("utf-8", "replace").splitlines():
+            mounted, _, source = line.partition(" - ")
+            fields, kind = mounted.split(" "), source.partition(" ")[0]
+            if len(fields) > _MOUNT_POINT:
+                found[Path(fields[_MOUNT_POINT].replace("\\040", " "))] = kind  # the last one covers those before
+    kind = next((found[above] for above in (place, *place.parents) if above in found), "")
+    return kind if kind in _NETWORKED else None
 
 
 def move_aside(path: Path, word: str) -> Path | None:

@@ -15,6 +15,7 @@ from oneiric.core.activity.connections import READ_WAIT
 from oneiric.core.activity.database import Account, ActivityFile, FileDamagedError, NothingToDecideError, Renewal
 from oneiric.core.activity.kept import Kept, held
 from oneiric.core.activity.memory import MemoryActivityStore, Row, Rows, transitions
+from oneiric.core.activity.places import network_file_system
 from oneiric.core.activity.table import LOCK_CODES, sqlite_code
 from oneiric.core.activity.witness import Witness, witness_path
 from oneiric.core.concurrency import ForkSafeLock, renew_after_fork
@@ -137,6 +138,14 @@ class DomainActivityStore(MemoryActivityStore):
             self._file.close()
 
     def _start(self) -> None:
+        if (kind := network_file_system(self.path)) is not None:
+            self.observers.hook_failed(
+                _SINK,
+                ActivityStoreError(
+                    f"{self.path}: lies on a network file system ({kind}), whose locks do not hold for SQLite; set "
+                    "state_dir to a local directory"
+                ),
+            )
         try:
             with self._writing.held, self._lock.held:
                 renewal = self._renew(None, wait=0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core.errors import LifecycleError
+from oneiric.core.redaction import describe
 from oneiric.runtime.commands.command import (
     Command,
     domain_of,
@@ -64,8 +65,9 @@ class _Components:
         try:
             instance = await lifecycle.swap(domain, key, provider, force=flag(fields, "force"))
         except LifecycleError as error:
+            cause = f": {describe(error.__cause__)[1]}" if error.__cause__ is not None else ""
             raise ControlError(
-                FAILED, str(error), f"oneiric explain {key} --domain {domain}; the log has more"
+                FAILED, f"{error}{cause}", f"oneiric explain {key} --domain {domain}; the log has more"
             ) from error
         serving = lifecycle.get_candidate(domain, key)
         return {

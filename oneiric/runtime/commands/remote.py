@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from oneiric.core.config import cache_directory
+from oneiric.core.config import state_directory
 from oneiric.core.events import SourceState
 from oneiric.core.redaction import describe, redact
 from oneiric.remote import load_remote_telemetry
@@ -36,7 +36,7 @@ class _Remote:
 
     async def status(self, _: Fields) -> dict[str, Any]:
         settings = self._runtime.settings
-        telemetry = await asyncio.to_thread(load_remote_telemetry, cache_directory(settings))
+        telemetry = await asyncio.to_thread(load_remote_telemetry, state_directory(settings))
         return {
             "manifest_url": _shown(settings.remote.manifest_url),
             "enabled": settings.remote.enabled,

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from oneiric._version import __version__
-from oneiric.core.config import cache_directory, runtime_health_path
+from oneiric.core.config import runtime_health_path, state_directory
 from oneiric.core.redaction import mask
 from oneiric.remote import load_remote_telemetry
 from oneiric.runtime.commands.command import Command, domain_of, flag, text, unknown_key
@@ -95,7 +95,7 @@ class _Status:
             "service": self._service(),
             "status": records,
             "summary": {"swap": swaps_of(wanted), "activity": activity_of(activity.values())},
-            "remote_telemetry": asdict(load_remote_telemetry(cache_directory(self._runtime.settings))),
+            "remote_telemetry": asdict(load_remote_telemetry(state_directory(self._runtime.settings))),
         }
 
     def _service(self) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import PROGRAMS, executable
 
-from oneiric.core.activity import DomainActivity, DomainActivityStore
+from oneiric.core.activity import DomainActivity, DomainActivityStore, places
 from oneiric.core.activity import store as module
 from oneiric.core.events import ActivityStoreState, HookFailed
 
@@ -176,6 +176,26 @@ def test_a_full_disk_stops_no_start(path: Path) -> None:
     known, healed, errors = output("start_on_full_disk", path)
     assert (known, healed) == ("True", "True")
     assert "the disk is full" in errors
+
+
+@pytest.mark.parametrize(("kind", "reported"), [("nfs4", True), ("ext4", False), ("tmpfs", False)])
+def test_a_network_file_system_is_reported(  # noqa: PLR0917 - fixtures and parameters
+    path: Path,
+    observers: Observers,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    reported: bool,
+) -> None:
+    """Where the kernel says that the file lies on another machine, the store says so at the start, and works."""
+    mounts = path.with_name("mountinfo")
+    mounts.write_text(f"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:9 / {path.parent} rw shared:1 - {kind} server:/x rw\n")
+    monkeypatch.setattr(places, "MOUNTS", mounts)
+    store = DomainActivityStore(path, observers=observers)
+    store.change("task", "x", paused=True)
+    store.close()
+    errors = [event.error for event in recorder.of(HookFailed)]
+    assert ["lies on a network file system (nfs4)" in error for error in errors] == [True] * reported
 
 
 @pytest.mark.slow
