@@ -153,7 +153,7 @@ def test_a_source_starts_its_series_at_zero(scraped: Scraped) -> None:
 def test_what_has_no_open_label_is_there_from_the_start(scraped: Scraped) -> None:
     """A metric whose label sets are known beforehand is exposed as 0 before anything happened."""
     assert scraped.value("oneiric_remote_digest_checks_total") == 0.0
-    assert scraped.series("oneiric_cache_evictions_total") == {("size",): 0.0, ("age",): 0.0}
+    assert scraped.series("oneiric_cache_evictions_total") == {("size",): 0.0, ("age",): 0.0, ("request",): 0.0}
 
 
 def test_series_of_an_unregistered_provider_go_away(scraped: Scraped) -> None:
