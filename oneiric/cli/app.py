@@ -6,7 +6,6 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path  # noqa: TC003 - typer evaluates the annotations
-from traceback import walk_tb
 from typing import Annotated, Any
 
 import typer
@@ -72,7 +71,7 @@ for command, name in (
     (logs.logs, "logs"),
     (demo.demo, "demo"),
 ):
-    app.command(name)(command)
+    app.command(name, short_help=(command.__doc__ or "").partition("\n")[0])(command)
 for group in (activity.app, cache.app, settings.app, monitoring.app):
     app.add_typer(group)
 
@@ -81,6 +80,8 @@ def run() -> None:
     """Run the command line as a program."""
     if _names_shell(sys.argv[1:]):
         os.environ[SHELL_IS_NAMED] = "1"
+    if not sys.stdout.isatty():
+        app.rich_markup_mode = None  # frames are for terminals, and take long to import
     try:
         raise SystemExit(app(prog_name="oneiric", standalone_mode=False) or 0)
     except _NOT_UNDERSTOOD as error:
@@ -162,6 +163,8 @@ def _report(error: OSError) -> None:
 
 def _printing(error: OSError) -> bool:
     """Return whether *error* was raised by what prints to standard output."""
+    from traceback import walk_tb  # noqa: PLC0415 - hardly ever needed
+
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     return bool(frames) and frames[-1].f_globals["__name__"].partition(".")[0] in PRINTERS
 

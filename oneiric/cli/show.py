@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
 
 def word(text: str) -> str:
     """Return *text* in its colour on a terminal."""
-    return typer.style(text, fg=STYLES.get(text)) if on_terminal() else text
+    return coloured(text, STYLES.get(text))
+
+
+def coloured(text: str, colour: str | None) -> str:
+    """Return *text* in *colour* on a terminal, unless ``NO_COLOR`` asks for none (no-color.org)."""
+    if colour is None or not on_terminal() or os.environ.get("NO_COLOR"):
+        return text
+    return typer.style(text, fg=colour)
 
 
 def size(count: float) -> str:

@@ -55,7 +55,7 @@ class RuntimeOrchestrator:
         resolver: What resolves; None: a new one, ranking by the settings.
         lifecycle: What activates; None: a new one, which ``stop`` closes with every instance it holds.
         secrets: Where remote sources get their credentials; None: where ``settings.secrets`` says.
-        health_path: Where the runtime's health file is written; None: in the cache directory.
+        health_path: Where the runtime's health file is written; None: in the state directory.
         observers: Through what a resolver made here reports; one that is given has its own.
         watch_settings: Whether to watch the settings files, where ``profile.watchers_enabled`` has nothing against it.
 

@@ -1,4 +1,4 @@
-"""Several processes of one service with one cache directory: one of them leads, and another one when it is gone.
+"""Several processes of one service with one state directory: one of them leads, and another one when it is gone.
 
 Who leads serves the metrics and keeps the files that have room for one writer: the status file of the lifecycle and the
 health file. What all share (the activity store, the artifacts, what is remembered of remote sources) has no leader.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from oneiric.core.observers import Observers
 
 LOCK_FILE: Final = "runtime.lock"
-"""Name of the file in the cache directory that the leader holds locked; it says where the leader serves the metrics."""
+"""Name of the file in the state directory that the leader holds locked; it says where the leader serves the metrics."""
 
 TAKEOVER_SECONDS: Final = 5.0
 """How often the others look whether there still is a leader."""
@@ -36,7 +36,7 @@ class Leadership:
     A forked child does not hold its parent's.
 
     Args:
-        directory: The cache directory.
+        directory: The state directory.
         address: Where this process would serve the metrics; "" for nowhere.
     """
 
@@ -60,9 +60,9 @@ class Leadership:
         except BaseException:
             lock.close()
             raise
+        self._lock = lock  # also where the disk is too full to say so
         os.ftruncate(lock.number, 0)
         lock.write(self._address.encode() + b"\n", 0)
-        self._lock = lock
         return True
 
     def is_served_elsewhere(self) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+from shapes import compare
 
 from oneiric.core.config import OneiricSettings
 from oneiric.core.events import ControlCommand
@@ -18,14 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services import Service
-
-GOLDEN = Path(__file__).parent / "golden"
-REWRITE = "REWRITE_GOLDEN"
-"""Environment variable that has the golden files written instead of compared."""
-VOLATILE = (
-    *("pid", "orchestrator_pid", "version", "installed", "directory", "duration_ms", "p50", "p95", "p99", "samples"),
-    *("uid", "age_seconds", "files", "score", "successful_swaps", "lifecycle_state"),
-)
 
 TEXTS = [
     (("list",), "Active adapters:\n  - cache/first (priority=2 stack=None source=local_pkg)\n"),
@@ -147,22 +138,3 @@ def test_the_table_is_in_the_label(shared: Service) -> None:
     """The label of the commands that are counted has every command of the socket, and no other."""
     settings = OneiricSettings.exactly(cache_dir=str(shared.directory / "other"))
     assert {*commands_of(RuntimeOrchestrator(settings)), "reload"} == set(get_args(ControlCommand))
-
-
-def compare(name: str, answer: dict[str, Any]) -> None:
-    """Hold *answer*, without what differs each time, against the golden file *name*."""
-    path, shape = GOLDEN / f"{name}.json", steady(answer)
-    if REWRITE in os.environ:
-        path.write_text(json.dumps(shape, indent=2) + "\n", encoding="utf-8")
-    assert shape == json.loads(path.read_text(encoding="utf-8")), f"if that is meant: {REWRITE}=1 pytest {__file__}"
-
-
-def steady(value: Any, name: str = "") -> Any:
-    """Return *value* without what differs each time: its type stands for it."""
-    if isinstance(value, dict):
-        return {key: steady(item, key) for key, item in value.items()}
-    if name in VOLATILE or name.endswith(("_at", "_ms")) or (name == "value" and isinstance(value, float)):
-        return f"<{type(value).__name__}>" if value is not None else None
-    if isinstance(value, list):
-        return [steady(item) for item in value]
-    return value

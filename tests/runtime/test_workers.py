@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -176,3 +177,18 @@ def test_a_forked_child_does_not_lead(tmp_path: Path) -> None:
         os._exit(leader.take())
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert not Leadership(tmp_path, address="").take()
+
+
+def test_a_full_disk_ends_no_leadership(tmp_path: Path) -> None:
+    """Where the leader cannot write down its address, it has the lock all the same, now and at the next look."""
+    leadership, other = Leadership(tmp_path, address="a:1"), Leadership(tmp_path, address="b:1")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            leadership.take()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    leads = (leadership.take(), other.take())
+    leadership.forget()
+    assert leads == (True, False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -59,5 +58,7 @@ _CACHED = ("orchestrator_pid", "watchers_running", "remote_enabled", "updated_at
 
 
 def _pairs(title: str, values: Mapping[str, Any]) -> list[str]:
+    from textwrap import wrap  # noqa: PLC0415 - other commands do not need it
+
     pairs = " ".join(f"{name}={value}" for name, value in values.items())
     return wrap(f"{title} {pairs}", width=show.COLUMNS, subsequent_indent="  ", break_on_hyphens=False)

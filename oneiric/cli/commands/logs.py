@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,7 +60,9 @@ def logs(  # noqa: PLR0913 - one parameter an option
     Examples: oneiric logs --level warning --since 2h, oneiric logs --event swap-complete --follow
     """
     call = Call(context.obj, as_json=as_json)
-    from oneiric.cli.loglines import Wanted, last, parse_since  # noqa: PLC0415 - other commands do not need it
+    from datetime import UTC, datetime  # noqa: PLC0415 - other commands do not need it
+
+    from oneiric.cli.loglines import Wanted, last, parse_since  # noqa: PLC0415 - likewise
 
     try:
         start = None if since is None else parse_since(since, datetime.now(UTC))
@@ -114,6 +113,9 @@ def _path(call: Call) -> Path | None:
 @contextmanager
 def _journal(call: Call, unit: str, *, wanted: Wanted, follow: bool) -> Iterator[Iterable[Line]]:
     """Yield the lines that the journal has of *unit*."""
+    import shutil  # noqa: PLC0415 - likewise
+    import subprocess  # noqa: PLC0415 - likewise
+
     from oneiric.cli.loglines import lines_of_stream  # noqa: PLC0415 - likewise
 
     program = shutil.which("journalctl")
@@ -154,5 +156,5 @@ def _print(call: Call, line: Line) -> None:
     rest = " ".join(f"{name}={value}" for name, value in fields.items() if _tells(name))
     words = (str(fields.get("timestamp", "")), level, str(fields.get("event", "")), subject, rest)
     text = " ".join(filter(None, words))
-    typer.echo(typer.style(text, fg=_COLOURS.get(level)) if show.on_terminal() and level in _COLOURS else text)
+    typer.echo(show.coloured(text, _COLOURS.get(level)))
     sys.stdout.flush()

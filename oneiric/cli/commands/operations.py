@@ -52,7 +52,7 @@ def action_invoke(  # noqa: PLR0913 - one parameter an option
     """
     call = Call(context.obj, as_json=as_json)
     named, given = key_of(call, key, key_option), _payload(call, payload)
-    answer = call.change("action-invoke", key=named, provider=provider, payload=given)
+    answer = call.change("action-invoke", domain="action", key=named, provider=provider, payload=given)
     if as_json:
         call.show_json(answer)
     else:
@@ -78,9 +78,7 @@ def metrics(
         if as_json:
             (call.show_json_line if watch else call.show_json)(answer)
             return
-        rows = [(one["name"], _labels(one["labels"]), one["value"]) for one in answer["samples"]]
-        plain = [f"{name}{f'{{{labels}}}' if labels else ''} {value}" for name, labels, value in rows]
-        show.table("", ("metric", "labels", "value"), rows, plain)
+        show.lines(f"{one['name']}{_labels(one['labels'])} {one['value']}" for one in answer["samples"])
 
     if watch:
         repeatedly(once, seconds=interval)
@@ -89,7 +87,8 @@ def metrics(
 
 
 def _labels(labels: dict[str, str]) -> str:
-    return ",".join(f'{name}="{value}"' for name, value in labels.items())
+    pairs = ",".join(f'{name}="{value}"' for name, value in labels.items())
+    return f"{{{pairs}}}" if pairs else ""
 
 
 def _payload(call: Call, text: str | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from oneiric.core.activity import places, table
 from oneiric.core.activity.connections import READ_WAIT, Connections
 from oneiric.core.activity.inspection import NOTHING, copied, glimpse, inspect
-from oneiric.core.activity.kept import Kept, contradiction, decided, merged, repaired
+from oneiric.core.activity.kept import Kept, contradiction, decided, merged, new_identity, repaired
 from oneiric.core.activity.memory import Row
 from oneiric.core.activity.table import sqlite_code
 from oneiric.core.files import make_private_directory, sync_directory
@@ -184,7 +184,8 @@ class ActivityFile:
         found = copied(self._path, wait=wait) or self._reference() or NOTHING
         aside = places.move_aside(self._path, "lost")
         self.close()
-        kept = self._open(replace(found, generation=found.generation + 1), wait)
+        fresh = replace(found, identity=found.identity or new_identity(), generation=found.generation + 1)
+        kept = self._open(fresh, wait)
         if aside is not None:
             places.remove(aside)
         self._is_lost = False

@@ -62,7 +62,7 @@ class OneiricSettings(Section):
         lifecycle: Limits of a swap.
         plugins: Which plugins are loaded.
         profile: What a profile switches on.
-        runtime_paths: Where state lies, if not in the cache directory.
+        runtime_paths: Where state lies, if not in the state directory.
         runtime_supervisor: How often the activity store is polled.
         runtime: What must run, and how long its start and its end may take.
         control: The socket that the commands talk to a running service through.

@@ -83,9 +83,13 @@ class ControlSocket:
                 f"control.socket: {self.path} is served by process {owner_of(self.path) or 'unknown'} already; stop "
                 "it, or give this service a state_dir and a control.socket of its own"
             ) from None
-        os.ftruncate(lock.number, 0)
-        lock.write(f"{os.getpid()}\n".encode(), 0)
         self._lock = lock
+        os.ftruncate(lock.number, 0)
+        try:
+            lock.write(f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:  # the lock holds on a full disk too; only the owner's name is unknown
+                raise
 
     def _make_directory(self) -> None:
         """Make the directory where it is missing; one of a group's socket can be entered by the group."""

@@ -238,7 +238,7 @@ changes = st.lists(
 
 
 @given(changes)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_any_changes_add_up(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, str, dict[str, object]]]
 ) -> None:

@@ -74,10 +74,11 @@ def test_leaves_what_another_process_may_need(cache_with: Callable[..., Any]) ->
 
 @pytest.mark.parametrize("everything", [False, True])
 def test_a_dry_run_removes_nothing(cache_with: Callable[..., Any], recorder: Recorder, everything: bool) -> None:
-    """It says what would go; that stays, and nothing is reported."""
-    cache, names = cache_with(2, max_bytes=10)
+    """It says what would go, which is nothing in force; that stays, and nothing is reported."""
+    cache, names = cache_with(3, max_bytes=20)
+    cache.protect("remote:main", names[:1])
     gone = clean(cache, everything=everything, dry_run=True)
-    assert [item.path.name for item in gone] == (names if everything else names[:1])
+    assert [item.path.name for item in gone] == (names[1:] if everything else names[1:2])
     assert (left(cache), recorder.told) == (names, [])
 
 
