@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import os
 import sys
@@ -19,7 +20,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -45,6 +46,7 @@ TURN = 0.05
 LONGEST_TURN = 1.0
 """Longest burst, in seconds."""
 SCRAPE_SECONDS = 10.0
+_M_ARENA_MAX = -8  # mallopt(3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +202,15 @@ def _mib(size: int) -> str:
     return f"{size / 1024 / 1024:.1f} MiB"
 
 
+def _share_one_arena() -> None:
+    """Have all threads take their memory from one arena, where the C library is glibc.
+
+    Otherwise each keeps an arena of its own, which has to have made a page before memory stops growing.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Soak and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=(__doc__ or "").partition("\n")[0])
@@ -210,6 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = Options(**vars(parser.parse_args(arguments)))
     for name, value in surroundings().items():
         print(f"{name}: {value}")
+    _share_one_arena()
     with logging_to_nowhere():
         samples = asyncio.run(soak(options))
     found = grown(samples)

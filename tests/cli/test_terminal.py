@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from services import PATIENCE, service
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from oneiric.cli import completion, exits
@@ -116,6 +117,34 @@ def test_a_mistake_in_the_options_is_an_object_with_json(
         run()
     output, errors = capsys.readouterr()
     assert (output, ended.value.code, json.loads(errors)["error"]["exit_code"]) == ("", 2, 2)
+
+
+LEAVES = {
+    " ".join(path): command
+    for path, command in (
+        *(((name,), one) for name, one in vars(get_command(app))["commands"].items()),
+        *(
+            ((name, inner), one)
+            for name, group in vars(get_command(app))["commands"].items()
+            for inner, one in getattr(group, "commands", {}).items()
+        ),
+    )
+    if not getattr(command, "commands", {})
+}
+"""Every command that does something, by its words."""
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_the_help_has_an_example_that_is_understood(name: str) -> None:
+    """The help of each command fits into 80 columns and has examples, whose options it has."""
+    command = LEAVES[name]
+    done = CliRunner().invoke(app, [*name.split(), "--help"])
+    assert (done.exit_code, max(map(len, done.stdout.splitlines())) <= 80) == (0, True)
+    examples = re.findall(rf"oneiric[^,]*? {name}\b([^,]*)", command.help.partition("Example")[2])
+    known = {option for parameter in command.params for option in (*parameter.opts, "--help")}
+    used = {word for example in examples for word in re.findall(r" (--?[a-z-]+)", example)}
+    assert examples
+    assert used <= known
 
 
 @pytest.mark.parametrize(

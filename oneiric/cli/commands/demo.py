@@ -34,7 +34,10 @@ def demo(  # noqa: PLR0913 - one parameter an option
         Path | None, typer.Option(dir_okay=False, help="Write the metrics to this file (*.prom) at the end.")
     ] = None,
 ) -> None:
-    """Run the real runtime on a signed manifest that it serves to itself, and serve /metrics."""
+    """Run the real runtime on a signed manifest that it serves to itself, and serve /metrics.
+
+    Examples: oneiric demo, oneiric demo --seconds 0 --port 9464
+    """
     if logs and log_file is not None:
         raise typer.BadParameter("the log lines go to standard error or to a file, not to both", param_hint="--logs")
     _demo(

@@ -75,7 +75,10 @@ def export(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, name or interval.")
     ] = None,
 ) -> None:
-    """Write the rules, alerts, dashboards and pipeline configurations for your thresholds and names."""
+    """Write the rules, alerts, dashboards and pipeline configurations for your thresholds and names.
+
+    Example: oneiric monitoring export --out monitoring
+    """
     from oneiric.monitoring.bundle import bundle, merge_text, write  # noqa: PLC0415 - only this command needs them
     from oneiric.monitoring.bundle.dashboards import MissingExtraError  # noqa: PLC0415 - likewise
     from oneiric.monitoring.config import ConfigError, configured  # noqa: PLC0415 - likewise
@@ -133,7 +136,10 @@ def check(  # noqa: PLR0913 - one parameter an option
         float, typer.Option(min=0.1, help="Seconds between synchronisations with a remote source.")
     ] = 300.0,
 ) -> None:
-    """Check that what your rules, dashboards and documents name exists: exit code 1 with errors, 2 if nothing was."""
+    """Check that what your rules, dashboards and documents name exists: exit code 1 with errors, 2 if nothing was.
+
+    Example: oneiric monitoring check monitoring
+    """
     try:
         from oneiric.cli.surface import surface  # noqa: PLC0415 - only this command needs them
         from oneiric.monitoring import drift  # noqa: PLC0415 - likewise
@@ -206,7 +212,10 @@ def drill(  # noqa: PLR0913 - one parameter an option
         typer.Option("--set", metavar="KEY=VALUE", help="Set what the bundle was exported with."),
     ] = None,
 ) -> None:
-    """Rehearse an incident in a sandbox: show metrics, log lines and alert as they come, and what the runbook says."""
+    """Rehearse an incident in a sandbox: show metrics, log lines and alert as they come, and what the runbook says.
+
+    Examples: oneiric monitoring drill --list, oneiric monitoring drill swap-failures
+    """
     from oneiric.rehearsal.drills import (  # noqa: PLC0415 - only this command needs the runtime
         DrillError,
         DrillOptions,

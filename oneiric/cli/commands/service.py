@@ -28,7 +28,10 @@ def orchestrate(
     ] = None,
     no_remote: Annotated[bool, typer.Option("--no-remote", help="Do not synchronise with remote sources.")] = False,
 ) -> None:
-    """Run the service until SIGTERM or Ctrl-C: the runtime, its metrics and its control socket."""
+    """Run the service until SIGTERM or Ctrl-C: the runtime, its metrics and its control socket.
+
+    Example: oneiric --config oneiric.yaml --import shop orchestrate
+    """
     from oneiric.core.config import SettingsError  # noqa: PLC0415 - only this command needs them
     from oneiric.runtime.program import run_service  # noqa: PLC0415 - likewise
 
