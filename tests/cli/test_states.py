@@ -187,10 +187,10 @@ def acting_as(user: int) -> Iterator[None]:
 
 
 @contextmanager
-def of_version(one: Service, api: str) -> Iterator[None]:
-    """Have a service that speaks the control API *api* answer on the socket of *one*."""
+def of_version(one: Service, api: str, answers: Path = GOLDEN) -> Iterator[None]:
+    """Have a service that speaks the control API *api*, and knows the commands of *answers*, stand for *one*."""
     one.socket.parent.mkdir(parents=True)
-    command = [sys.executable, str(PROGRAMS / "other_version.py"), str(one.socket), api, str(GOLDEN)]
+    command = [sys.executable, str(PROGRAMS / "other_version.py"), str(one.socket), api, str(answers)]
     process = subprocess.Popen(command)
     try:
         eventually(one.socket.exists, what="the other service listens", seconds=PATIENCE)
@@ -217,7 +217,7 @@ def test_a_service_that_does_not_know_a_command_is_of_another_version(
     tmp_path: Path, api: str, commands: dict[str, tuple[str, ...]]
 ) -> None:
     """A command that the service does not know ends with 2, and says both versions and which to change."""
-    with service(tmp_path) as one, of_version(one, api):
+    with service(tmp_path) as one, of_version(one, api, one.directory):
         ended = [invoke(one, *command, "--json") for command in commands.values()]
     for done in ended:
         assert (done.exit_code, done.stdout) == (exits.USAGE, "")
