@@ -27,6 +27,7 @@ class DomainSelections:
         self._bridge = bridge
         self._turn = asyncio.Lock()
         self._in_force = dict(bridge.settings.selections)  # a copy: who has the settings may change them
+        self._chosen: dict[str, str] = {}
         self._held: dict[str, str | None] = {}
 
     @property
@@ -39,12 +40,33 @@ class DomainSelections:
         async with self._turn:
             before, after = self._in_force, dict(layer.selections)
             self._in_force = after
-            self._bridge.update_settings(layer)
-            self._select(after)
             changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+            for key in changed:
+                self._chosen.pop(key, None)
+            self._let_rule(layer)
             self._held.update({key: after.get(key) for key in changed})
             for key in changed:
                 await self._swap(key, after.get(key))
+
+    def choose(self, key: str, provider: str) -> str | None:
+        """Let *provider* be selected for *key* in place of a configured one, until that changes or the process ends.
+
+        Return the configured one if it is another, else None; nothing is swapped.
+        """
+        configured = self._in_force.get(key)
+        if configured is None or configured == provider:
+            self._chosen.pop(key, None)
+            configured = None
+        else:
+            self._chosen[key] = provider
+        self._let_rule(self._bridge.settings)
+        return configured
+
+    def _let_rule(self, layer: LayerSettings) -> None:
+        """Let *layer* be in force, but for what was chosen in place of it."""
+        selections = {**self._in_force, **self._chosen}
+        self._bridge.update_settings(layer.model_copy(update={"selections": selections}))
+        self._select(selections)
 
     async def retry(self) -> None:
         """Make the swaps that were held, or cancelled, and may be made now."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from oneiric.core.config import OneiricSettings
 
+NOT_STOPPED = 1
+"""Exit code of a service that could not be closed in time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
@@ -55,10 +58,10 @@ class Program:
 
 def run_service(
     program: Program, *, manifest_url: str | None, refresh_interval: float | None, enable_remote: bool
-) -> bool:
-    """Run the service of *program* until it is asked to end; return whether all was closed in time.
+) -> None:
+    """Run the service of *program* until it is asked to end; SettingsError for settings that cannot be used.
 
-    Where it was not, the process is to be ended without waiting for its threads, which this does.
+    Where not all was closed in time, the process is ended with :data:`NOT_STOPPED` and does not wait for its threads.
     """
     settings = program.settings()
     handles = [configure_logging(settings.logging)]
@@ -66,14 +69,16 @@ def run_service(
     def set_levels(settings: OneiricSettings) -> None:
         handles.append(configure_logging(settings.logging))
 
+    async def serve() -> None:
+        if not await _serve(program, settings, manifest_url, refresh_interval, enable_remote, set_levels):
+            handles[-1].close()
+            sys.stderr.flush()
+            os._exit(NOT_STOPPED)  # the loop would wait for the threads of what hangs
+
     try:
-        stopped = asyncio.run(_serve(program, settings, manifest_url, refresh_interval, enable_remote, set_levels))
+        asyncio.run(serve())
     finally:
         handles[-1].close()
-    if not stopped:
-        sys.stderr.flush()
-        os._exit(1)
-    return stopped
 
 
 async def _serve(  # noqa: PLR0913, PLR0917 - the options, passed on

@@ -15,6 +15,8 @@ from oneiric.runtime.reload import differences, is_reloadable, merged_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from services import Service
+
 CACHE = {"start": ["adapter/cache"]}
 SECOND = {"adapters": {"selections": {"cache": "second"}}}
 
@@ -121,3 +123,29 @@ def test_a_level_is_applied(tmp_path: Path) -> None:
         assert "logging.level" in one.client.change("reload")["applied"]
         one.client.change("swap", key="cache")
         assert one.event("swap-started")["previous_provider"] == "first"
+
+
+def test_a_swap_by_command_holds_against_a_selection(tmp_path: Path) -> None:
+    """Who was swapped in by command stays selected, over reloads too, until the configured selection changes."""
+    first = {"adapters": {"selections": {"cache": "first"}}}
+    with running(tmp_path, runtime=CACHE, **first) as one:
+        swapped = one.client.change("swap", key="cache", provider="second")
+        one.save({"runtime": CACHE, **first, "logging": {"level": "DEBUG"}})
+        one.client.change("reload")
+        kept = selected(one.client.read("explain", key="cache")), serving(one)
+        one.save({"runtime": CACHE})
+        one.client.change("reload")
+        ended = selected(one.client.read("explain", key="cache")), serving(one)
+    assert (swapped["provider"], swapped["configured"]) == ("second", "first")
+    assert (kept, ended) == (("second", "second"), ("first", "first"))
+
+
+def selected(explanation: dict[str, Any]) -> str:
+    """Return the provider that an explanation names as selected."""
+    return next(str(one["provider"]) for one in explanation["ordered"] if one["selected"])
+
+
+def serving(one: Service) -> str:
+    """Return the provider that serves the cache."""
+    (status,) = one.client.read("status", key="cache")["status"]
+    return str(status["lifecycle"]["current_provider"])

@@ -84,6 +84,11 @@ def swap(  # noqa: PLR0913 - one parameter an option
     else:
         wanted = provider or "auto"
         typer.echo(f"Swapped {answer['domain']}:{answer['key']} -> {wanted}; instance={answer['instance']}")
+        if answer.get("configured"):
+            setting = f"{answer['domain']}s.selections.{answer['key']}"
+            call.note(
+                f"{setting} says {answer['configured']}: this holds until that changes or the service is restarted"
+            )
 
 
 def status(  # noqa: PLR0913 - one parameter an option

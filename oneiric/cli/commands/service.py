@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 UNUSABLE = 2
 """Exit code where the settings cannot be used."""
-NOT_STOPPED = 1
-"""Exit code of a service that could not be closed in time."""
 
 
 def orchestrate(
@@ -38,11 +36,9 @@ def orchestrate(
     interrupt_raises()
     invocation: Invocation = context.obj
     try:
-        stopped = run_service(
+        run_service(
             invocation.program(), manifest_url=manifest, refresh_interval=refresh_interval, enable_remote=not no_remote
         )
     except SettingsError as error:
         typer.echo(f"oneiric: {error}", err=True)
         raise typer.Exit(UNUSABLE) from None
-    if not stopped:
-        raise typer.Exit(NOT_STOPPED)

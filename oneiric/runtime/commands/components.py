@@ -70,11 +70,16 @@ class _Components:
                 FAILED, f"{error}{cause}", f"oneiric explain {key} --domain {domain}; the log has more"
             ) from error
         serving = lifecycle.get_candidate(domain, key)
+        if provider is not None and serving is not None and serving.provider == provider:
+            configured = self._runtime.selections[domain].choose(key, provider)
+        else:
+            configured = None
         return {
             "domain": domain,
             "key": key,
             "provider": None if serving is None else serving.provider,
             "instance": type(instance).__name__,
+            "configured": configured,
         }
 
 
