@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Decide whether the slow tests are left out: where nothing on the command line chooses among the tests."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that tests start and interrupt inherit it
     chosen = config.option.all or config.option.markexpr or config.option.keyword
     decided: dict[str, bool] = getattr(config, "workerinput", {})
     config.stash[WITHOUT_SLOW] = decided.get("without_slow", _is_whole(config) and not chosen)

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from oneiric.adapters.watcher import AdapterConfigWatcher
-from oneiric.core.config import OneiricSettings, create_layer_selector, file_versions, read_again
+from oneiric.core.config import OneiricSettings, SettingsError, create_layer_selector, file_versions, read_again
 from oneiric.domains.watchers import EventConfigWatcher, ServiceConfigWatcher, TaskConfigWatcher, WorkflowConfigWatcher
 from oneiric.domains.watching import DomainWatcher, SelectionWatcher
 
@@ -26,6 +26,8 @@ _NAMED: tuple[type[DomainWatcher], ...] = (
     WorkflowConfigWatcher,
 )
 
+_MOST_READS = 5
+
 
 class SavedSettings:
     """Returns *settings*, or what they are once one of the files that they were read from was saved.
@@ -43,10 +45,22 @@ class SavedSettings:
     def __call__(self) -> OneiricSettings:
         """Return the settings."""
         with self._lock:
-            before, self._versions = self._versions, file_versions(self._files)
-            if self._versions != before:
-                self._settings = read_again(self._settings)
+            seen = file_versions(self._files)
+            for _ in range(_MOST_READS):
+                if seen == self._versions:
+                    break
+                self._versions, problem = seen, self._read()
+                seen = file_versions(self._files)
+                if problem is not None and seen == self._versions:  # else it was being written
+                    raise problem
             return self._settings
+
+    def _read(self) -> SettingsError | None:
+        try:
+            self._settings = read_again(self._settings)
+        except SettingsError as error:
+            return error
+        return None
 
 
 class Following:

@@ -44,6 +44,9 @@ _IN_PARTS = ("auth", "allowed_file_uri_roots")  # fields of a source all of whos
 CHECK_SECONDS = 2.0
 """How often it is looked whether a settings file was saved."""
 
+SETTLE_SECONDS = 0.2
+"""How long a saved file must stay as it is before it is read."""
+
 Origin = Literal["signal", "command", "file"]
 
 
@@ -112,17 +115,25 @@ class SettingsWatch:
     def __init__(self, files: tuple[Path, ...], reloader: Reloader) -> None:
         self._files = files
         self._reloader = reloader
+        self._seen: object = file_versions(files)  # now: a save while the service starts counts
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
-        seen = await asyncio.to_thread(file_versions, self._files)
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             now = await asyncio.to_thread(file_versions, self._files)
-            if now != seen:
-                seen = now
+            if now != self._seen:
+                self._seen = await self._settled(now)
                 with suppress(Exception):  # the reload reported it; the last good settings stay in force
                     await self._reloader.reload("file")
+
+    async def _settled(self, seen: object) -> object:
+        """Return the versions once they stay as they are: who saves a file may empty it first."""
+        while True:
+            await asyncio.sleep(SETTLE_SECONDS)
+            if (now := await asyncio.to_thread(file_versions, self._files)) == seen:
+                return now
+            seen = now
 
 
 def merged_settings(old: OneiricSettings, new: OneiricSettings) -> OneiricSettings:
