@@ -137,13 +137,13 @@ def test_a_taken_port_is_explained() -> None:
 
 def test_a_full_disk_is_explained(tmp_path: Path) -> None:
     """A sandbox that finds no room ends it with 2 and one clear line, and leaves nothing behind."""
-    room = 20_000  # bytes a file may have: its artifacts fit in, its database does not
+    room = 1_000  # bytes a file may have: its manifest does not fit in
     command = ["prlimit", f"--fsize={room}", *DRILL, "swap-failures"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"oneiric: the sandbox cannot be written: {tmp_path}/")
+    assert line.startswith(f"oneiric: the sandbox cannot be written: {tmp_path}/oneiric-drill-")
     assert line.endswith("; TMPDIR sets another place for it")
     assert list(tmp_path.iterdir()) == []
 

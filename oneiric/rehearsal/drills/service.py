@@ -40,7 +40,12 @@ INCIDENTS = (
         name="not-ready",
         title="A component that must run fails its health check at the start, and after it.",
         alerts=("OneiricNotReady",),
-        also=("OneiricHealthCheckFailures", "OneiricSwapFailures", "OneiricComponentUnhealthy"),
+        also=(
+            "OneiricHealthCheckFailures",
+            "OneiricSwapFailures",
+            "OneiricComponentUnhealthy",
+            "OneiricLogEventsSuppressed",
+        ),
         begin=_start_unwell,
         fault=nothing,
         end=_recover,

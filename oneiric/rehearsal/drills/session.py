@@ -45,7 +45,7 @@ REHEARSED, NOT_REHEARSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 ANSWER_SECONDS = 5.0
 """How long anybody who is asked over HTTP may take to answer."""
 FLUSH_SECONDS = 0.5
-UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 """Errors of a place where nothing can be written."""
 
 
@@ -190,7 +190,10 @@ def _directory() -> Iterator[Path]:
             yield Path(name)
         except (OSError, ActivityStoreError) as error:
             if isinstance(error, ActivityStoreError) or error.errno in UNWRITABLE:
-                raise DrillError(f"the sandbox cannot be written: {error}; TMPDIR sets another place for it") from None
+                place = "" if isinstance(error, ActivityStoreError) or error.filename else f"{name}: "
+                raise DrillError(
+                    f"the sandbox cannot be written: {place}{error}; TMPDIR sets another place for it"
+                ) from None
             raise DrillError(f"the drill failed: {error}") from None
 
 
