@@ -28,6 +28,7 @@ JUDGED = {
     "memory-histogram": (2 / 3, 1 / 3),
     "import": (4, 2),
     "help": (1.5, 1.2),
+    "status": (2, 1.5),
 }
 """What has to be reached, and what is aimed at, by the row that shows it."""
 

@@ -139,7 +139,7 @@ def test_a_full_disk_is_explained(tmp_path: Path) -> None:
     """A sandbox that finds no room ends it with 2 and one clear line, and leaves nothing behind."""
     room = 1_000  # bytes a file may have: its manifest does not fit in
     command = ["prlimit", f"--fsize={room}", *DRILL, "swap-failures"]
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}  # it would be cut off
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()

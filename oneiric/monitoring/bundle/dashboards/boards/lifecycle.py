@@ -215,7 +215,7 @@ def transitions(scope: Scope) -> Panel:
         (
             Query(scope.counted(catalogue.PAUSES, "domain", "state", seen=True), "{{domain}} {{state}}"),
             Query(scope.counted(catalogue.DRAINS, "domain", "state", seen=True), "{{domain}} {{state}}"),
-            Query(scope.counted(catalogue.ACTIVITY_SUSPICIONS, "reason", seen=True), "suspect: {{reason}}"),
+            Query(scope.counted(catalogue.ACTIVITY_SUSPICIONS, "reason"), "suspect: {{reason}}"),
         ),
         stacked=True,
     )
