@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
@@ -26,6 +28,16 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_directory(target.parent)
+
+
+def read_mapping(path: str | os.PathLike[str], *, limit: int) -> dict[str, Any]:
+    """Return the JSON object in the first *limit* bytes of *path*, {} for anything else or nothing; never raises."""
+    try:
+        with Path(path).open("rb") as file:
+            content = json.loads(file.read(limit))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def make_private_directory(directory: Path) -> None:

@@ -43,7 +43,7 @@ class DomainSelections:
             changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
             for key in changed:
                 self._chosen.pop(key, None)
-            self._let_rule(layer)
+            self.refresh(layer)
             self._held.update({key: after.get(key) for key in changed})
             for key in changed:
                 await self._swap(key, after.get(key))
@@ -59,11 +59,11 @@ class DomainSelections:
             configured = None
         else:
             self._chosen[key] = provider
-        self._let_rule(self._bridge.settings)
+        self.refresh(self._bridge.settings)
         return configured
 
-    def _let_rule(self, layer: LayerSettings) -> None:
-        """Let *layer* be in force, but for what was chosen in place of it."""
+    def refresh(self, layer: LayerSettings) -> None:
+        """Put *layer* to use, with the selections in force and what was chosen in their place; swap nothing."""
         selections = {**self._in_force, **self._chosen}
         self._bridge.update_settings(layer.model_copy(update={"selections": selections}))
         self._select(selections)
@@ -79,9 +79,9 @@ class DomainSelections:
         resolver, domain = self._bridge.resolver, self._bridge.domain
         others = {name: chosen for name, chosen in resolver.settings.selections.items() if name != domain}
         own = {domain: dict(selections)} if selections else {}
-        resolver.settings = ResolverSettings(
-            default_priority=resolver.settings.default_priority, selections={**others, **own}
-        )
+        settings = ResolverSettings(default_priority=resolver.settings.default_priority, selections={**others, **own})
+        if settings != resolver.settings:  # to rank anew takes long where there are many candidates
+            resolver.settings = settings
 
     async def _swap(self, key: str, provider: str | None) -> None:
         bridge = self._bridge

@@ -111,7 +111,7 @@ class SelectionWatcher:
                 await self._selections.apply(layer)
                 self._seen = seen
             elif self._refreshes:
-                self.bridge.update_settings(layer)
+                self._selections.refresh(layer)
             self._failure = ""
         except Exception as error:  # noqa: BLE001 - the watcher lives on, and reports
             self._report(error)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oneiric.core.files import write_atomic
+from oneiric.core.files import read_mapping, write_atomic
 
 if TYPE_CHECKING:
     import os
@@ -69,13 +69,7 @@ def default_runtime_health_path(directory: str | os.PathLike[str]) -> Path:
 
 def load_runtime_health(path: str | os.PathLike[str]) -> RuntimeHealthSnapshot:
     """Return what the file says; the default for whatever is missing, unreadable or of a wrong type. Never raises."""
-    try:
-        with Path(path).open("rb") as file:
-            content = json.loads(file.read(MAX_HEALTH_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return RuntimeHealthSnapshot()
-    if not isinstance(content, dict):
-        return RuntimeHealthSnapshot()
+    content = read_mapping(path, limit=MAX_HEALTH_BYTES)
     return RuntimeHealthSnapshot(**{name: content[name] for name in _TYPES if _fits(name, content.get(name))})
 
 

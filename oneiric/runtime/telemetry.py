@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oneiric.core.files import write_atomic
+from oneiric.core.files import read_mapping, write_atomic
 from oneiric.core.redaction import describe, redact
 
 if TYPE_CHECKING:
@@ -58,12 +58,7 @@ def runtime_telemetry_path(cache_dir: str | os.PathLike[str]) -> Path:
 
 def load_runtime_telemetry(path: str | os.PathLike[str]) -> RuntimeObservabilitySnapshot:
     """Return what the file says; None for whatever is missing, unreadable or of a wrong type. Never raises."""
-    try:
-        with Path(path).open("rb") as file:
-            content = json.loads(file.read(MAX_TELEMETRY_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return RuntimeObservabilitySnapshot()
-    known = content if isinstance(content, dict) else {}
+    known = read_mapping(path, limit=MAX_TELEMETRY_BYTES)
     event, workflow = (_mapping(known.get(name)) for name in ("last_event", "last_workflow"))
     return RuntimeObservabilitySnapshot(event, workflow)
 

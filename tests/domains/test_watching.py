@@ -15,6 +15,7 @@ from oneiric.core.events import HookFailed, SelectionSwap, SelectionSwapHeld
 from oneiric.core.lifecycle import LifecycleManager
 from oneiric.core.resolution import Candidate, Resolver
 from oneiric.domains import EventBridge, EventConfigWatcher, ServiceConfigWatcher, WorkflowConfigWatcher
+from oneiric.domains.selections import DomainSelections
 from oneiric.domains.watching import DomainWatcher, SelectionWatcher
 
 if TYPE_CHECKING:
@@ -241,3 +242,21 @@ async def test_a_watcher_takes_what_is_published(bridge: AdapterBridge, saved: S
     saved.select(cache="redis")
     await watcher.run_once()
     assert (watcher.name, watcher.poll_interval, serving(bridge)) == ("own", 5.0, "redis")
+
+
+async def test_a_refreshed_layer_leaves_what_was_chosen(bridge: AdapterBridge, saved: Saved) -> None:
+    """A tick without a change keeps the provider that was chosen in place of the configured one."""
+    saved.select(cache="redis")
+    selections = DomainSelections(bridge)
+    watcher = SelectionWatcher(
+        "own",
+        bridge,
+        layer_selector=adapter_layer,
+        settings_loader=saved,
+        refresh_on_every_tick=True,
+        selections=selections,
+    )
+    await watcher.run_once()
+    assert selections.choose("cache", "memory") == "redis"
+    await watcher.run_once()
+    assert bridge.settings.selections == {"cache": "memory"}

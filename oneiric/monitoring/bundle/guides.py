@@ -43,7 +43,7 @@ def _routes(config: BundleConfig) -> str:
         )
         for alert in alerts(config)
     )
-    return _table(("alert", "severity", "team", "told to"), rows)
+    return _table(("alert", "severity", "team", "routed to"), rows)
 
 
 def _escalation(config: BundleConfig) -> str:

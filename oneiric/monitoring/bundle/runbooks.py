@@ -66,9 +66,11 @@ def plain(template: str) -> str:
 def _urgency(alert: Alert) -> str:
     receivers = ", ".join(f"`{name}`" for name in receivers_of(alert))
     if alert.severity != "critical":
-        return f"Severity {alert.severity}, team {alert.team}; told to {receivers}"
+        return f"Severity {alert.severity}, team {alert.team}; routed to {receivers}"
     priority, seconds = RESPONSE[alert.team]
-    return f"Severity critical, team {alert.team}: {priority}, answer within {seconds / HOUR:g} h; told to {receivers}"
+    return (
+        f"Severity critical, team {alert.team}: {priority}, answer within {seconds / HOUR:g} h; routed to {receivers}"
+    )
 
 
 def _condition(alert: Alert, config: BundleConfig) -> str:
@@ -86,13 +88,13 @@ def _until_over(alert: Alert, config: BundleConfig) -> str:
     """Return how to acknowledge the alert, and what announces its end."""
     if alert.name == WATCHDOG:
         return "- It is over when its notices arrive again."
-    otherwise = "it is escalated otherwise" if alert.severity == "critical" else "it is told of again otherwise"
+    otherwise = "it is escalated otherwise" if alert.severity == "critical" else "it is notified again otherwise"
     silence = (
         f"amtool --alertmanager.url={config.alertmanager_url} silence add alertname={alert.name} job={config.job} "
         '--duration=2h --author=me --comment="Being worked on"'
     )
     return (
-        f"- Say that you are at it, {otherwise}. Add labels of the notice, so that only this is silenced.\n\n"
+        f"- Silence it while you work on it, {otherwise}. Add labels of the notice, so that only this is silenced.\n\n"
         f"  ```bash\n  {silence}\n  ```\n\n"
         "- It is over when the query at the top has no answer. The notice of the end comes by itself, or, while it is "
         "silenced, not at all."

@@ -24,6 +24,9 @@ from oneiric.runtime.control.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
+LINGER_SECONDS = 1.0
+"""How long a client may go on sending once it is answered."""
+
 _CHUNK_BYTES = 4 * 1024
 _METHODS = ("GET", "POST")
 
@@ -104,6 +107,14 @@ class Exchange:
     async def refuse(self, error: ControlError) -> None:
         """Send *error*."""
         await self._respond(STATUSES[error.code], {"error": error.as_dict()})
+
+    async def finish(self) -> None:
+        """Take what the client still sends, for a while: a close that leaves it unread would cost it the answer."""
+        with suppress(OSError, TimeoutError):
+            self._writer.write_eof()
+            async with asyncio.timeout(LINGER_SECONDS):
+                while await self._reader.read(_CHUNK_BYTES):
+                    pass
 
     async def _respond(self, status: int, content: Any) -> None:
         body = json.dumps(content).encode()

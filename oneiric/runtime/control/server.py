@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 1.0
 """How often it is looked whether the socket is still in its place."""
+_KEEPS_SOCKET: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+"""The socket's file is :class:`ControlSocket`'s to remove; asyncio would look for it where it was bound, a descriptor
+that may be another file's by now."""
 _FORGOTTEN = 2.0  # seconds that the end waits for answers that nobody takes
 
 
@@ -82,7 +86,7 @@ class ControlServer:
 
     async def _listen(self, listener: socket.socket) -> None:
         await self._close_server()
-        self._server = await asyncio.start_unix_server(self._connected, sock=listener)
+        self._server = await asyncio.start_unix_server(self._connected, sock=listener, **_KEEPS_SOCKET)
 
     async def _close_server(self) -> None:
         server, self._server = self._server, None
@@ -117,7 +121,10 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         exchange = Exchange(reader, writer, release=self._release, max_body=self._settings.max_body_bytes)
-        peer = Peer.of(writer.get_extra_info("socket"))
+        await self._answer(exchange, Peer.of(writer.get_extra_info("socket")))
+        await exchange.finish()
+
+    async def _answer(self, exchange: Exchange, peer: Peer) -> None:
         try:
             request = await self._request(exchange)
             if request is None:
