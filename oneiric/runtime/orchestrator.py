@@ -130,12 +130,9 @@ class RuntimeOrchestrator:
 
     @property
     def ready(self) -> bool:
-        """Whether it is started, has a manifest of every source in force, and all active that must run.
-
-        It is not while all work is held back because nobody knows what is paused.
-        """
-        holds_back = self.activity_store.refuses
-        return self.started and not (self.required.missing_count or self.remotes.pending or holds_back)
+        """Whether it is started, knows what is paused, has every source's manifest, and all active that must run."""
+        lacking = self.required.missing_count or self.remotes.pending or self.activity_store.refuses
+        return self.started and not lacking
 
     @property
     def started(self) -> bool:
