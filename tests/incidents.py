@@ -65,6 +65,14 @@ class Desk:
                 return notice
         return None
 
+    def last(self, name: str, job: str, *, since: float) -> Notice | None:
+        """Return the newest notice since then about the alert *name* of *job*, or None."""
+        for notice in reversed(self.notices):
+            labels = notice["labels"]
+            if (labels["alertname"], labels.get("job")) == (name, job):
+                return notice if notice["at"] >= since else None
+        return None
+
 
 class _DeskHandler(SimpleHTTPRequestHandler):
     def __init__(self, notices: list[Notice], *arguments: Any, **options: Any) -> None:
