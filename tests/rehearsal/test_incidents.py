@@ -28,20 +28,21 @@ WATCHDOG = "OneiricWatchdog"
 REHEARSED = [(name, alert) for name, scenario in SCENARIOS.items() for alert in scenario.alerts]
 INTERMITTENT = {"resolution-budget-slow", "sync-budget-slow"}
 """Scenarios with a fault that is there now and then: their alerts may resolve before its end, where work is slow."""
-SECONDS = 150
-"""How long a notice may take on a machine that has much else to do."""
+SECONDS = 90
+"""How long a notice may take, for each second between two scrapes."""
 
 
 @pytest.fixture(scope="module")
 def incidents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Incidents]:
     """All incidents: begun, told of, ended, and told of again."""
     incidents = Incidents.start(tmp_path_factory.mktemp("incidents"))
+    patience = SECONDS * incidents.interval
     try:
-        eventually(lambda: not firing(incidents), what="nothing is wrong before the faults", seconds=SECONDS)
+        eventually(lambda: not firing(incidents), what="nothing is wrong before the faults", seconds=patience)
         incidents.begin()
-        wait(lambda job, name: incidents.desk.told(name, job, status="firing", since=incidents.began))
+        wait(lambda job, name: incidents.desk.told(name, job, status="firing", since=incidents.began), patience)
         incidents.end()
-        wait(lambda job, name: resolved(incidents, job, name))
+        wait(lambda job, name: resolved(incidents, job, name), patience)
         yield incidents
     finally:
         incidents.stop()
@@ -53,9 +54,9 @@ def firing(incidents: Incidents) -> list[str]:
     return [sample["metric"]["alertname"] for sample in incidents.prometheus.query(query)]
 
 
-def wait(notice: Callable[[str, str], Notice | None]) -> None:
+def wait(notice: Callable[[str, str], Notice | None], seconds: float) -> None:
     """Wait until there is a *notice* of every job and alert, or it takes too long, which the tests then tell of."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + seconds
     while not all(notice(job, name) for job, name in REHEARSED) and time.monotonic() < deadline:
         time.sleep(0.2)
 
