@@ -5,13 +5,12 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from oneiric.core.activity import places, table
 from oneiric.core.activity.connections import READ_WAIT, Connections
 from oneiric.core.activity.inspection import NOTHING, copied, glimpse, inspect
-from oneiric.core.activity.kept import Kept, contradiction, decided, merged, new_identity, repaired
-from oneiric.core.activity.memory import Row
+from oneiric.core.activity.kept import Kept, contradiction, merged, new_identity, newer, recovered, repaired, updated
 from oneiric.core.activity.table import sqlite_code
 from oneiric.core.files import make_private_directory, sync_directory
 
@@ -19,13 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from oneiric.core.activity.kept import Suspicion
-    from oneiric.core.activity.memory import Rows
+    from oneiric.core.activity.kept import Account, Suspicion
+    from oneiric.core.activity.memory import Row, Rows
     from oneiric.core.activity.witness import Witness
     from oneiric.core.events import SuspectReason
-
-Account: TypeAlias = Literal["database", "witness"]
-"""Whose account of the state is right."""
 
 
 class FileDamagedError(Exception):
@@ -36,10 +32,6 @@ class FileDamagedError(Exception):
         self.reason: SuspectReason | None = reason
         self.opening = opening
         self.reported = reported
-
-
-class NothingToDecideError(Exception):
-    """There is no suspicion, or not the account of the state that was asked for."""
 
 
 class Renewal(NamedTuple):
@@ -122,13 +114,9 @@ class ActivityFile:
             writer = self._present(self._connections.writer)
             reference = self._reference()
             with table.transaction(writer, self._busy_timeout):
-                kept = self._checked(table.load(writer), reference)
-                before = kept.rows.get(name, Row())
-                after = decide(before)
-                if after == before:
+                before, after, kept = updated(self._checked(table.load(writer), reference), name, decide)
+                if kept is None:
                     return before, after
-                rows = {one: row for one, row in (kept.rows | {name: after}).items() if not row.is_default}
-                kept = replace(kept, generation=kept.generation + 1, rows=rows)
                 table.put(writer, kept, name)
             self._written(kept)
             return before, after
@@ -139,17 +127,11 @@ class ActivityFile:
             writer = self._present(self._connections.writer)
             reference = self._reference()
             with table.transaction(writer, self._busy_timeout):
-                kept = self._checked(table.load(writer), reference)
-                if kept.suspicion is None:
-                    raise NothingToDecideError("nothing is suspect: there is nothing to recover")
-                chosen = getattr(kept.suspicion, account)
-                if chosen is None:
-                    raise NothingToDecideError("the database could not be read; recover from the witness")
-                before = kept.rows
-                kept = Kept(kept.identity, kept.generation + 1, decided(before, kept.suspicion, chosen))
+                found = self._checked(table.load(writer), reference)
+                kept = recovered(found, account)
                 table.replace(writer, kept)
             self._written(kept)
-            return before, kept
+            return found.rows, kept
 
     def close(self) -> None:
         """Close the connections; idempotent."""
@@ -208,11 +190,7 @@ class ActivityFile:
 
         To be asked before the file is read: what is written meanwhile comes after it.
         """
-        known, witness = self._known, self._witness.read()
-        if known is None or witness is None:
-            return known or witness
-        is_newer = witness.identity == known.identity and witness.generation > known.generation
-        return witness if is_newer else known
+        return newer(self._known, self._witness.read())
 
     def _checked(self, found: Kept, before: Kept | None) -> Kept:
         if before is not None and (reason := contradiction(found, before)) is not None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from oneiric.core.activity.memory import Row, Rows
 from oneiric.core.names import is_valid_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from oneiric.core.events import SuspectReason
+
+Account: TypeAlias = Literal["database", "witness"]
+"""Whose account of the state is right."""
+
+
+class NothingToDecideError(Exception):
+    """There is no suspicion, or not the account of the state that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,41 @@ class Kept:
     generation: int
     rows: Rows
     suspicion: Suspicion | None = None
+
+
+class Update(NamedTuple):
+    """A row before and after a change, and all that is to be kept then; None where nothing changes."""
+
+    before: Row
+    after: Row
+    kept: Kept | None
+
+
+def updated(kept: Kept, name: tuple[str, str], decide: Callable[[Row], Row]) -> Update:
+    """Return what becomes of *kept* where *decide* makes another row of the one called *name*."""
+    before = kept.rows.get(name, Row())
+    after = decide(before)
+    if after == before:
+        return Update(before, after, None)
+    rows = {one: row for one, row in (kept.rows | {name: after}).items() if not row.is_default}
+    return Update(before, after, replace(kept, generation=kept.generation + 1, rows=rows))
+
+
+def recovered(kept: Kept, account: Account) -> Kept:
+    """Return what is to be kept where *account* is right; NothingToDecideError where there is no such account."""
+    if kept.suspicion is None:
+        raise NothingToDecideError("nothing is suspect: there is nothing to recover")
+    chosen = getattr(kept.suspicion, account)
+    if chosen is None:
+        raise NothingToDecideError("the database could not be read; recover from the witness")
+    return Kept(kept.identity, kept.generation + 1, decided(kept.rows, kept.suspicion, chosen))
+
+
+def newer(one: Kept | None, other: Kept | None) -> Kept | None:
+    """Return which of two accounts of a store is the newer one, *one* where that cannot be told."""
+    if one is None or other is None:
+        return one or other
+    return other if other.identity == one.identity and other.generation > one.generation else one
 
 
 def contradiction(found: Kept, before: Kept) -> SuspectReason | None:

@@ -80,6 +80,11 @@ class MemoryActivityStore:
         self._changes: InOrder[Event] = InOrder()
         self._rows: Rows = {}  # replaced, never changed
 
+    @property
+    def refuses(self) -> bool:
+        """Whether all work is held back because it is not known what is paused; never, of what is on this machine."""
+        return False
+
     def get(self, domain: str, key: str) -> DomainActivity:
         """Return the activity of a component; the default for one that nothing is kept of."""
         return _activity(self._known().get((domain, key), Row()))

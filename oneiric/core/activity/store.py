@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from oneiric.core.activity.advice import ActivityStoreError, advice, passes
 from oneiric.core.activity.connections import READ_WAIT
-from oneiric.core.activity.database import Account, ActivityFile, FileDamagedError, NothingToDecideError, Renewal
-from oneiric.core.activity.kept import Kept, held
+from oneiric.core.activity.database import ActivityFile, FileDamagedError, Renewal
+from oneiric.core.activity.kept import Kept, NothingToDecideError, held
 from oneiric.core.activity.memory import MemoryActivityStore, Row, Rows, transitions
 from oneiric.core.activity.places import network_file_system
 from oneiric.core.activity.table import LOCK_CODES, sqlite_code
@@ -24,7 +24,7 @@ from oneiric.core.events import ActivityStateRecovered, ActivityStateSuspect, Ac
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from oneiric.core.activity.kept import Suspicion
+    from oneiric.core.activity.kept import Account, Suspicion
     from oneiric.core.events import State
     from oneiric.core.observers import Observers
 
