@@ -14,7 +14,7 @@ from oneiric.core.events import WorkBlocked
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from oneiric.core.activity import DomainActivity
+    from oneiric.core.activity import Activities, DomainActivity
     from oneiric.core.config import LayerSettings
     from oneiric.core.lifecycle import LifecycleManager
     from oneiric.core.observers import Observers
@@ -56,7 +56,7 @@ class DomainBridge:
         resolver: Resolver,
         lifecycle: LifecycleManager,
         settings: LayerSettings,
-        activity_store: MemoryActivityStore | None = None,
+        activity_store: Activities | None = None,
         supervisor: WorkGate | None = None,
         *,
         observers: Observers | None = None,
@@ -66,7 +66,7 @@ class DomainBridge:
         self.lifecycle = lifecycle
         self.settings = settings
         self.observers = observers if observers is not None else resolver.observers
-        self.activity_store = (
+        self.activity_store: Activities = (
             activity_store if activity_store is not None else MemoryActivityStore(observers=self.observers)
         )
         self.supervisor = supervisor
@@ -250,7 +250,7 @@ class NamedBridge(DomainBridge):
         resolver: Resolver,
         lifecycle: LifecycleManager,
         settings: LayerSettings,
-        activity_store: MemoryActivityStore | None = None,
+        activity_store: Activities | None = None,
         supervisor: WorkGate | None = None,
         *,
         observers: Observers | None = None,

@@ -12,7 +12,7 @@ from oneiric.domains.tasks import TaskBridge
 from oneiric.domains.workflows import WorkflowBridge
 
 if TYPE_CHECKING:
-    from oneiric.core.activity import DomainActivityStore
+    from oneiric.core.activity import Activities
     from oneiric.core.config import OneiricSettings
     from oneiric.core.lifecycle import LifecycleManager
     from oneiric.core.resolution import Resolver
@@ -39,7 +39,7 @@ def bridges_of(
     settings: OneiricSettings,
     resolver: Resolver,
     lifecycle: LifecycleManager,
-    store: DomainActivityStore,
+    store: Activities,
     supervisor: WorkGate | None = None,
 ) -> Bridges:
     """Return the bridges of a runtime of these parts."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from oneiric.core.activity import DomainActivityStore
+    from oneiric.core.activity import ActivityStore
     from oneiric.core.lifecycle import LifecycleManager
     from oneiric.core.observers import Observers
     from oneiric.remote.ledger import LastSync
@@ -49,7 +49,7 @@ class HealthLoop:
     def __init__(  # noqa: PLR0913 - what is written down
         self,
         lifecycle: LifecycleManager,
-        activity_store: DomainActivityStore,
+        activity_store: ActivityStore,
         remotes: RemoteSources,
         observers: Observers,
         *,

@@ -135,8 +135,12 @@ class RuntimeOrchestrator:
 
     @property
     def ready(self) -> bool:
-        """Whether it is started, has a manifest of every source in force, and all active that must run."""
-        return self.started and not self.required.missing_count and not self.remotes.pending
+        """Whether it is started, has a manifest of every source in force, and all active that must run.
+
+        It is not while all work is held back because nobody knows what is paused.
+        """
+        holds_back = self.activity_store.refuses
+        return self.started and not (self.required.missing_count or self.remotes.pending or holds_back)
 
     @property
     def started(self) -> bool:

@@ -10,11 +10,11 @@ from oneiric.runtime.health import load_runtime_health
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from oneiric.core.activity import DomainActivityStore
+    from oneiric.core.activity import ActivityStore
     from oneiric.core.observers import Observers
 
 
-def report_recovery(health_path: Path, store: DomainActivityStore, observers: Observers) -> None:
+def report_recovery(health_path: Path, store: ActivityStore, observers: Observers) -> None:
     """Notify *observers* if the health file still names the process that wrote it: it did not stop in order.
 
     To be called before this process writes the file, and by the one that is to write it only. Blocks while it reads.

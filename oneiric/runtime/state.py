@@ -10,12 +10,13 @@ from oneiric.core.lifecycle import LifecycleManager, LifecycleSafetyOptions
 from oneiric.runtime.supervisor import ServiceSupervisor
 
 if TYPE_CHECKING:
+    from oneiric.core.activity import ActivityStore
     from oneiric.core.config import OneiricSettings
     from oneiric.core.observers import Observers
     from oneiric.core.resolution import Resolver
 
 
-def activity_store_of(settings: OneiricSettings, observers: Observers) -> DomainActivityStore:
+def activity_store_of(settings: OneiricSettings, observers: Observers) -> ActivityStore:
     """Return the store of pauses and drains, with its witness, where *settings* say."""
     path, witness = domain_activity_path(settings), domain_activity_witness_path(settings)
     return DomainActivityStore(path, observers=observers, witness=witness)
@@ -29,7 +30,7 @@ def lifecycle_of(settings: OneiricSettings, resolver: Resolver) -> LifecycleMana
     return manager
 
 
-def supervisor_of(settings: OneiricSettings, store: DomainActivityStore) -> ServiceSupervisor | None:
+def supervisor_of(settings: OneiricSettings, store: ActivityStore) -> ServiceSupervisor | None:
     """Return a supervisor of *store*, not started; None where *settings* switch it off."""
     if not (settings.profile.supervisor_enabled and settings.runtime_supervisor.enabled):
         return None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
+from oneiric.core.activity import kept as accounts
 from oneiric.core.activity import places, table
 from oneiric.core.activity.connections import READ_WAIT, Connections
 from oneiric.core.activity.inspection import NOTHING, copied, glimpse, inspect
-from oneiric.core.activity.kept import Kept, contradiction, decided, merged, new_identity, repaired
-from oneiric.core.activity.memory import Row
+from oneiric.core.activity.kept import Kept, contradiction, merged, new_identity, newer
 from oneiric.core.activity.table import sqlite_code
 from oneiric.core.files import make_private_directory, sync_directory
 
@@ -19,13 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from oneiric.core.activity.kept import Suspicion
-    from oneiric.core.activity.memory import Rows
+    from oneiric.core.activity.kept import Account, Suspicion
+    from oneiric.core.activity.memory import Row, Rows
     from oneiric.core.activity.witness import Witness
     from oneiric.core.events import SuspectReason
-
-Account: TypeAlias = Literal["database", "witness"]
-"""Whose account of the state is right."""
 
 
 class FileDamagedError(Exception):
@@ -36,10 +33,6 @@ class FileDamagedError(Exception):
         self.reason: SuspectReason | None = reason
         self.opening = opening
         self.reported = reported
-
-
-class NothingToDecideError(Exception):
-    """There is no suspicion, or not the account of the state that was asked for."""
 
 
 class Renewal(NamedTuple):
@@ -118,38 +111,51 @@ class ActivityFile:
     def update(self, domain: str, key: str, decide: Callable[[Row], Row]) -> tuple[Row, Row]:
         """Replace the row with what *decide* makes of it, in one transaction; return it before and after."""
         name = domain, key
-        with self._damage_told():
-            writer = self._present(self._connections.writer)
-            reference = self._reference()
-            with table.transaction(writer, self._busy_timeout):
-                kept = self._checked(table.load(writer), reference)
-                before = kept.rows.get(name, Row())
-                after = decide(before)
-                if after == before:
-                    return before, after
-                rows = {one: row for one, row in (kept.rows | {name: after}).items() if not row.is_default}
-                kept = replace(kept, generation=kept.generation + 1, rows=rows)
+        with self._changing() as (writer, found, written):
+            before, after, kept = accounts.updated(found, name, decide)
+            if kept is not None:
                 table.put(writer, kept, name)
-            self._written(kept)
-            return before, after
+                written.append(kept)
+        return before, after
+
+    def update_record(self, name: tuple[str, str], decide: Callable[[bytes | None], bytes | None]) -> bytes | None:
+        """Replace the record called *name* with what *decide* makes of it, in one transaction, and return that."""
+        with self._changing() as (writer, found, written):
+            after, kept = accounts.updated_record(found, name, decide)
+            if kept is not None:
+                table.put_record(writer, kept, name)
+                written.append(kept)
+        return after
 
     def recover(self, account: Account) -> tuple[Rows, Kept]:
         """End the suspicion: keep what *account* says, but for what was changed since; return what was and is kept."""
+        with self._changing() as (writer, found, written):
+            kept = accounts.recovered(found, account)
+            table.replace(writer, kept)
+            written.append(kept)
+        return found.rows, kept
+
+    def read_document(self, name: tuple[str, str]) -> bytes | None:
+        """Return the document called *name*, None where there is none."""
+        with self._damage_told():
+            return table.document(self._present(self._connections.reader), name)
+
+    def write_document(self, name: tuple[str, str], value: bytes | None) -> None:
+        """Write the document called *name*, or delete it for None."""
+        with self._changing() as (writer, _found, _written):
+            table.put_document(writer, name, value)
+
+    @contextmanager
+    def _changing(self) -> Iterator[tuple[sqlite3.Connection, Kept, list[Kept]]]:
+        """Yield, in one transaction, a connection, all that is kept, and a list for what is kept once it is over."""
+        written: list[Kept] = []
         with self._damage_told():
             writer = self._present(self._connections.writer)
             reference = self._reference()
             with table.transaction(writer, self._busy_timeout):
-                kept = self._checked(table.load(writer), reference)
-                if kept.suspicion is None:
-                    raise NothingToDecideError("nothing is suspect: there is nothing to recover")
-                chosen = getattr(kept.suspicion, account)
-                if chosen is None:
-                    raise NothingToDecideError("the database could not be read; recover from the witness")
-                before = kept.rows
-                kept = Kept(kept.identity, kept.generation + 1, decided(before, kept.suspicion, chosen))
-                table.replace(writer, kept)
-            self._written(kept)
-            return before, kept
+                yield writer, self._checked(table.load(writer), reference), written
+            for kept in written:
+                self._written(kept)
 
     def close(self) -> None:
         """Close the connections; idempotent."""
@@ -169,7 +175,7 @@ class ActivityFile:
         if wrong is None:
             self.close()
             return Renewal(self._open(None, wait), "", None)
-        fresh, suspicion = repaired(found, before, wrong, now=self._clock())
+        fresh, suspicion = accounts.repaired(found, before, wrong, now=self._clock())
         aside = places.move_aside(self._path, "quarantine")
         if suspicion is not None and aside is not None:
             suspicion = replace(suspicion, quarantine=aside.name)
@@ -208,11 +214,7 @@ class ActivityFile:
 
         To be asked before the file is read: what is written meanwhile comes after it.
         """
-        known, witness = self._known, self._witness.read()
-        if known is None or witness is None:
-            return known or witness
-        is_newer = witness.identity == known.identity and witness.generation > known.generation
-        return witness if is_newer else known
+        return newer(self._known, self._witness.read())
 
     def _checked(self, found: Kept, before: Kept | None) -> Kept:
         if before is not None and (reason := contradiction(found, before)) is not None:

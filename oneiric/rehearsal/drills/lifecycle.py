@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from oneiric.core.activity import DomainActivityStore
+from oneiric.core.config import domain_activity_path, domain_activity_witness_path
 from oneiric.rehearsal.drills.scenario import NEVER, Scenario, work
 from oneiric.rehearsal.drills.world import DOMAIN, FLAKY, KEY, SLOW, STEADY
 
@@ -55,10 +56,11 @@ async def _recover(sandbox: Sandbox) -> None:
 async def _find_paused(sandbox: Sandbox) -> None:
     """Leave a pause behind as another process would have that made it long ago."""
     since = time.time() - sandbox.config.pause_forgotten_seconds - MINUTE
-    path = sandbox.runtime.activity_store.path
+    settings = sandbox.runtime.settings
 
     def leave() -> None:
-        other = DomainActivityStore(path, clock=lambda: since, witness=sandbox.runtime.activity_store.witness_path)
+        witness = domain_activity_witness_path(settings)
+        other = DomainActivityStore(domain_activity_path(settings), clock=lambda: since, witness=witness)
         other.change(DOMAIN, KEY, paused=True, note="maintenance")
         other.close()
 
@@ -69,7 +71,7 @@ async def _lose_state(sandbox: Sandbox) -> None:
     """Empty the file of pauses while something is paused, as a clean-up does that means something else."""
     store = sandbox.runtime.activity_store
     await asyncio.to_thread(store.change, DOMAIN, sandbox.marker, paused=True, note="maintenance")
-    os.truncate(store.path, 0)
+    os.truncate(domain_activity_path(sandbox.runtime.settings), 0)
 
 
 async def _look(sandbox: Sandbox) -> None:
