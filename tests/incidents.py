@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 VICTIM = "target-down"
-PACE = ("time_scale=0.0002", "scrape_interval_seconds=1", "evaluation_interval_seconds=1")
-"""What of the bundle's own settings makes minutes fractions of a second."""
+MOST_SECONDS = 5
+"""The longest interval between two scrapes, on a machine that has very much else to do."""
 Notice = dict[str, Any]
 
 
@@ -63,6 +64,14 @@ class Desk:
             found = (labels["alertname"], labels.get("job"), notice["status"]) == (name, job, status)
             if found and notice["at"] >= since:
                 return notice
+        return None
+
+    def last(self, name: str, job: str, *, since: float) -> Notice | None:
+        """Return the newest notice since then about the alert *name* of *job*, or None."""
+        for notice in reversed(self.notices):
+            labels = notice["labels"]
+            if (labels["alertname"], labels.get("job")) == (name, job):
+                return notice if notice["at"] >= since else None
         return None
 
 
@@ -125,6 +134,7 @@ class Incidents:
 
     Attributes:
         desk: Who is told.
+        interval: Seconds between two scrapes.
         began: When the faults were put in.
         ended: When they were taken out.
     """
@@ -135,6 +145,7 @@ class Incidents:
     victim: Sandboxes
     prometheus: Prometheus
     alertmanager: Alertmanager
+    interval: int
     began: float = 0.0
     ended: float = 0.0
 
@@ -153,14 +164,15 @@ class Incidents:
                 started.callback(process.kill)
             address = f"127.0.0.1:{free_port()}"
             ports = {name: port for process in processes for name, port in process.ports.items()}
-            config = export(directory, ports, desk.url, address)
+            seconds = interval()
+            config = export(directory, ports, desk.url, address, seconds)
             alertmanager = Alertmanager.listening(directory, routes(directory, desk.url), address)
             started.callback(alertmanager.stop)
             prometheus = Prometheus.configured(directory, config)
             started.callback(prometheus.stop)
             eventually(partial(scraped, prometheus), what="every sandbox is scraped", seconds=90)
             started.pop_all()
-        return cls(directory, desk, sandboxes, victim, prometheus, alertmanager)
+        return cls(directory, desk, sandboxes, victim, prometheus, alertmanager, seconds)
 
     def begin(self) -> None:
         """Put all faults in."""
@@ -196,7 +208,21 @@ def routes(directory: Path, desk: str) -> Path:
     return directory / "bundle" / "alertmanager" / "alertmanager.yml"
 
 
-def export(directory: Path, ports: Mapping[str, int], desk: str, alertmanager: str) -> Path:
+def interval() -> int:
+    """Return the seconds between two scrapes, and two evaluations, that this machine keeps up with now."""
+    return min(max(1, round(os.getloadavg()[0] / (2 * (os.cpu_count() or 1)))), MOST_SECONDS)
+
+
+def pace(seconds: int) -> tuple[str, ...]:
+    """Return what of the bundle's own settings makes minutes fractions of a second, with *seconds* between scrapes."""
+    return (
+        f"time_scale={0.0002 * seconds:g}",
+        f"scrape_interval_seconds={seconds}",
+        f"evaluation_interval_seconds={seconds}",
+    )
+
+
+def export(directory: Path, ports: Mapping[str, int], desk: str, alertmanager: str, seconds: int) -> Path:
     """Export a bundle for every scenario, and return a configuration with the jobs and rule files of all of them."""
     scrapes, rules, document = [], [], {}
     for name, scenario in SCENARIOS.items():
@@ -205,7 +231,7 @@ def export(directory: Path, ports: Mapping[str, int], desk: str, alertmanager: s
             f"targets=127.0.0.1:{ports[name]}",
             f"docs_url={desk}/docs",
             f"alertmanager_url=http://{alertmanager}",
-            *PACE,
+            *pace(seconds),
             *scenario.quick,
             *scenario.alone,
         )

@@ -81,7 +81,8 @@ def _expanded(path: Path) -> Path:
 def _files(config: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
     """Yield the settings files that exist, weakest first."""
     home = Path(environ.get("XDG_CONFIG_HOME", ""))
-    user = (home if home.is_absolute() else Path("~/.config").expanduser()) / "oneiric"
+    own = Path(os.path.expanduser("~/.config"))  # noqa: PTH111 - raises nothing for a user without a home
+    user = (home if home.is_absolute() else own) / "oneiric"
     project = [path for name in ("oneiric.yaml", "oneiric.yml") if _exists(path := Path("settings", name))][:1]
     explicit = config or environ.get("ONEIRIC_CONFIG")
     named = [Path(explicit).expanduser()] if explicit else []

@@ -25,6 +25,7 @@ from oneiric.runtime.bridges import bridges_of
 from oneiric.runtime.following import Following
 from oneiric.runtime.health_reports import HealthLoop
 from oneiric.runtime.required import RequiredComponents
+from oneiric.runtime.secrets import SecretsRefresher
 from oneiric.runtime.serving import MetricsServing
 from oneiric.runtime.sources import RemoteSources
 from oneiric.runtime.state import activity_store_of, lifecycle_of, supervisor_of
@@ -66,6 +67,7 @@ class RuntimeOrchestrator:
         health: Writes the health file.
         plugins: What the plugins brought that the settings name; they are loaded when it is made.
         remotes: The remote sources.
+        secrets_refresher: Makes the secrets provider ready, and renews what is kept of it.
         supervisor: Notices pauses and drains of other processes; None where the settings switch it off.
         telemetry: The attached telemetry, or None where the settings switch it off.
     """
@@ -97,6 +99,9 @@ class RuntimeOrchestrator:
         self.plugins = register_entrypoint_plugins(self.resolver, settings.plugins)
         watches = watch_settings and settings.profile.watchers_enabled
         self.following = Following(settings, self.bridges, self.selections, self.supervisor, watches=watches)
+        self.secrets_refresher = SecretsRefresher(
+            self.secrets, self.observers, interval=settings.secrets.refresh_interval
+        )
         self.required = RequiredComponents(settings.runtime, self.bridges, self.observers)
         if self.telemetry is not None:
             self.telemetry.add(self)
@@ -131,8 +136,7 @@ class RuntimeOrchestrator:
     @property
     def ready(self) -> bool:
         """Whether it is started, knows what is paused, has every source's manifest, and all active that must run."""
-        lacking = self.required.missing_count or self.remotes.pending or self.activity_store.refuses
-        return self.started and not lacking
+        return self.started and not (self.activity_store.refuses or self.remotes.pending or self.required.missing_count)
 
     @property
     def started(self) -> bool:
@@ -178,6 +182,8 @@ class RuntimeOrchestrator:
                 await succession.start()
                 if self.health.writes:
                     await self.health.begin()
+                stack.push_async_callback(self.secrets_refresher.stop)
+                await self.secrets_refresher.start()
                 with_remotes = enable_remote and self.settings.profile.remote_enabled
                 if with_remotes:
                     await self._start_remotes(stack, manifest_url, refresh_interval_override)
@@ -264,12 +270,8 @@ class RuntimeOrchestrator:
 
     def _make_bridges(self) -> None:
         bridges = bridges_of(self.settings, self.resolver, self.lifecycle, self.activity_store, self.supervisor)
-        self.adapter_bridge = bridges.adapter
-        self.service_bridge = bridges.service
-        self.task_bridge = bridges.task
-        self.event_bridge = bridges.event
-        self.workflow_bridge = bridges.workflow
-        self.action_bridge = bridges.action
+        self.adapter_bridge, self.service_bridge, self.task_bridge, *_ = bridges
+        *_, self.event_bridge, self.workflow_bridge, self.action_bridge = bridges
         self.bridges: Mapping[str, DomainBridge] = bridges.by_domain()
         self.selections = {domain: DomainSelections(bridge) for domain, bridge in self.bridges.items()}
 

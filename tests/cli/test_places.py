@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +20,6 @@ from oneiric.core.config import SettingsError, control_socket_path, load_setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 PLACES = ("/run/x/control.sock", "state", "~/here", "", None)
 VARIABLES = (
@@ -125,3 +126,19 @@ def test_nothing_is_made(place: Path) -> None:
     """To look for the socket makes no directory."""
     control_socket(Invocation())
     assert list(place.iterdir()) == []
+
+
+@pytest.mark.usefixtures("place")
+def test_a_user_without_a_home_finds_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user whom the system does not know, without HOME, as a container may have, finds service and settings."""
+
+    def unknown(user: int) -> pwd.struct_passwd:
+        raise KeyError(user)
+
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setenv("ONEIRIC_STATE_DIR", "/var/lib/oneiric")
+    socket = Path("/var/lib/oneiric/run/control.sock")
+    assert plain_control_socket(None, os.environ) == str(socket)
+    assert control_socket_path(load_settings(), os.environ) == socket

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from documents import ROOT
-from incidents import PACE, Desk, exported
+from incidents import Desk, exported, pace
 from processes import Prometheus, free_port
 from typer.testing import CliRunner
 
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow  # each starts a process, some several
 ALERTS = {alert.name: alert for alert in alerts(BundleConfig())}
 DRILL = [sys.executable, "-m", "oneiric", "monitoring", "drill"]
 Done = subprocess.CompletedProcess[str]
+PACE = pace(1)
 
 
 def drill(*arguments: str) -> Done:

@@ -122,7 +122,9 @@ def _version(path: Path) -> tuple[int, int, int] | None:
 
 def _config_home(environ: Mapping[str, str]) -> Path:
     home = Path(environ.get("XDG_CONFIG_HOME", ""))
-    return home if home.is_absolute() else Path("~/.config").expanduser()  # relative ones are to be ignored
+    if home.is_absolute():  # relative ones are to be ignored
+        return home
+    return Path(os.path.expanduser("~/.config"))  # noqa: PTH111 - raises nothing for a user without a home
 
 
 def _exists(path: Path) -> bool:

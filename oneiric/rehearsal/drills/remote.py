@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from oneiric.rehearsal.drills.sandbox import Sandbox
 
 CACHE_BYTES = 110_000
+_PROMPT = {"remote": {"refresh_interval": 1.0}}
+"""For incidents that the next synchronisation meets with."""
 _BURNS = tuple(f"OneiricSyncBudgetBurn{window}" for window in ("1h", "6h", "1d", "3d"))
 
 
@@ -80,6 +82,7 @@ INCIDENTS = (
         also=(*_BURNS, "OneiricRemoteSyncStale"),
         begin=kill_server,
         end=revive_server,
+        settings=_PROMPT,
     ),
     Scenario(
         name="stale-source",
@@ -89,6 +92,7 @@ INCIDENTS = (
         begin=kill_server,
         end=revive_server,
         alone=(f"sync_consecutive_failures={NEVER}",),
+        settings=_PROMPT,
     ),
     Scenario(
         name="dead-sync-loop",
@@ -111,6 +115,7 @@ INCIDENTS = (
         also=(*_BURNS, "OneiricRemoteSyncStale", "OneiricRemoteSyncFailures"),
         begin=_publish_tampered,
         end=_publish,
+        settings=_PROMPT,
     ),
     Scenario(
         name="expiring-manifest",
@@ -118,6 +123,7 @@ INCIDENTS = (
         alerts=("OneiricManifestExpiring",),
         begin=_publish_short,
         end=_publish,
+        settings=_PROMPT,
     ),
     Scenario(
         name="full-cache",

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from oneiric.rehearsal.drills.world import StrangeServer
 
 SOURCE = "drill"
-REFRESH_SECONDS = 1.0
+REFRESH_SECONDS = 10.0
+"""How often a sandbox synchronises whose incident is about something else: many run side by side."""
 PROBE_SECONDS = 0.5
 PATIENCE = 3
 """How many times as long as a slow swap an activation may take."""
