@@ -126,12 +126,11 @@ def test_who_is_no_prometheus_is_told_so() -> None:
     assert (done.returncode, done.stderr) == (2, f"oneiric: {desk.url} answers with status 404\n")
 
 
-@pytest.mark.parametrize("name", ["swap-failures", "tampered-manifest"])
-def test_an_incident_is_rehearsed_in_a_service(name: str) -> None:
+def test_an_incident_is_rehearsed_in_a_service() -> None:
     """With --service the fault is put into a service of its own, whose metrics move and whose lines are shown."""
-    done = drill(name, "--service", "--seconds", "10")
+    done = drill("swap-failures", "--service", "--seconds", "5")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{name}, in a service with its metrics at" in said(done, "drill")
+    assert "swap-failures, in a service with its metrics at" in said(done, "drill")
     assert '"command":"action-invoke"' in said(done, "log")
     assert re.search(r" 0 -> [1-9]", said(done, "metric"))
 
