@@ -179,6 +179,13 @@ TIMELINES: dict[str, Timeline] = {
         "a:9464 cannot read its settings again",
         "A reload of the settings has failed within 15 minutes; the last good ones are in force.",
     ),
+    "OneiricSecretsStale": Timeline(
+        {_name("oneiric_runtime_secrets_refreshes_total", outcome="failed"): once(Q, 0, 1, 0)},
+        Q,
+        A,
+        "a:9464 cannot renew its secrets",
+        "A refresh of secrets has failed within 15 minutes; the last good values are in force.",
+    ),
     "OneiricResolutionFailures": Timeline(
         _two_keys("oneiric_resolution_failures_total", P, 4.98, 5.02, 0, reason="no_candidate"),
         P,

@@ -547,6 +547,16 @@ class Reload(Operation, frozen=True, kw_only=True, gc=False):
     restart: int = 0
 
 
+class SecretsRefresh(Operation, frozen=True, kw_only=True, gc=False):
+    """The secrets provider is made ready at the start, or asked again for the ``renewed`` secrets that are kept.
+
+    Skipped where there is no provider, or nothing is kept. Reasons: provider; the last good values stay in force then.
+    """
+
+    origin: Literal["start", "interval", "reload"]
+    renewed: int = 0
+
+
 class SelectionSwap(Operation, frozen=True, kw_only=True, gc=False):
     """A changed selection has a key swapped; ``provider`` is "none" where the selection went away."""
 

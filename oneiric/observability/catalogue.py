@@ -404,6 +404,12 @@ RELOADS = Metric(
     "Reloads of the settings.",
     (Label("outcome", ("success", "failed")),),
 )
+SECRETS_REFRESHES = Metric(
+    "oneiric_runtime_secrets_refreshes_total",
+    "counter",
+    "Refreshes of the secrets, the preparation of their provider at the start included.",
+    (Label("outcome", ("success", "failed")),),
+)
 SELECTION_SWAPS = Metric(
     "oneiric_runtime_selection_swaps_total",
     "counter",
@@ -826,6 +832,18 @@ CATALOGUE = Catalogue(
             logs=(
                 Log("settings-reloaded", "info", ("origin", "changed", "restart", "duration_ms"), on=("success",)),
                 Log("settings-reload-failed", "error", ("origin", "reason"), on=("failed", "cancelled")),
+            ),
+        ),
+        Signal(
+            events.SecretsRefresh,
+            area="runtime",
+            metrics=(
+                Count(SECRETS_REFRESHES, on=("success",), const={"outcome": "success"}),
+                Count(SECRETS_REFRESHES, on=("failed",), const={"outcome": "failed"}),
+            ),
+            logs=(
+                Log("secrets-refreshed", "info", ("origin", "renewed", "duration_ms"), on=("success",)),
+                Log("secrets-refresh-failed", "error", ("origin", "reason"), on=("failed",)),
             ),
         ),
         Signal(

@@ -25,6 +25,7 @@ from oneiric.runtime.bridges import bridges_of
 from oneiric.runtime.following import Following
 from oneiric.runtime.health_reports import HealthLoop
 from oneiric.runtime.required import RequiredComponents
+from oneiric.runtime.secrets import SecretsRefresher
 from oneiric.runtime.serving import MetricsServing
 from oneiric.runtime.sources import RemoteSources
 from oneiric.runtime.state import activity_store_of, lifecycle_of, supervisor_of
@@ -66,6 +67,7 @@ class RuntimeOrchestrator:
         health: Writes the health file.
         plugins: What the plugins brought that the settings name; they are loaded when it is made.
         remotes: The remote sources.
+        secrets_refresher: Makes the secrets provider ready, and renews what is kept of it.
         supervisor: Notices pauses and drains of other processes; None where the settings switch it off.
         telemetry: The attached telemetry, or None where the settings switch it off.
     """
@@ -97,6 +99,9 @@ class RuntimeOrchestrator:
         self.plugins = register_entrypoint_plugins(self.resolver, settings.plugins)
         watches = watch_settings and settings.profile.watchers_enabled
         self.following = Following(settings, self.bridges, self.selections, self.supervisor, watches=watches)
+        self.secrets_refresher = SecretsRefresher(
+            self.secrets, self.observers, interval=settings.secrets.refresh_interval
+        )
         self.required = RequiredComponents(settings.runtime, self.bridges, self.observers)
         if self.telemetry is not None:
             self.telemetry.add(self)
@@ -181,6 +186,8 @@ class RuntimeOrchestrator:
                 await succession.start()
                 if self.health.writes:
                     await self.health.begin()
+                stack.push_async_callback(self.secrets_refresher.stop)
+                await self.secrets_refresher.start()
                 with_remotes = enable_remote and self.settings.profile.remote_enabled
                 if with_remotes:
                     await self._start_remotes(stack, manifest_url, refresh_interval_override)

@@ -24,6 +24,7 @@ RELOADABLE = (
     "logging.level",
     "logging.sinks.*.level",
     "secrets.inline.*",
+    "secrets.refresh_interval",
     *(
         f"{source}.{field}"
         for source in ("remote", "remotes.*")
@@ -101,7 +102,8 @@ class Reloader:
         runtime.remotes.reconfigure(merged)
         if isinstance(runtime.secrets, SecretsHook):
             runtime.secrets.config = merged.secrets
-            await runtime.secrets.rotate()
+        await runtime.secrets_refresher.set_interval(merged.secrets.refresh_interval)
+        await runtime.secrets_refresher.refresh("reload")
         if any(name.startswith("logging.") for name in applied):
             self._set_levels(merged)
             runtime.observers.refresh()  # events of a level that nobody wanted
@@ -142,7 +144,7 @@ def merged_settings(old: OneiricSettings, new: OneiricSettings) -> OneiricSettin
     for domain in DOMAINS:
         layer, given = get_domain_settings(merged, domain), get_domain_settings(new, domain)
         layer.selections, layer.provider_settings = given.selections, given.provider_settings
-    merged.secrets.inline = new.secrets.inline
+    merged.secrets.inline, merged.secrets.refresh_interval = new.secrets.inline, new.secrets.refresh_interval
     merged.logging.level = new.logging.level
     for sink, given_sink in zip(merged.logging.sinks, new.logging.sinks, strict=False):
         if sink.level != given_sink.level:  # one that is not set follows the level above

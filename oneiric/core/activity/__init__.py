@@ -18,6 +18,7 @@ from oneiric.core.activity.kept import (
     suspicion_as_json,
     suspicion_from_json,
     updated,
+    updated_record,
 )
 from oneiric.core.activity.memory import (
     MAX_NOTE_CHARS,
@@ -27,12 +28,16 @@ from oneiric.core.activity.memory import (
     Rows,
     transitions,
 )
+from oneiric.core.activity.records import MAX_DOCUMENT_BYTES, MAX_RECORD_BYTES, MAX_RECORDS, Records, make_records
 from oneiric.core.activity.store import MAX_BUSY_TIMEOUT, DomainActivityStore
 from oneiric.core.activity.witness import Witness
 
 __all__ = [
     "MAX_BUSY_TIMEOUT",
+    "MAX_DOCUMENT_BYTES",
     "MAX_NOTE_CHARS",
+    "MAX_RECORDS",
+    "MAX_RECORD_BYTES",
     "Account",
     "Activities",
     "ActivityStore",
@@ -42,12 +47,14 @@ __all__ = [
     "Kept",
     "MemoryActivityStore",
     "NothingToDecideError",
+    "Records",
     "Row",
     "Rows",
     "Suspicion",
     "Witness",
     "contradiction",
     "held",
+    "make_records",
     "make_rows",
     "merged",
     "new_identity",
@@ -58,4 +65,5 @@ __all__ = [
     "suspicion_from_json",
     "transitions",
     "updated",
+    "updated_record",
 ]

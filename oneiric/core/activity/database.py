@@ -7,10 +7,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from oneiric.core.activity import kept as accounts
 from oneiric.core.activity import places, table
 from oneiric.core.activity.connections import READ_WAIT, Connections
 from oneiric.core.activity.inspection import NOTHING, copied, glimpse, inspect
-from oneiric.core.activity.kept import Kept, contradiction, merged, new_identity, newer, recovered, repaired, updated
+from oneiric.core.activity.kept import Kept, contradiction, merged, new_identity, newer
 from oneiric.core.activity.table import sqlite_code
 from oneiric.core.files import make_private_directory, sync_directory
 
@@ -110,28 +111,51 @@ class ActivityFile:
     def update(self, domain: str, key: str, decide: Callable[[Row], Row]) -> tuple[Row, Row]:
         """Replace the row with what *decide* makes of it, in one transaction; return it before and after."""
         name = domain, key
-        with self._damage_told():
-            writer = self._present(self._connections.writer)
-            reference = self._reference()
-            with table.transaction(writer, self._busy_timeout):
-                before, after, kept = updated(self._checked(table.load(writer), reference), name, decide)
-                if kept is None:
-                    return before, after
+        with self._changing() as (writer, found, written):
+            before, after, kept = accounts.updated(found, name, decide)
+            if kept is not None:
                 table.put(writer, kept, name)
-            self._written(kept)
-            return before, after
+                written.append(kept)
+        return before, after
+
+    def update_record(self, name: tuple[str, str], decide: Callable[[bytes | None], bytes | None]) -> bytes | None:
+        """Replace the record called *name* with what *decide* makes of it, in one transaction, and return that."""
+        with self._changing() as (writer, found, written):
+            after, kept = accounts.updated_record(found, name, decide)
+            if kept is not None:
+                table.put_record(writer, kept, name)
+                written.append(kept)
+        return after
 
     def recover(self, account: Account) -> tuple[Rows, Kept]:
         """End the suspicion: keep what *account* says, but for what was changed since; return what was and is kept."""
+        with self._changing() as (writer, found, written):
+            kept = accounts.recovered(found, account)
+            table.replace(writer, kept)
+            written.append(kept)
+        return found.rows, kept
+
+    def read_document(self, name: tuple[str, str]) -> bytes | None:
+        """Return the document called *name*, None where there is none."""
+        with self._damage_told():
+            return table.document(self._present(self._connections.reader), name)
+
+    def write_document(self, name: tuple[str, str], value: bytes | None) -> None:
+        """Write the document called *name*, or delete it for None."""
+        with self._changing() as (writer, _found, _written):
+            table.put_document(writer, name, value)
+
+    @contextmanager
+    def _changing(self) -> Iterator[tuple[sqlite3.Connection, Kept, list[Kept]]]:
+        """Yield, in one transaction, a connection, all that is kept, and a list for what is kept once it is over."""
+        written: list[Kept] = []
         with self._damage_told():
             writer = self._present(self._connections.writer)
             reference = self._reference()
             with table.transaction(writer, self._busy_timeout):
-                found = self._checked(table.load(writer), reference)
-                kept = recovered(found, account)
-                table.replace(writer, kept)
-            self._written(kept)
-            return found.rows, kept
+                yield writer, self._checked(table.load(writer), reference), written
+            for kept in written:
+                self._written(kept)
 
     def close(self) -> None:
         """Close the connections; idempotent."""
@@ -151,7 +175,7 @@ class ActivityFile:
         if wrong is None:
             self.close()
             return Renewal(self._open(None, wait), "", None)
-        fresh, suspicion = repaired(found, before, wrong, now=self._clock())
+        fresh, suspicion = accounts.repaired(found, before, wrong, now=self._clock())
         aside = places.move_aside(self._path, "quarantine")
         if suspicion is not None and aside is not None:
             suspicion = replace(suspicion, quarantine=aside.name)

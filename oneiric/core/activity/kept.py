@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from oneiric.core.activity.memory import Row, Rows
+from oneiric.core.activity.records import (
+    MAX_RECORD_BYTES,
+    Records,
+    checked_value,
+    has_lost,
+    records_as_json,
+    records_from_json,
+    with_record,
+)
 from oneiric.core.names import is_valid_name
 
 if TYPE_CHECKING:
@@ -50,12 +59,14 @@ class Kept:
         generation: How many changes were made, and so which of two copies is the newer one.
         rows: Of every component with any activity.
         suspicion: Why that is not certain, None where it is.
+        records: The small records.
     """
 
     identity: str
     generation: int
     rows: Rows
     suspicion: Suspicion | None = None
+    records: Records = field(default_factory=dict)
 
 
 class Update(NamedTuple):
@@ -76,14 +87,30 @@ def updated(kept: Kept, name: tuple[str, str], decide: Callable[[Row], Row]) -> 
     return Update(before, after, replace(kept, generation=kept.generation + 1, rows=rows))
 
 
+def updated_record(
+    kept: Kept, name: tuple[str, str], decide: Callable[[bytes | None], bytes | None]
+) -> tuple[bytes | None, Kept | None]:
+    """Return the record called *name* as *decide* makes it, and all that is to be kept then; None: nothing changes."""
+    before = kept.records.get(name)
+    after = checked_value(decide(before), limit=MAX_RECORD_BYTES)
+    if after == before:
+        return after, None
+    records = with_record(kept.records, name, after)
+    return after, replace(kept, generation=kept.generation + 1, records=records)
+
+
 def recovered(kept: Kept, account: Account) -> Kept:
-    """Return what is to be kept where *account* is right; NothingToDecideError where there is no such account."""
+    """Return what is to be kept where *account* is right; NothingToDecideError where there is no such account.
+
+    The records stay as they are in any case.
+    """
     if kept.suspicion is None:
         raise NothingToDecideError("nothing is suspect: there is nothing to recover")
     chosen = getattr(kept.suspicion, account)
     if chosen is None:
         raise NothingToDecideError("the database could not be read; recover from the witness")
-    return Kept(kept.identity, kept.generation + 1, decided(kept.rows, kept.suspicion, chosen))
+    rows = decided(kept.rows, kept.suspicion, chosen)
+    return replace(kept, generation=kept.generation + 1, rows=rows, suspicion=None)
 
 
 def newer(one: Kept | None, other: Kept | None) -> Kept | None:
@@ -102,7 +129,9 @@ def contradiction(found: Kept, before: Kept) -> SuspectReason | None:
         return "replaced"
     if found.generation < before.generation:
         return "restored"
-    if found.generation == before.generation and held(before.rows) - held(found.rows):
+    if found.generation == before.generation and (
+        held(before.rows) - held(found.rows) or has_lost(found.records, before.records)
+    ):
         return "rows_lost"
     return None
 
@@ -112,15 +141,19 @@ def repaired(
 ) -> tuple[Kept, Suspicion | None]:
     """Return what a new file is to hold instead of one with *reason* that held *found*, and what is suspect about it.
 
-    Nothing is, where nothing was held back: a suspicion of before then stays.
+    Nothing is, where nothing was held back and no record kept: a suspicion of before then stays. Of two values of one
+    record that of the newer account holds, and that of *before* where nobody can tell which one that is.
     """
     known = before or Kept("", 0, {})
     rows = merged(known.rows, found.rows if found else {})
+    records = (found.records if found else {}) | known.records
+    if found is not None and newer(known, found) is found:
+        records = known.records | found.records
     suspicion = None
-    if held(rows) or before is None:
+    if held(rows) or records or before is None:
         suspicion = Suspicion(reason, now, "", None if found is None else found.rows, known.rows)
     generation = max(known.generation, found.generation if found else 0) + 1
-    return Kept(known.identity or new_identity(), generation, rows, suspicion or known.suspicion), suspicion
+    return Kept(known.identity or new_identity(), generation, rows, suspicion or known.suspicion, records), suspicion
 
 
 def new_identity() -> str:
@@ -175,6 +208,7 @@ def as_json(kept: Kept) -> dict[str, Any]:
         "generation": kept.generation,
         "rows": _listed(kept.rows),
         "suspicion": suspicion,
+        "records": records_as_json(kept.records),
     }
 
 
@@ -182,8 +216,9 @@ def from_json(data: Any) -> Kept:
     """Return what :func:`as_json` gave; ValueError for anything else."""
     try:
         suspicion = suspicion_from_json(data["suspicion"])
-        return Kept(str(data["identity"]), int(data["generation"]), make_rows(data["rows"]), suspicion)
-    except (KeyError, TypeError, IndexError) as error:
+        records = records_from_json(data.get("records", []))  # of an older program there are none
+        return Kept(str(data["identity"]), int(data["generation"]), make_rows(data["rows"]), suspicion, records)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"not what was kept: {type(error).__name__} {error}") from error
 
 

@@ -7,6 +7,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oneiric.core.activity.records import (
+    MAX_DOCUMENT_BYTES,
+    MAX_RECORD_BYTES,
+    Records,
+    checked_value,
+    record_name,
+    with_record,
+)
 from oneiric.core.concurrency import ForkSafeLock, InOrder
 from oneiric.core.events import ActivityCount, DrainCleared, DrainStarted, Paused, Resumed
 from oneiric.core.names import DOMAINS, validate_name
@@ -79,6 +87,8 @@ class MemoryActivityStore:
         self._lock = ForkSafeLock()  # guards replacing the rows
         self._changes: InOrder[Event] = InOrder()
         self._rows: Rows = {}  # replaced, never changed
+        self._records: Records = {}  # likewise
+        self._documents: Records = {}
 
     @property
     def refuses(self) -> bool:
@@ -128,6 +138,41 @@ class MemoryActivityStore:
         cleaned = _clean(note)
         return _activity(self._update(domain, key, lambda row: _changed(row, paused, draining, cleaned)))
 
+    def read_record(self, kind: str, name: str) -> bytes | None:
+        """Return the record of this *kind* and *name*, None where there is none."""
+        at = record_name(kind, name)
+        self._known()
+        return self._records.get(at)
+
+    def records(self, kind: str) -> dict[str, bytes]:
+        """Return the records of this *kind*, by name."""
+        self._known()
+        return {name: value for (one, name), value in self._records.items() if one == kind}
+
+    def change_record(self, kind: str, name: str, decide: Callable[[bytes | None], bytes | None]) -> bytes | None:
+        """Have *decide* make another value of the record, None for none, and return that; nothing is lost meanwhile.
+
+        What *decide* raises leaves the record as it is. ValueError for a wrong name, more than 4,096 bytes, or more
+        than 1,024 records.
+        """
+        at = record_name(kind, name)
+        return self._write_record(at, lambda before: checked_value(decide(before), limit=MAX_RECORD_BYTES))
+
+    def write_record(self, kind: str, name: str, value: bytes | None) -> None:
+        """Keep *value* as the record of this *kind* and *name*, None for none."""
+        self.change_record(kind, name, lambda _: value)
+
+    def read_document(self, kind: str, name: str) -> bytes | None:
+        """Return the document of this *kind* and *name*, None where there is none."""
+        return self._read_document(record_name(kind, name))
+
+    def write_document(self, kind: str, name: str, value: bytes | None) -> None:
+        """Keep *value*, of at most 64 MiB, as the document of this *kind* and *name*, None for none.
+
+        The witness does not know it: whoever reads a document verifies it.
+        """
+        self._write_document(record_name(kind, name), checked_value(value, limit=MAX_DOCUMENT_BYTES))
+
     def states(self) -> Iterator[State]:
         """Yield the counts of the usual domains, and of every other one that has any activity."""
         by_domain: dict[str, list[Row]] = {domain: [] for domain in DOMAINS}
@@ -149,6 +194,20 @@ class MemoryActivityStore:
             after = decide(before)
             self._remember(domain, key, before, after)
         return after
+
+    def _write_record(self, name: tuple[str, str], decide: Callable[[bytes | None], bytes | None]) -> bytes | None:
+        with self._lock.held:
+            after = decide(self._records.get(name))
+            self._records = with_record(self._records, name, after)
+        return after
+
+    def _read_document(self, name: tuple[str, str]) -> bytes | None:
+        return self._documents.get(name)
+
+    def _write_document(self, name: tuple[str, str], value: bytes | None) -> None:
+        with self._lock.held:
+            documents = {one: kept for one, kept in (self._documents | {name: value}).items() if kept is not None}
+            self._documents = documents
 
     def _remember(self, domain: str, key: str, before: Row, after: Row) -> None:
         rows = self._rows | {(domain, key): after}

@@ -10,16 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from oneiric.core.activity.advice import ActivityStoreError, advice, passes
+from oneiric.core.activity.advice import ActivityStoreError, passes
 from oneiric.core.activity.connections import READ_WAIT
 from oneiric.core.activity.database import ActivityFile, FileDamagedError, Renewal
 from oneiric.core.activity.kept import Kept, NothingToDecideError, held
 from oneiric.core.activity.memory import MemoryActivityStore, Row, Rows, transitions
-from oneiric.core.activity.places import network_file_system
-from oneiric.core.activity.table import LOCK_CODES, sqlite_code
+from oneiric.core.activity.records import with_record
+from oneiric.core.activity.reporting import SINK, Reports
 from oneiric.core.activity.witness import Witness, witness_path
 from oneiric.core.concurrency import ForkSafeLock, renew_after_fork
-from oneiric.core.events import ActivityStateRecovered, ActivityStateSuspect, ActivityStoreState
+from oneiric.core.events import ActivityStateRecovered, ActivityStoreState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +35,6 @@ RETRY_SECONDS = 1.0
 
 T = TypeVar("T")
 
-_SINK = "activity_store"
 _REPAIRS = 3
 _BROKEN = (OSError, sqlite3.Error, FileDamagedError)
 
@@ -85,8 +84,7 @@ class DomainActivityStore(MemoryActivityStore):
         self._file = ActivityFile(absolute, self._witness, busy_timeout=busy_timeout, clock=clock)
         self._suspicion: Suspicion | None = None
         self._next_try = 0.0
-        self._unopened_since: float | None = None
-        self._is_unwitnessed = False
+        self._reports = Reports(self.path, self.observers, self._witness, busy_timeout=busy_timeout)
         renew_after_fork(self._renew_in_child)
         weakref.finalize(self, self._file.close)
         self._start()
@@ -138,25 +136,18 @@ class DomainActivityStore(MemoryActivityStore):
             self._file.close()
 
     def _start(self) -> None:
-        if (kind := network_file_system(self.path)) is not None:
-            self.observers.hook_failed(
-                _SINK,
-                ActivityStoreError(
-                    f"{self.path}: lies on a network file system ({kind}), whose locks do not hold for SQLite; set "
-                    "state_dir to a local directory"
-                ),
-            )
+        self._reports.place()
         try:
             with self._writing.held, self._lock.held:
                 renewal = self._renew(None, wait=0.0)
         except _BROKEN as error:
             self._file.close()
             if not passes(error):
-                raise self._unusable(error) from error
+                raise self._reports.unusable(error) from error
             self._rows = self._file.glimpse()
-            self._unopened(error)
+            self._reports.unopened(error)
         else:
-            self._report(renewal)
+            self._reports.renewed(renewal)
 
     def _known(self) -> Rows:
         lock = self._lock.held
@@ -167,7 +158,7 @@ class DomainActivityStore(MemoryActivityStore):
         except FileDamagedError as error:
             damage = error
         except sqlite3.Error as error:
-            self.observers.hook_failed(_SINK, error)
+            self.observers.hook_failed(SINK, error)
             return self._rows
         else:
             return self._rows
@@ -182,6 +173,7 @@ class DomainActivityStore(MemoryActivityStore):
 
     def _take(self, kept: Kept) -> None:
         self._rows = {name: self._dated(row, self._rows.get(name, Row())) for name, row in kept.rows.items()}
+        self._records = kept.records
         self._suspicion = kept.suspicion
 
     def _dated(self, row: Row, known: Row) -> Row:
@@ -199,8 +191,37 @@ class DomainActivityStore(MemoryActivityStore):
             with self._lock.held:  # what was written is known at once, even if the file cannot be read
                 self._remember(domain, key, before, after)
                 self._file.reread()
-        self._report_witness()
+        self._reports.witness()
         return after
+
+    def _write_record(self, name: tuple[str, str], decide: Callable[[bytes | None], bytes | None]) -> bytes | None:
+        return self._repairing(lambda: self._write_record_once(name, decide))
+
+    def _write_record_once(self, name: tuple[str, str], decide: Callable[[bytes | None], bytes | None]) -> bytes | None:
+        with self._writing.held:
+            self._require_open()
+            after = self._file.update_record(name, decide)
+            with self._lock.held:  # known at once, even if the file cannot be read
+                self._records = with_record(self._records, name, after)
+                self._file.reread()
+        self._reports.witness()
+        return after
+
+    def _read_document(self, name: tuple[str, str]) -> bytes | None:
+        def read() -> bytes | None:
+            with self._lock.held:
+                self._require_open()
+                return self._file.read_document(name)
+
+        return self._repairing(read)
+
+    def _write_document(self, name: tuple[str, str], value: bytes | None) -> None:
+        def write() -> None:
+            with self._writing.held:
+                self._require_open()
+                self._file.write_document(name, value)
+
+        self._repairing(write)
 
     def _recover_once(self, account: Account) -> Kept:
         with self._writing.held:
@@ -211,7 +232,7 @@ class DomainActivityStore(MemoryActivityStore):
                     self._changes.put(transitions(*name, before.get(name, Row()), kept.rows.get(name, Row())))
                 self._take(kept)
                 self._file.reread()
-        self._report_witness()
+        self._reports.witness()
         return kept
 
     def _repairing(self, write: Callable[[], T]) -> T:
@@ -226,7 +247,7 @@ class DomainActivityStore(MemoryActivityStore):
         except NothingToDecideError as error:
             raise ActivityStoreError(f"{self.path}: {error}") from error
         except _BROKEN as error:
-            raise self._unusable(error) from error
+            raise self._reports.unusable(error) from error
 
     def _repair_at_once(self, damage: FileDamagedError) -> None:
         """Repair if that needs no waiting: a read must not hold up its thread, which may be that of an event loop."""
@@ -239,7 +260,7 @@ class DomainActivityStore(MemoryActivityStore):
             self._next_try = now + RETRY_SECONDS
             if not self._file.is_open:
                 self._rows = self._file.glimpse() or self._rows
-            self._unopened(error)
+            self._reports.unopened(error)
         finally:
             self._writing.held.release()
 
@@ -249,39 +270,14 @@ class DomainActivityStore(MemoryActivityStore):
                 return  # somebody was quicker
             renewal = self._renew(damage, wait=wait)
         if damage.reported:
-            self.observers.hook_failed(_SINK, damage)
-        self._report(renewal._replace(damage=""))
-
-    def _unopened(self, error: Exception) -> None:
-        """Report why the file is not open, a lock once it has lasted as long as a write would wait."""
-        now = time.monotonic()
-        if self._unopened_since is None:
-            self._unopened_since = now
-        if sqlite_code(error) not in LOCK_CODES or now - self._unopened_since >= self._busy_timeout:
-            self.observers.hook_failed(_SINK, self._unusable(error))
+            self.observers.hook_failed(SINK, damage)
+        self._reports.renewed(renewal._replace(damage=""))
 
     def _renew(self, damage: FileDamagedError | None, *, wait: float) -> Renewal:
         renewal = self._file.renew(damage.reason if damage else None, wait=wait)
         self._take(renewal.kept)
-        self._unopened_since = None
+        self._reports.opened()
         return renewal
-
-    def _report(self, renewal: Renewal) -> None:
-        if renewal.damage:
-            self.observers.hook_failed(_SINK, FileDamagedError(renewal.damage, reason=None))
-        if (suspicion := renewal.suspicion) is not None:
-            in_force = len(held(renewal.kept.rows))
-            self.observers.notify(
-                ActivityStateSuspect(reason=suspicion.reason, quarantine=suspicion.quarantine, held=in_force)
-            )
-        self._report_witness()
-
-    def _report_witness(self) -> None:
-        """Report that there is no witness, once until there is one again."""
-        error = self._witness.error
-        if error is not None and not self._is_unwitnessed:
-            self.observers.hook_failed(_SINK, ActivityStoreError(f"{self._witness.path}: no second witness: {error}"))
-        self._is_unwitnessed = error is not None
 
     def _require_open(self) -> None:
         if self._closed:
@@ -289,6 +285,3 @@ class DomainActivityStore(MemoryActivityStore):
 
     def _renew_in_child(self) -> None:
         self._file.abandon()
-
-    def _unusable(self, error: Exception) -> ActivityStoreError:
-        return ActivityStoreError(f"{self.path}: {advice(error, self.path, self._busy_timeout)}")

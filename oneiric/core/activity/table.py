@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from oneiric.core.activity.kept import Kept, make_rows, new_identity, suspicion_as_json, suspicion_from_json
+from oneiric.core.activity.records import make_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,10 @@ _CREATE = """CREATE TABLE activity (
     note TEXT, paused_at REAL, PRIMARY KEY (domain, key))"""
 _CREATE_META = """CREATE TABLE activity_meta (
     id INTEGER PRIMARY KEY CHECK (id = 1), identity TEXT NOT NULL, generation INTEGER NOT NULL, suspicion TEXT)"""
+_CREATE_RECORDS = """CREATE TABLE IF NOT EXISTS activity_records (
+    kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, name))"""
+_CREATE_DOCUMENTS = _CREATE_RECORDS.replace("activity_records", "activity_documents")
+_INSERT_RECORD = "INSERT OR REPLACE INTO activity_records VALUES (?, ?, ?)"
 _INSERT = f"INSERT OR REPLACE INTO activity ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants only
 _SELECT = f"SELECT {_COLUMNS} FROM activity"  # noqa: S608 - constants only
 
@@ -70,7 +75,10 @@ def load(connection: sqlite3.Connection) -> Kept:
             identity, generation, suspicion = _meta(cursor)
             has_times = any(name == "paused_at" for _, name, *_ in cursor.execute("PRAGMA table_info(activity)"))
             found = cursor.execute(_SELECT if has_times else _SELECT.replace("paused_at", "NULL"))
-            return Kept(identity, generation, make_rows(found), suspicion)
+            rows = make_rows(found)
+            has_records = has_table(connection, "activity_records")
+            values = cursor.execute("SELECT kind, name, value FROM activity_records") if has_records else ()
+            return Kept(identity, generation, rows, suspicion, make_records(values))
         finally:
             if begins:
                 cursor.execute("ROLLBACK")
@@ -80,6 +88,9 @@ def replace(connection: sqlite3.Connection, kept: Kept) -> None:
     """Replace all that is kept; within a transaction."""
     connection.execute("DELETE FROM activity")
     connection.executemany(_INSERT, ((*name, *row) for name, row in kept.rows.items()))
+    connection.execute(_CREATE_RECORDS)
+    connection.execute("DELETE FROM activity_records")
+    connection.executemany(_INSERT_RECORD, ((*name, value) for name, value in kept.records.items()))
     suspicion = None if kept.suspicion is None else json.dumps(suspicion_as_json(kept.suspicion))
     connection.execute(
         "INSERT OR REPLACE INTO activity_meta VALUES (1, ?, ?, ?)", (kept.identity, kept.generation, suspicion)
@@ -93,6 +104,34 @@ def put(connection: sqlite3.Connection, kept: Kept, name: tuple[str, str]) -> No
     else:
         connection.execute(_INSERT, (*name, *row))
     connection.execute("UPDATE activity_meta SET generation = ?", (kept.generation,))
+
+
+def put_record(connection: sqlite3.Connection, kept: Kept, name: tuple[str, str]) -> None:
+    """Write the record *name* of *kept*, or delete it if there is none, and its generation; within a transaction."""
+    connection.execute(_CREATE_RECORDS)
+    if (value := kept.records.get(name)) is None:
+        connection.execute("DELETE FROM activity_records WHERE kind = ? AND name = ?", name)
+    else:
+        connection.execute(_INSERT_RECORD, (*name, value))
+    connection.execute("UPDATE activity_meta SET generation = ?", (kept.generation,))
+
+
+def document(connection: sqlite3.Connection, name: tuple[str, str]) -> bytes | None:
+    """Return the document called *name*, None where there is none."""
+    if not has_table(connection, "activity_documents"):
+        return None
+    query = "SELECT value FROM activity_documents WHERE kind = ? AND name = ?"
+    found = connection.execute(query, name).fetchone()
+    return found[0] if found and isinstance(found[0], bytes) else None
+
+
+def put_document(connection: sqlite3.Connection, name: tuple[str, str], value: bytes | None) -> None:
+    """Write the document called *name*, or delete it for None; within a transaction."""
+    connection.execute(_CREATE_DOCUMENTS)
+    if value is None:
+        connection.execute("DELETE FROM activity_documents WHERE kind = ? AND name = ?", name)
+    else:
+        connection.execute("INSERT OR REPLACE INTO activity_documents VALUES (?, ?, ?)", (*name, value))
 
 
 def has_table(connection: sqlite3.Connection, name: str = "activity") -> bool:

@@ -17,7 +17,6 @@ NOT_READ: dict[str, str] = {
     "config_dir": "settings files are found as described above",
     "app.debug": "set `logging.level` instead",
     **{f"{domain}s.options": "set `provider_settings` of the provider instead" for domain in DOMAINS},
-    "secrets.refresh_interval": "`cache_ttl_seconds` bounds the age of a secret",
     **{
         f"remotes.*.{field}": _SHARED_CACHE
         for field in ("cache_dir", "cache_max_age", "cache_scan_interval", "cache_high_ratio")

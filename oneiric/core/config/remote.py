@@ -29,10 +29,11 @@ class SecretsConfig(Section):
     Attributes:
         domain: The domain of the component that knows secrets.
         key: Its key.
-        provider: Its provider, activated when the first secret is looked up; None: one that is active already.
+        provider: Its provider, activated at the start; None: one that is active already.
         inline: Secrets by id, looked up first; use it for tests only.
         cache_ttl_seconds: Seconds that a secret from the component is kept.
-        refresh_interval: Seconds between renewals of secrets.
+        refresh_interval: Seconds after which every secret that is kept is asked for again, in the background; None:
+            when its time is over, or at a reload. The last good one stays in force while the component fails.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)

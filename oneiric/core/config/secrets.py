@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,13 @@ from oneiric.core.config.secrets_cache import SecretValueCache
 from oneiric.core.errors import LifecycleError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Coroutine
 
     from oneiric.core.config.remote import SecretsConfig
     from oneiric.core.lifecycle import LifecycleManager
+
+ANSWER_SECONDS = 30.0
+"""How long a provider may take for one secret that is renewed."""
 
 _CLEARERS = ("invalidate_cache", "clear_cache", "refresh")
 
@@ -65,16 +69,57 @@ class SecretsHook:
     ) -> int:
         """Forget the values of *keys* (None: all), here and in the provider's own cache; return how many there were."""
         removed = self.invalidate(keys, provider)
-        instance = self.lifecycle.get_instance(self.config.domain, self.config.key)
-        if include_provider_cache and instance is not None:
-            clear = next((found for name in _CLEARERS if callable(found := getattr(instance, name, None))), None)
-            if clear is not None:
-                await _settled(clear())
+        if include_provider_cache:
+            await self._clear_provider_cache()
         return removed
+
+    async def refresh(self) -> int:
+        """Ask the provider again for each secret that is kept, and return how many there are.
+
+        Where it does not answer within :data:`ANSWER_SECONDS` or fails, the last value stays, for as long as a new one;
+        once all were asked that raises LifecycleError. Its text has nothing of what the provider said, secret maybe.
+        """
+        provider = self.config.provider
+        failures = [await self._failure_of(self._clear_provider_cache(), "its cache")]
+        known = self._cache.known(provider)
+        for secret_id in known:
+            failure = await self._failure_of(self._renew(secret_id), f"the secret {secret_id!r:.80}")
+            if failure:
+                self._cache.extend(provider, secret_id)
+            failures.append(failure)
+        if failed := [failure for failure in failures if failure]:
+            name = provider or "that is active"
+            raise LifecycleError(
+                f"requests to the secrets provider {name!r:.80} failed: {len(failed)}; "
+                f"the last good values stay in force; the first is a {failed[0]}"
+            )
+        return len(known)
 
     def invalidate(self, keys: Collection[str] | None = None, provider: str | None = None) -> int:
         """Forget the values of *keys* (None: all) of *provider* (None: any); return how many there were."""
         return self._cache.invalidate(keys, provider)
+
+    async def _renew(self, secret_id: str) -> None:
+        instance = await self._instance()
+        if instance is None:
+            raise LifecycleError("no secrets provider is active")
+        self._cache.set(self.config.provider, secret_id, await _settled(self._get_secret(instance)(secret_id)))
+
+    async def _clear_provider_cache(self) -> None:
+        instance = self.lifecycle.get_instance(self.config.domain, self.config.key)
+        clear = next((found for name in _CLEARERS if callable(found := getattr(instance, name, None))), None)
+        if clear is not None:
+            await _settled(clear())
+
+    @staticmethod
+    async def _failure_of(work: Coroutine[Any, Any, None], subject: str) -> str:
+        """Do *work*, and return what kind of error was raised, "" for none."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await work
+        except Exception as error:  # noqa: BLE001 - one secret that cannot be had is no reason to leave the others
+            return f"{type(error).__name__} for {subject}"
+        return ""
 
     async def _instance(self) -> Any:
         config = self.config

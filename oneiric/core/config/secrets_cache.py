@@ -41,6 +41,17 @@ class SecretValueCache:
             with self._lock:
                 self._values[provider, secret_id] = self._clock() + self._ttl, value
 
+    def known(self, provider: str | None) -> list[str]:
+        """Return the ids of which a value of *provider* was kept, those included whose time is over."""
+        with self._lock:
+            return [secret_id for known, secret_id in self._values if known == provider]
+
+    def extend(self, provider: str | None, secret_id: str) -> None:
+        """Keep the value that there is, even if its time is over, for another *ttl* seconds."""
+        with self._lock:
+            if (kept := self._values.get((provider, secret_id))) is not None:
+                self._values[provider, secret_id] = self._clock() + self._ttl, kept[1]
+
     def invalidate(self, keys: Collection[str] | None = None, provider: str | None = None) -> int:
         """Forget the values of these ids (None: all) of *provider* (None: any); return how many there were."""
         with self._lock:

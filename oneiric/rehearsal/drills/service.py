@@ -1,4 +1,4 @@
-"""Incidents of the service: what must run does not, and settings that cannot be read."""
+"""Incidents of the service: what must run does not, and settings and secrets that cannot be read."""
 
 from __future__ import annotations
 
@@ -35,6 +35,20 @@ async def _save_nonsense(sandbox: Sandbox) -> None:
         return  # as it should be
 
 
+async def _seal(sandbox: Sandbox) -> None:
+    """Read a secret, and have its provider refuse it from then on."""
+    await sandbox.runtime.secrets.get("drill")
+    sandbox.faults.sealed = True
+
+
+async def _renew(sandbox: Sandbox) -> None:
+    await sandbox.runtime.secrets_refresher.refresh("interval")
+
+
+async def _unseal(sandbox: Sandbox) -> None:
+    sandbox.faults.sealed = False
+
+
 INCIDENTS = (
     Scenario(
         name="not-ready",
@@ -56,6 +70,15 @@ INCIDENTS = (
         title="Somebody saves settings that cannot be read.",
         alerts=("OneiricReloadFailed",),
         fault=_save_nonsense,
+    ),
+    Scenario(
+        name="stale-secrets",
+        title="The provider of the secrets refuses to renew what it gave out before.",
+        alerts=("OneiricSecretsStale",),
+        begin=_seal,
+        fault=_renew,
+        end=_unseal,
+        settings={"secrets": {"domain": DOMAIN, "key": KEY}},
     ),
 )
 """The incidents of this subject."""

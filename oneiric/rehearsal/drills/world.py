@@ -78,12 +78,14 @@ class FaultInjection:
 
     Attributes:
         healthy: Whether they pass their health checks; the flaky one never does.
+        sealed: Whether they refuse to give out secrets.
         start_seconds: How long the slow one takes to start.
         ballast_bytes: How much ballast new instances carry in memory.
     """
 
     def __init__(self) -> None:
         self.healthy = True
+        self.sealed = False
         self.start_seconds = 0.0
         self.ballast_bytes = 0
 
@@ -122,6 +124,12 @@ class Component:
         """Whether it is well."""
         await asyncio.sleep(0)
         return self._faults.healthy and self._provider != FLAKY
+
+    async def get_secret(self, secret_id: str) -> str:
+        """Return a secret that is none; PermissionError while it is sealed."""
+        if self._faults.sealed:
+            raise PermissionError("sealed")
+        return f"secret {secret_id}"
 
     async def close(self) -> None:
         """Let go of the ballast."""

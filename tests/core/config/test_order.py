@@ -289,12 +289,9 @@ def test_a_port_of_ones_own_is_not_taken_for_that_of_kubernetes(
 
 def test_a_setting_that_nothing_reads_is_reported_once_when_it_is_set(caplog: pytest.LogCaptureFixture) -> None:
     """One warning names all of them; what is not set is not named."""
-    settings = {"secrets": {"refresh_interval": 3}, "remotes": {"eu": {"cache_max_age": 60}}}
+    settings = {"app": {"debug": True}, "remotes": {"eu": {"cache_max_age": 60}}}
     make = partial(use_settings, **settings)
-    expected = (
-        "nothing reads these settings, see docs/settings.md for each: secrets.refresh_interval, "
-        "remotes.eu.cache_max_age"
-    )
+    expected = "nothing reads these settings, see docs/settings.md for each: app.debug, remotes.eu.cache_max_age"
     assert [warnings_of(caplog, make), warnings_of(caplog, make)] == [[expected], []]
 
 

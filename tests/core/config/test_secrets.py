@@ -21,11 +21,15 @@ class Vault:
     def __init__(self) -> None:
         self.asked = 0
         self.cleared = 0
+        self.value = "from the vault"
+        self.sealed = False
 
     async def get_secret(self, secret_id: str) -> str | None:
         """Return the secret."""
         self.asked += 1
-        return "from the vault" if secret_id == "db" else None
+        if self.sealed:
+            raise PermissionError(f"{self.value} is sealed")
+        return self.value if secret_id == "db" else None
 
     def clear_cache(self) -> None:
         """Count."""
@@ -112,6 +116,39 @@ async def test_rotating_forgets_here_and_in_the_provider(
     await hook.get("db")
     vault = lifecycle.get_instance("adapter", "secrets")
     assert (removed, vault.asked, vault.cleared) == (1, 2, cleared)
+
+
+async def test_a_refresh_asks_again_for_what_is_kept(lifecycle: LifecycleManager) -> None:
+    """Every secret that is kept is renewed, past the provider's own cache, and not looked up again after that."""
+    hook = SecretsHook(lifecycle, config())
+    await hook.get("db")
+    await hook.get("none")
+    vault = lifecycle.get_instance("adapter", "secrets")
+    vault.value = "renewed"
+    renewed = await hook.refresh()
+    assert (renewed, await hook.get("db"), await hook.get("none")) == (2, "renewed", None)
+    assert (vault.asked, vault.cleared) == (4, 1)
+
+
+async def test_a_refresh_that_fails_keeps_the_last_good_value(lifecycle: LifecycleManager, clock: Clock) -> None:
+    """The value stays for as long as a new one would, and the error quotes nothing that the provider said."""
+    hook = SecretsHook(lifecycle, config())
+    hook._cache = SecretValueCache(10, clock=clock)
+    await hook.get("db")
+    vault = lifecycle.get_instance("adapter", "secrets")
+    vault.sealed = True
+    clock.advance(11)
+    with pytest.raises(LifecycleError, match=r"the last good values stay in force; .* PermissionError") as error:
+        await hook.refresh()
+    clock.advance(9)
+    assert await hook.get("db") == "from the vault"
+    assert "from the vault" not in str(error.value)
+
+
+async def test_nothing_kept_is_nothing_to_refresh(lifecycle: LifecycleManager) -> None:
+    """Without a secret that is kept no provider is activated or asked."""
+    assert await SecretsHook(lifecycle, config()).refresh() == 0
+    assert lifecycle.get_instance("adapter", "secrets") is None
 
 
 def test_a_value_is_forgotten_when_its_time_is_over(clock: Clock) -> None:

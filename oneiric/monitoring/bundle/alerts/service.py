@@ -1,4 +1,4 @@
-"""Alerts about the service: whether what must run does, and whether its settings can be read."""
+"""Alerts about the service: whether what must run does, and whether its settings and secrets can be read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 READY_HOLD = 5 * MINUTE
 """Longer than a start takes that waits for its sources."""
 RELOAD_WINDOW = 15 * MINUTE
+SECRETS_WINDOW = 15 * MINUTE
 
 
 def service(config: BundleConfig) -> Group:
-    """Return the alerts on readiness and reloads."""
-    return Group("oneiric-service", (_not_ready(config), _reload_failed(config)))
+    """Return the alerts on readiness, reloads and secrets."""
+    return Group("oneiric-service", (_not_ready(config), _reload_failed(config), _secrets_stale(config)))
 
 
 def _not_ready(config: BundleConfig) -> Alert:
@@ -86,6 +87,40 @@ def _reload_failed(config: BundleConfig) -> Alert:
             (
                 Step("Mend the file that the line names, and save it: it is read again by itself."),
                 Step("Watchers are off: `oneiric reload`, which says what is still wrong."),
+            ),
+        ),
+    )
+
+
+def _secrets_stale(config: BundleConfig) -> Alert:
+    query = promql(config)
+    failed = query.series(catalogue.SECRETS_REFRESHES, outcome="failed")
+    minutes = config.window_seconds(SECRETS_WINDOW) / MINUTE
+    return Alert(
+        "OneiricSecretsStale",
+        severity="warning",
+        team="platform",
+        expr=growth(config, failed, SECRETS_WINDOW, "instance") > 0,
+        hold=0,
+        looks_back=SECRETS_WINDOW,
+        summary="{{ $labels.instance }} cannot renew its secrets",
+        description=f"A refresh of secrets has failed within {minutes:g} minutes; the last good values are in force.",
+        dashboard=OVERVIEW,
+        runbook=Runbook(
+            "The secrets provider could not be made ready at the start, or did not answer when its secrets were to be "
+            "renewed: at an interval, or at a reload.",
+            "The service goes on with the secrets that it has. A credential that was revoked meanwhile is refused, and "
+            "synchronisations that need it fail.",
+            (
+                search("Which secrets, and what kind of error?", lines(config, events.SecretsRefresh, "failed")),
+                search("When were they last renewed?", lines(config, events.SecretsRefresh, "success")),
+                ask_which("Which instances?", growth(config, failed, SECRETS_WINDOW, "instance")),
+                Step("Does the provider serve, and is it well?", "oneiric health", "bash"),
+            ),
+            (
+                Step("The secret store is away or refuses the service: mend that; the next refresh renews everything."),
+                Step("The store is back, and the interval is long: renew them at once.", "oneiric reload", "bash"),
+                Step("The provider is wrong: mend `secrets.provider`, and restart the service."),
             ),
         ),
     )

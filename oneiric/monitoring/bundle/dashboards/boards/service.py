@@ -49,4 +49,13 @@ def service(scope: Scope) -> tuple[Panel, ...]:
             alerts=("OneiricReloadFailed",),
             stacked=True,
         ),
+        Panel(
+            "Refreshes of secrets",
+            "Are the secrets renewed?",
+            "bars",
+            "short",
+            (Query(scope.counted(catalogue.SECRETS_REFRESHES, "outcome"), "{{outcome}}"),),
+            alerts=("OneiricSecretsStale",),
+            stacked=True,
+        ),
     )
