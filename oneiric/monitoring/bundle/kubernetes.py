@@ -1,4 +1,4 @@
-"""The same rules, scraping and dashboards as objects of Kubernetes, for the Prometheus Operator and Grafana's sidecar."""
+"""The same rules, scraping and dashboards as objects of Kubernetes, for the Prometheus Operator and Grafana."""
 
 from __future__ import annotations
 
