@@ -9,6 +9,7 @@ from oneiric.monitoring.bundle.dashboards import panels_page
 from oneiric.monitoring.bundle.files import bundle
 from oneiric.monitoring.bundle.golden import golden
 from oneiric.monitoring.bundle.guides import with_tables
+from oneiric.monitoring.bundle.kubernetes import kubernetes
 from oneiric.monitoring.bundle.loki import with_queries
 from oneiric.monitoring.bundle.reference import reference_page
 from oneiric.monitoring.bundle.runbooks import runbook_page
@@ -26,10 +27,13 @@ def generated_files(root: Path) -> dict[Path, str]:
     loki = root / "docs" / "monitoring" / "LOKI_SETUP.md"
     guides = [root / "docs" / "monitoring" / f"{name}_SETUP.md" for name in ("ALERTING", "PROMETHEUS")]
     guide = root / "docs" / "monitoring" / "DRIFT_CHECK.md"
+    objects = (("kubernetes", "components", "monitoring"), ("helm", "oneiric", "files"))
+    deployed = [root.joinpath("deploy", *path) for path in objects]
     return {
         guide: with_codes(guide.read_text(encoding="utf-8")),
         **{guide: with_tables(guide.read_text(encoding="utf-8"), config) for guide in guides},
         **{monitoring / path: text for path, text in bundle(config).items()},
+        **{directory / path: text for directory in deployed for path, text in kubernetes(config).items()},
         root / "docs" / "runbooks" / "ALERTS.md": runbook_page(config),
         root / "docs" / "monitoring" / "PANELS.md": panels_page(config),
         root / "docs" / "settings.md": settings_page(),

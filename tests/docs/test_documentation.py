@@ -25,6 +25,7 @@ RUN_ELSEWHERE = {
     "uv run oneiric monitoring check --complete": ".ci/run",
     "uv run oneiric monitoring drill --list": "tests/rehearsal/test_drill.py",
     "uv run oneiric monitoring drill swap-failures": "tests/rehearsal/test_drill.py",
+    "uv run oneiric monitoring drill swap-failures --service": "tests/rehearsal/test_drill.py",
     "uv run --group bench python -m benchmarks": "tests/test_benchmarks.py",
     "uv run --group bench python -m benchmarks.soak --minutes 60": "tests/test_benchmarks.py",
     "uv run pytest": ".ci/run",

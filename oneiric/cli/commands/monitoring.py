@@ -39,6 +39,13 @@ class ReportFormat(StrEnum):
     GITHUB = "github"
 
 
+class ExportFormat(StrEnum):
+    """What the bundle can be made for."""
+
+    FILES = "files"
+    KUBERNETES = "kubernetes"
+
+
 class FailOn(StrEnum):
     """How grave a finding is that makes the check fail."""
 
@@ -68,6 +75,10 @@ def export(
         Path | None,
         typer.Option(parser=named_path, metavar="DIRECTORY", help="Write the bundle below this directory."),
     ] = None,
+    made_for: Annotated[
+        ExportFormat,
+        typer.Option("--format", help="Configuration files of the servers, or objects for the Prometheus Operator."),
+    ] = ExportFormat.FILES,
     merge: Annotated[
         bool, typer.Option("--merge", help="Print what goes into configurations that you have already.")
     ] = False,
@@ -78,8 +89,10 @@ def export(
     """Write the rules, alerts, dashboards and pipeline configurations for your thresholds and names.
 
     Example: oneiric monitoring export --out monitoring
+
+    Example: oneiric monitoring export --format kubernetes --out monitoring
     """
-    from oneiric.monitoring.bundle import bundle, merge_text, write  # noqa: PLC0415 - only this command needs them
+    from oneiric.monitoring.bundle import bundle, kubernetes, merge_text, write  # noqa: PLC0415 - only this command needs them
     from oneiric.monitoring.bundle.dashboards import MissingExtraError  # noqa: PLC0415 - likewise
     from oneiric.monitoring.config import ConfigError, configured  # noqa: PLC0415 - likewise
 
@@ -88,7 +101,8 @@ def export(
     interrupt_raises()
     try:
         config = configured(assignments or ())
-        files = bundle(config) if out else {}
+        make = kubernetes if made_for is ExportFormat.KUBERNETES else bundle
+        files = make(config) if out else {}
         if out:
             write(files, out)
     except (ConfigError, MissingExtraError) as error:
@@ -211,6 +225,9 @@ def drill(  # noqa: PLR0913 - one parameter an option
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set what the bundle was exported with."),
     ] = None,
+    service: Annotated[
+        bool, typer.Option("--service", help="Rehearse it in a service: oneiric orchestrate in its own process.")
+    ] = False,
 ) -> None:
     """Rehearse an incident in a sandbox: show metrics, log lines and alert as they come, and what the runbook says.
 
@@ -235,6 +252,7 @@ def drill(  # noqa: PLR0913 - one parameter an option
         port=port,
         seconds=seconds,
         timeout=timeout,
+        service=service,
     )
     try:
         code = run_drill(options)

@@ -28,3 +28,10 @@ class _Plain(yaml.SafeDumper):
         """Never refer back."""
         del data
         return True
+
+
+def _represent_text(dumper: _Plain, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Plain.add_representer(str, _represent_text)

@@ -24,6 +24,11 @@ def files(config: BundleConfig) -> dict[str, str]:
     }
 
 
+def rule_groups(config: BundleConfig) -> list[dict[str, Any]]:
+    """Return every group of records and alerts, as rule files and the Prometheus Operator have them."""
+    return [_group(group, config) for group in (*record_groups(config), *alert_groups(config))]
+
+
 def rules_text(groups: Iterable[Group], config: BundleConfig) -> str:
     """Return *groups* as a rule file of Prometheus."""
     return as_yaml({"groups": [_group(group, config) for group in groups]})

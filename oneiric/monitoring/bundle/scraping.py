@@ -33,7 +33,7 @@ def _prometheus(config: BundleConfig, discovery: dict[str, Any]) -> str:
     return as_yaml(
         {
             "global": {
-                **_pace(config),
+                **pace(config),
                 "evaluation_interval": duration(config.evaluation_interval_seconds),
             },
             "rule_files": ["rules/*.yml"],
@@ -45,7 +45,7 @@ def _prometheus(config: BundleConfig, discovery: dict[str, Any]) -> str:
 
 def added_job(config: BundleConfig) -> dict[str, Any]:
     """Return the job for a configuration of somebody else, whose global intervals are not those of the settings."""
-    return {"job_name": config.job, **_pace(config), **_access(config), **_static(config)}
+    return {"job_name": config.job, **pace(config), **_access(config), **_static(config)}
 
 
 def pod_annotations(config: BundleConfig) -> dict[str, str]:
@@ -59,7 +59,8 @@ def pod_annotations(config: BundleConfig) -> dict[str, str]:
     }
 
 
-def _pace(config: BundleConfig) -> dict[str, str]:
+def pace(config: BundleConfig) -> dict[str, str]:
+    """Return how often is scraped, and how long that may take."""
     interval = config.scrape_interval_seconds
     return {
         "scrape_interval": duration(interval),

@@ -86,9 +86,11 @@ def _match(monitor: Object) -> dict[str, str]:
 
 
 def _job(monitor: Object, service: Object) -> Iterator[str]:
-    job = service["metadata"]["labels"].get(monitor["spec"].get("jobLabel", ""), service["metadata"]["name"])
-    if job != "oneiric":
-        yield f"{named(monitor)} gives the job {job}, and the rules ask for oneiric"
+    for endpoint in monitor["spec"]["endpoints"]:
+        fixed = {one["targetLabel"]: one.get("replacement") for one in endpoint.get("relabelings", ())}
+        job = fixed.get("job", service["metadata"]["name"])
+        if job != "oneiric":
+            yield f"{named(monitor)} gives the job {job}, and the rules ask for oneiric"
 
 
 def _ports(objects: list[Object]) -> Iterator[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import yaml
@@ -55,6 +58,28 @@ def kustomized(directory: Path) -> list[Object]:
 def overlay(name: str) -> list[Object]:
     """Return the objects of one overlay."""
     return kustomized(KUBERNETES / "overlays" / name)
+
+
+@contextmanager
+def combined(*paths: str) -> Iterator[Path]:
+    """Yield a directory with a kustomization of its own, which puts overlays and components together."""
+    with TemporaryDirectory() as name:
+        directory = Path(name).resolve()
+        relative = [os.path.relpath(KUBERNETES / path, directory) for path in paths]
+        parts = {"resources": [relative[0]], "components": relative[1:]}
+        (directory / "kustomization.yaml").write_text(yaml.safe_dump(parts), encoding="utf-8")
+        yield directory
+
+
+def with_components(name: str, *components: str) -> list[Object]:
+    """Return the objects of one overlay with *components*, put together as the guide does."""
+    return read(_combined(f"overlays/{name}", *(f"components/{component}" for component in components)))
+
+
+@cache
+def _combined(*paths: str) -> str:
+    with combined(*paths) as directory:
+        return _kustomize(directory)
 
 
 def read(text: str) -> list[Object]:

@@ -6,23 +6,21 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import promql_parser
 import pytest
 import yaml
 from deployment.kubernetes.faults import faults
-from deployment.kubernetes.objects import OVERLAYS, named, of_kind, overlay, pods, settings, the
+from deployment.kubernetes.objects import KUBERNETES, OVERLAYS, named, of_kind, overlay, pods, settings, the
 from deployment.kubernetes.validation import validate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOT_OF_KUBERNETES = {"HTTPRoute", "PrometheusRule", "ScaledObject", "ServiceMonitor"}
-"""Kinds that others bring, with schemas of their own."""
-
 
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_an_overlay_is_valid(name: str) -> None:
     """Every object of Kubernetes is valid in the strict sense, in the oldest and in the newest version."""
-    validate(*(found for found in overlay(name) if found["kind"] not in NOT_OF_KUBERNETES))
+    validate(overlay(name))
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -31,7 +29,7 @@ def test_an_overlay_fits_together(name: str) -> None:
     assert faults(overlay(name)) == []
 
 
-@pytest.mark.parametrize("name", OVERLAYS)
+@pytest.mark.parametrize("name", ["single", "replicated"])
 def test_the_settings_are_right(name: str, tmp_path: Path) -> None:
     """`oneiric settings check` takes the settings of the ConfigMap in the environment of the container."""
     objects = overlay(name)
@@ -82,3 +80,15 @@ def test_labels_are_the_same_everywhere() -> None:
         for found in overlay(name):
             labels = found["metadata"].get("labels", {})
             assert labels.get("app.kubernetes.io/name") == "oneiric", (name, named(found))
+
+
+def test_the_adapter_tells_what_is_scaled_on() -> None:
+    """The metric that the HorizontalPodAutoscaler asks for is the one that the values of the adapter make."""
+    directory = KUBERNETES / "overlays" / "prometheus-adapter"
+    (rule,) = yaml.safe_load((directory / "adapter-values.yaml").read_text(encoding="utf-8"))["rules"]["custom"]
+    (metric,) = [
+        one for one in the(overlay(directory.name), "HorizontalPodAutoscaler")["spec"]["metrics"] if "pods" in one
+    ]
+    assert metric["pods"]["metric"]["name"] == rule["name"]["as"]
+    query = rule["metricsQuery"].replace("<<.Series>>", rule["seriesQuery"].partition("{")[0])
+    promql_parser.parse(query.replace("<<.LabelMatchers>>", 'namespace="x"').replace("<<.GroupBy>>", "pod"))

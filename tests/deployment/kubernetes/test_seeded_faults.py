@@ -171,7 +171,7 @@ def test_a_malformed_manifest_is_refused(damage: Callable[[list[Object]], object
     objects = copy.deepcopy(overlay("replicated"))
     damage(objects)
     with pytest.raises(REFUSALS):
-        validate(*objects)
+        validate(objects)
 
 
 @pytest.mark.parametrize(
