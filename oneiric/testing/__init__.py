@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from oneiric.testing.lines import LogLine
     from oneiric.testing.names import UnknownSignalError
     from oneiric.testing.selectors import event, metric, span
+    from oneiric.testing.service import ServiceTelemetry
     from oneiric.testing.spans import SpanRecord
     from oneiric.testing.window import Window
 
 __all__ = [
     "LogLine",
+    "ServiceTelemetry",
     "SpanRecord",
     "TelemetryCapture",
     "UnknownSignalError",
@@ -32,6 +34,7 @@ __all__ = [
 
 _HOMES = {
     "LogLine": "lines",
+    "ServiceTelemetry": "service",
     "SpanRecord": "spans",
     "TelemetryCapture": "capture",
     "UnknownSignalError": "names",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from oneiric.testing.report import report
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from oneiric.testing.expectations import Expectation
     from oneiric.testing.window import Captured
 
+_LOOK_SECONDS = 0.05
+
 
 class Expecting:
     """A context manager that raises an AssertionError unless what is expected comes in its body.
@@ -24,9 +27,19 @@ class Expecting:
         expected: What should come.
         unmet: Gets the report of a body that raised and in which something expected did not come.
         exactly: Whether nothing else may come.
+        patience: Seconds after the body in which it may come, where something else than this process does the work.
     """
 
-    def __init__(self, source: Captured, expected: Sequence[Expectation], unmet: list[str], *, exactly: bool) -> None:
+    def __init__(
+        self,
+        source: Captured,
+        expected: Sequence[Expectation],
+        unmet: list[str],
+        *,
+        exactly: bool,
+        patience: float = 0.0,
+    ) -> None:
+        self._patience = patience
         self._source = source
         self._expected = expected
         self._unmet = unmet
@@ -49,6 +62,11 @@ class Expecting:
         if error is not None and not isinstance(error, Exception | asyncio.CancelledError):
             return  # an interrupt, or a test that skips itself
         text = report(self._expected, window, exactly=self._exactly)
+        deadline = time.monotonic() + self._patience
+        while text and error is None and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+            window.end()
+            text = report(self._expected, window, exactly=self._exactly)
         if not text:
             return
         if error is None:

@@ -67,7 +67,8 @@ class Window:
         return self._lost
 
     def end(self) -> None:
-        """Hold what there is: later telemetry is not in it."""
+        """Hold what there is: later telemetry is not in it, unless it ends again."""
+        self._came = None
         self._came = self._look()
         self._after = self._source.samples()
 

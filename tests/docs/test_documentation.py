@@ -25,6 +25,7 @@ RUN_ELSEWHERE = {
     "uv run oneiric monitoring check --complete": ".ci/run",
     "uv run oneiric monitoring drill --list": "tests/rehearsal/test_drill.py",
     "uv run oneiric monitoring drill swap-failures": "tests/rehearsal/test_drill.py",
+    "uv run oneiric monitoring drill swap-failures --service": "tests/rehearsal/test_drill.py",
     "uv run --group bench python -m benchmarks": "tests/test_benchmarks.py",
     "uv run --group bench python -m benchmarks.soak --minutes 60": "tests/test_benchmarks.py",
     "uv run pytest": ".ci/run",
@@ -43,6 +44,7 @@ PROGRAMS = [fence for fence in fences("python") if "def test_" not in fence[1]]
 TESTS = [fence for fence in fences("python") if "def test_" in fence[1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("document", "program"), PROGRAMS)
 def test_a_program_runs(document: str, program: str, tmp_path: Path) -> None:
     """Each Python fence without tests runs as it stands, without a warning."""
@@ -53,6 +55,7 @@ def test_a_program_runs(document: str, program: str, tmp_path: Path) -> None:
     assert done.stdout
 
 
+@pytest.mark.slow
 def test_the_tests_shown_pass(tmp_path: Path) -> None:
     """Each Python fence with tests passes under pytest, as a module of its own and without a warning."""
     assert TESTS

@@ -126,6 +126,24 @@ def test_who_is_no_prometheus_is_told_so() -> None:
     assert (done.returncode, done.stderr) == (2, f"oneiric: {desk.url} answers with status 404\n")
 
 
+def test_an_incident_is_rehearsed_in_a_service() -> None:
+    """With --service the fault is put into a service of its own, whose metrics move and whose lines are shown."""
+    done = drill("swap-failures", "--service", "--seconds", "5")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "swap-failures, in a service with its metrics at" in said(done, "drill")
+    assert '"command":"action-invoke"' in said(done, "log")
+    assert re.search(r" 0 -> [1-9]", said(done, "metric"))
+
+
+def test_an_incident_that_stops_its_runtime_needs_no_service() -> None:
+    """A fault that ends the runtime is refused with --service, in one line."""
+    done = drill("target-down", "--service")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "oneiric: target-down stops its runtime and starts another: it is rehearsed without --service\n"
+    )
+
+
 def test_a_taken_port_is_explained() -> None:
     """A port that another process listens on ends it with 2 and says what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -225,6 +225,9 @@ def drill(  # noqa: PLR0913 - one parameter an option
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set what the bundle was exported with."),
     ] = None,
+    service: Annotated[
+        bool, typer.Option("--service", help="Rehearse it in a service: oneiric orchestrate in its own process.")
+    ] = False,
 ) -> None:
     """Rehearse an incident in a sandbox: show metrics, log lines and alert as they come, and what the runbook says.
 
@@ -249,6 +252,7 @@ def drill(  # noqa: PLR0913 - one parameter an option
         port=port,
         seconds=seconds,
         timeout=timeout,
+        service=service,
     )
     try:
         code = run_drill(options)

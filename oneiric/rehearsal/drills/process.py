@@ -140,6 +140,7 @@ INCIDENTS = (
         begin=_stop,
         fault=nothing,
         end=_restart,
+        restarts=True,
     ),
     Scenario(
         name="metrics-missing",
@@ -149,6 +150,7 @@ INCIDENTS = (
         begin=_answer_strangely,
         fault=nothing,
         end=_answer_again,
+        restarts=True,
     ),
     Scenario(
         name="memory-exhaustion",
@@ -157,6 +159,7 @@ INCIDENTS = (
         begin=_see_that_there_is_memory,
         fault=_take_memory,
         end=_free_memory,
+        restarts=True,
         quick=("memory_bytes=300_000_000",),
     ),
 )

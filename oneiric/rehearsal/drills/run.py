@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from oneiric.rehearsal.drills.lines import LogWatch
     from oneiric.rehearsal.drills.metrics import MetricsWatch
     from oneiric.rehearsal.drills.prometheus import AlertState, PrometheusWatch
-    from oneiric.rehearsal.drills.rehearsal import Rehearsal
+    from oneiric.rehearsal.drills.rehearsal import Rehearsing
     from oneiric.rehearsal.drills.view import Reporter
 
 LOOK_SECONDS = 0.5
@@ -50,7 +50,7 @@ class Drill:
 
     def __init__(  # noqa: PLR0913 - collaborators
         self,
-        rehearsal: Rehearsal,
+        rehearsal: Rehearsing,
         alerts: tuple[Alert, ...],
         *,
         reporter: Reporter,

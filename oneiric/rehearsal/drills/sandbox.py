@@ -41,6 +41,7 @@ class Sandbox:
         config: The thresholds that a fault is to exceed.
         port: Of the metrics; 0 takes a free one.
         settings: Settings of the runtime, by section.
+        runtime: One of :func:`sandbox_settings` that somebody else starts and stops; None: one that it makes.
 
     Attributes:
         runtime: The runtime; another one after :meth:`restart`.
@@ -55,7 +56,13 @@ class Sandbox:
     """
 
     def __init__(
-        self, directory: Path, *, config: BundleConfig, port: int = 0, settings: Mapping[str, Any] | None = None
+        self,
+        directory: Path,
+        *,
+        config: BundleConfig,
+        port: int = 0,
+        settings: Mapping[str, Any] | None = None,
+        runtime: RuntimeOrchestrator | None = None,
     ) -> None:
         self.config = config
         self.marker = f"drill-{secrets.token_hex(4)}"
@@ -71,7 +78,7 @@ class Sandbox:
         validity = VALIDITY + timedelta(seconds=config.manifest_expiry_seconds)
         self.server = ManifestServer(directory / "manifests", validity=validity)
         trust(self.server.public_key)
-        self.runtime = self._runtime()
+        self.runtime = self._equipped(runtime) if runtime is not None else self._runtime()
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -134,21 +141,11 @@ class Sandbox:
         await asyncio.to_thread(self.server.kill)
 
     def _runtime(self) -> RuntimeOrchestrator:
-        settings = {name: value for name, value in self._settings.items() if name not in {"observability", "remote"}}
-        runtime = RuntimeOrchestrator(
-            OneiricSettings.exactly(
-                cache_dir=str(self._directory / "cache"),
-                runtime_paths={"domain_activity_witness_path": str(self._directory / "witness.json")},
-                observability={
-                    "metrics_address": f"{HOST}:{self.port}",
-                    "probe_interval": PROBE_SECONDS,
-                    **self._settings.get("observability", {}),
-                },
-                lifecycle={"activation_timeout": PATIENCE * self.config.swap_slow_seconds},
-                remote=self._source(),
-                **settings,
-            )
-        )
+        settings = sandbox_settings(self._directory, config=self.config, port=self.port, given=self._settings)
+        return self._equipped(RuntimeOrchestrator(OneiricSettings.exactly(**settings)))
+
+    def _equipped(self, runtime: RuntimeOrchestrator) -> RuntimeOrchestrator:
+        runtime.remotes.add(self._source())
         for candidate in (self.faults.candidate(self.marker, STEADY), *self.faults.candidates(KEY)):
             runtime.resolver.register(candidate)
         return runtime
@@ -163,9 +160,21 @@ class Sandbox:
             "max_retries": 0,
             "timeout": 2.0,
             "circuit_breaker_reset": 1.0,
-            "cache_scan_interval": 1.0,
         }
         return RemoteSourceConfig(**options | self._settings.get("remote", {}))
+
+
+def sandbox_settings(directory: Path, *, config: BundleConfig, port: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a sandbox's runtime by section, but for its source, which no file can know before."""
+    observability = {"metrics_address": f"{HOST}:{port}", "probe_interval": PROBE_SECONDS}
+    return {
+        **given,
+        "cache_dir": str(directory / "cache"),
+        "runtime_paths": {"domain_activity_witness_path": str(directory / "witness.json")},
+        "observability": observability | given.get("observability", {}),
+        "lifecycle": {"activation_timeout": PATIENCE * config.swap_slow_seconds},
+        "remote": {"cache_scan_interval": 1.0} | given.get("remote", {}),
+    }
 
 
 async def accepted(work: Awaitable[object]) -> bool:

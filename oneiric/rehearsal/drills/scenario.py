@@ -52,6 +52,7 @@ class Scenario:
         normal: A step of the work while all is well.
         settings: Settings of the sandbox's runtime, by section.
         quick: Settings of the bundle under which the fault shows within seconds.
+        restarts: Whether the runtime is stopped and started anew, which a service that goes on running cannot do.
         alone: Settings of the bundle under which no critical alert on the same fault makes its notice needless.
     """
 
@@ -65,4 +66,5 @@ class Scenario:
     normal: Step = work
     settings: Mapping[str, Any] = field(default_factory=dict)
     quick: tuple[str, ...] = ()
+    restarts: bool = False
     alone: tuple[str, ...] = ()

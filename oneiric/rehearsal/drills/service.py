@@ -63,6 +63,7 @@ INCIDENTS = (
         begin=_start_unwell,
         fault=nothing,
         end=_recover,
+        restarts=True,
         settings={"runtime": {"start": [f"{DOMAIN}/{KEY}"], "retry_interval": 0.2}},
     ),
     Scenario(

@@ -8,7 +8,7 @@ import errno
 import os
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,14 +30,16 @@ from oneiric.rehearsal.drills.run import Drill, Timing
 from oneiric.rehearsal.drills.sandbox import Sandbox
 from oneiric.rehearsal.drills.scenario import DrillError
 from oneiric.rehearsal.drills.scenarios import SCENARIOS
+from oneiric.rehearsal.drills.service_process import serving
 from oneiric.rehearsal.drills.view import Reporter, listed
 from oneiric.rehearsal.interruption import Interruption
 from oneiric.rehearsal.listening import ANY_PORT, ListeningWatch
 from oneiric.rehearsal.screen import Screen, signals_handled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
+    from oneiric.rehearsal.drills.rehearsal import Rehearsing
     from oneiric.rehearsal.drills.scenario import Scenario
 
 REHEARSED, NOT_REHEARSED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -60,6 +62,7 @@ class DrillOptions:
         port: Of the metrics; None: with a Prometheus that of the first target of the settings, else a free one.
         seconds: How long the fault lasts, and the time after it is shown, where no alert is waited for.
         timeout: Seconds that an alert may take to fire, and to resolve.
+        service: Whether it is rehearsed in a service, `oneiric orchestrate` in a process of its own.
     """
 
     name: str
@@ -68,6 +71,7 @@ class DrillOptions:
     port: int | None = None
     seconds: float
     timeout: float
+    service: bool = False
 
 
 def list_drills() -> list[str]:
@@ -134,28 +138,44 @@ async def _unless_interrupted(place: _Place, interruption: Interruption) -> int:
 
 async def _drill(place: _Place) -> str:
     """Rehearse and return what went wrong, or nothing."""
-    scenario, config = place.scenario, place.config
-    known = {alert.name: alert for alert in alerts(config)}
-    found = tuple(known[name] for name in scenario.alerts)
-    sandbox = Sandbox(place.directory, config=config, port=place.port, settings=scenario.settings)
-    listening = ListeningWatch()
-    sandbox.runtime.observers.add(listening)
-    async with sandbox, httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
-        if listening.problem:
-            other = ANY_PORT if place.prometheus is None else "name a port that the Prometheus scrapes with --port"
-            raise DrillError(f"{listening.problem}; {other}")
-        place.reporter.report("drill", f"{scenario.name}, in a sandbox with its metrics at {sandbox.metrics_url}")
-        rehearsal = Rehearsal(scenario, sandbox)
+    known = {alert.name: alert for alert in alerts(place.config)}
+    found = tuple(known[name] for name in place.scenario.alerts)
+    where = "in a service" if place.options.service else "in a sandbox"
+    async with _rehearsal(place) as rehearsal, httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
+        url = rehearsal.sandbox.metrics_url
+        place.reporter.report("drill", f"{place.scenario.name}, {where} with its metrics at {url}")
         drill = Drill(
             rehearsal,
             found,
             reporter=place.reporter,
-            metrics=MetricsWatch(client, sandbox.metrics_url, (alert.expr for alert in found)),
+            metrics=MetricsWatch(client, url, (alert.expr for alert in found)),
             lines=LogWatch(place.log),
             prometheus=_watch(place, client),
             timing=Timing(phase=place.options.seconds, alert=place.options.timeout),
         )
         return await _both(drill, rehearsal)
+
+
+@asynccontextmanager
+async def _rehearsal(place: _Place) -> AsyncIterator[Rehearsing]:
+    """Yield what rehearses, in a service or in this process, and stop it."""
+    scenario, config = place.scenario, place.config
+    if place.options.service:
+        assignments = (*_quick(place.options), *place.options.assignments)
+        service = serving(
+            place.directory, scenario=scenario, config=config, assignments=assignments, port=place.port, log=place.log
+        )
+        async with service as rehearsal:
+            yield rehearsal
+        return
+    sandbox = Sandbox(place.directory, config=config, port=place.port, settings=scenario.settings)
+    listening = ListeningWatch()
+    sandbox.runtime.observers.add(listening)
+    async with sandbox:
+        if listening.problem:
+            other = ANY_PORT if place.prometheus is None else "name a port that the Prometheus scrapes with --port"
+            raise DrillError(f"{listening.problem}; {other}")
+        yield Rehearsal(scenario, sandbox)
 
 
 def _watch(place: _Place, client: httpx.AsyncClient) -> PrometheusWatch | None:
@@ -164,7 +184,7 @@ def _watch(place: _Place, client: httpx.AsyncClient) -> PrometheusWatch | None:
     return PrometheusWatch(client, place.prometheus, place.config, place.scenario.alerts)
 
 
-async def _both(drill: Drill, rehearsal: Rehearsal) -> str:
+async def _both(drill: Drill, rehearsal: Rehearsing) -> str:
     """Work until the drill is over, or the work fails, which is raised."""
     work, run = asyncio.create_task(rehearsal.work()), asyncio.create_task(drill.run())
     try:
@@ -207,11 +227,14 @@ def _scenario(name: str) -> Scenario:
 
 def _config(options: DrillOptions) -> BundleConfig:
     """Return the settings asked for; where no Prometheus has rules of its own, ones that make the fault show soon."""
-    quick = SCENARIOS[options.name].quick if options.prometheus is None else ()
     try:
-        return configured((*quick, *options.assignments))
+        return configured((*_quick(options), *options.assignments))
     except ConfigError as error:
         raise DrillError(str(error)) from None
+
+
+def _quick(options: DrillOptions) -> tuple[str, ...]:
+    return SCENARIOS[options.name].quick if options.prometheus is None else ()
 
 
 def _url(text: str) -> str:
