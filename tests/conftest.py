@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from postgres import Postgres
+
 pytest_plugins = ["pytester"]
 WITHOUT_SLOW = pytest.StashKey[bool]()
 MAX_WORKERS = 8
@@ -112,6 +114,19 @@ def logging_as_it_was() -> Iterator[None]:
         structlog.reset_defaults()
     elif structlog.get_config() != before:
         structlog.configure(**before)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL that stays up; who stops it starts one of their own."""
+    from postgres import Postgres  # noqa: PLC0415 - few tests need it
+
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture

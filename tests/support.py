@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from oneiric.core.events import ActivityCount, Event, Finished, Operation
 
 if TYPE_CHECKING:
-    from oneiric.core.activity import MemoryActivityStore
+    from oneiric.core.activity import ActivityStore, MemoryActivityStore
     from oneiric.core.observers import Receiver
 
 E = TypeVar("E", bound=Event)
@@ -60,6 +60,6 @@ class Clock:
         self.now += seconds
 
 
-def counts(store: MemoryActivityStore) -> list[ActivityCount]:
+def counts(store: ActivityStore | MemoryActivityStore) -> list[ActivityCount]:
     """Return how many components of each domain are paused and draining, as a scrape sees them."""
     return [state for state in store.states() if isinstance(state, ActivityCount)]

@@ -253,6 +253,17 @@ TIMELINES: dict[str, Timeline] = {
         "On a:9464 the file of pauses and drains is not the one that it was. Everything that was known to be paused or "
         "draining stays so until somebody decides.",
     ),
+    "OneiricReplicaLags": Timeline(
+        {
+            _name("oneiric_activity_revision"): held(Q, 3, 3, 4),
+            _name("oneiric_activity_revision", instance="b:9464"): held(Q, 3, 4, 4),
+        },
+        Q,
+        A,
+        "a:9464 does not know the latest pauses",
+        "a:9464 has not followed the database of pauses that the replicas share for 2 minutes: what was paused since "
+        "then may still be given work there.",
+    ),
     "OneiricRemoteSyncFailures": Timeline(
         {_name("oneiric_remote_sync_consecutive_failures", source="shop"): held(P, 2, 3, 0)},
         P,

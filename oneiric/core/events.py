@@ -316,6 +316,12 @@ class ActivityStoreState(State, frozen=True, kw_only=True, gc=False):
     unwitnessed: bool
 
 
+class ActivityRevision(State, frozen=True, kw_only=True, gc=False):
+    """How many changes of the pauses and drains that all replicas share are in force here, 0 where none are known."""
+
+    revision: int
+
+
 class SourceAdded(Event, frozen=True, kw_only=True, gc=False):
     """A remote source was configured; ``source`` is its stable identifier, known before the first fetch."""
 

@@ -83,12 +83,18 @@ class Expr:
         """Return the series of this without a counterpart in *other*."""
         return self._joined("unless", other, _AND)
 
-    def matched(self, operator: str, other: Expr, *, on: Iterable[str]) -> Expr:
-        """Return this joined to *other* with *operator*, where they agree on the labels *on* alone."""
+    def matched(self, operator: str, other: Expr, *, on: Iterable[str], several: bool = False) -> Expr:
+        """Return this joined to *other* with *operator*, where they agree on the labels *on* alone.
+
+        With *several*, many series of this go with one of the other.
+        """
         labels = tuple(on)
         _need(labels, self.labels & other.labels, f"both sides of {operator}")
         level = {"and": _AND, "unless": _AND, "or": _OR, "*": _TIMES, "/": _TIMES, "+": _PLUS, "-": _PLUS}.get(operator)
-        return self._joined(f"{operator} on ({', '.join(labels)})", other, _COMPARED if level is None else level)
+        grouped = " group_left ()" if several else ""
+        return self._joined(
+            f"{operator} on ({', '.join(labels)}){grouped}", other, _COMPARED if level is None else level
+        )
 
     def _joined(self, operator: str, other: Expr | float, level: int) -> Expr:
         if not isinstance(other, Expr):

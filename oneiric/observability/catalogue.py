@@ -240,6 +240,13 @@ ACTIVITY_DEGRADED = Metric(
     merge="max",
 )
 
+ACTIVITY_REVISION = Metric(
+    "oneiric_activity_revision",
+    "gauge",
+    "Changes of the pauses and drains shared by all replicas that are in force here, 0 where none are known.",
+    merge="min",
+)
+
 SYNCS = Metric(
     "oneiric_remote_sync_total",
     "counter",
@@ -643,6 +650,7 @@ CATALOGUE = Catalogue(
                 Read(ACTIVITY_DEGRADED, "unwitnessed", const={"problem": "unwitnessed"}),
             ),
         ),
+        Signal(events.ActivityRevision, area="activity", metrics=(Read(ACTIVITY_REVISION, "revision"),)),
         Signal(events.SourceAdded, area="remote", known=("source",)),
         Signal(events.SourceRemoved, area="remote", gone=(Gone(("source",)),)),
         Signal(

@@ -135,12 +135,8 @@ class RuntimeOrchestrator:
 
     @property
     def ready(self) -> bool:
-        """Whether it is started, has a manifest of every source in force, and all active that must run.
-
-        It is not while all work is held back because nobody knows what is paused.
-        """
-        holds_back = self.activity_store.refuses
-        return self.started and not (self.required.missing_count or self.remotes.pending or holds_back)
+        """Whether it is started, knows what is paused, has every source's manifest, and all active that must run."""
+        return self.started and not (self.activity_store.refuses or self.remotes.pending or self.required.missing_count)
 
     @property
     def started(self) -> bool:
@@ -274,12 +270,8 @@ class RuntimeOrchestrator:
 
     def _make_bridges(self) -> None:
         bridges = bridges_of(self.settings, self.resolver, self.lifecycle, self.activity_store, self.supervisor)
-        self.adapter_bridge = bridges.adapter
-        self.service_bridge = bridges.service
-        self.task_bridge = bridges.task
-        self.event_bridge = bridges.event
-        self.workflow_bridge = bridges.workflow
-        self.action_bridge = bridges.action
+        self.adapter_bridge, self.service_bridge, self.task_bridge, *_ = bridges
+        *_, self.event_bridge, self.workflow_bridge, self.action_bridge = bridges
         self.bridges: Mapping[str, DomainBridge] = bridges.by_domain()
         self.selections = {domain: DomainSelections(bridge) for domain, bridge in self.bridges.items()}
 

@@ -49,6 +49,7 @@ def test_nothing_to_decide_is_an_answer(started: Service) -> None:
     assert (done.exit_code, "nothing is suspect: there is nothing to recover" in done.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_decision_needs_no_service(tmp_path: Path) -> None:
     """Without a service the command works on the files, in JSON too, and what was decided is logged."""
     with service(tmp_path) as one:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["orchestrate", "status"])
 def test_a_fifo_is_no_settings_file(tmp_path: Path, command: str) -> None:
     """A service and a command end at once, and say in one line which file it is and what is expected."""

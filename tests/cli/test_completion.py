@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 PROGRAM = Path(sys.executable).with_name("oneiric")
 DRIVERS = {
     "bash": 'eval "$(oneiric --show-completion bash)"; COMP_WORDS=(oneiric monitoring ""); COMP_CWORD=2; '

@@ -224,6 +224,7 @@ def test_a_service_that_does_not_know_a_command_is_of_another_version(
         assert f"the running service is version 9.0.0 (API {api}), this command" in error_of(done)["hint"]
 
 
+@pytest.mark.slow
 def test_an_upgrade_without_a_restart_is_said(tmp_path: Path) -> None:
     """`status` says on standard error that another version is installed than runs."""
     with running(tmp_path) as one:
@@ -236,6 +237,7 @@ def test_an_upgrade_without_a_restart_is_said(tmp_path: Path) -> None:
     assert done.stderr.endswith("restart the service\n")
 
 
+@pytest.mark.slow
 @as_root
 def test_files_of_root_belong_to_the_service(public: Path) -> None:
     """What root changes without a service belongs to the owner of the state, SQLite's files and new ones too."""

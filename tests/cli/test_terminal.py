@@ -23,6 +23,8 @@ from oneiric.core.redaction import mask
 if TYPE_CHECKING:
     from services import Service
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 IMPORTS = ("asyncio", "rich.table", "structlog", "yaml", "oneiric.core.config", "oneiric.runtime.offline")
 """What a command of a running service must not wait for; Typer itself imports pydantic."""
 

@@ -40,6 +40,7 @@ def test_a_descriptor_is_closed_once(tmp_path: Path) -> None:
     os.close(again)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["shared", "status", "activity", "activity_idle", "draft"])
 def test_no_file_of_the_application_is_overwritten(tmp_path: Path, what: str) -> None:
     """After all descriptors were closed and files opened in their place, these stay as they are, and ours are whole."""

@@ -104,6 +104,7 @@ def test_our_dashboards_keep_every_rule(name: str, settings: tuple[str, ...]) ->
     assert lint(json.loads(bundle(configured(settings))[f"grafana/dashboards/oneiric-{name}.json"])) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "where", "change"), BREAKS, ids=[f"{name}-{n}" for n, (name, *_) in enumerate(BREAKS)]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+import pytest
 from documents import COMMANDS, ROOT, fences
 from services import running
 from typer.main import get_command
@@ -16,7 +17,7 @@ from oneiric.cli.app import app
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+pytestmark = pytest.mark.slow  # each starts processes
 
 
 def test_every_example_does_what_the_guide_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

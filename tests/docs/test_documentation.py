@@ -44,6 +44,7 @@ PROGRAMS = [fence for fence in fences("python") if "def test_" not in fence[1]]
 TESTS = [fence for fence in fences("python") if "def test_" in fence[1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("document", "program"), PROGRAMS)
 def test_a_program_runs(document: str, program: str, tmp_path: Path) -> None:
     """Each Python fence without tests runs as it stands, without a warning."""
@@ -54,6 +55,7 @@ def test_a_program_runs(document: str, program: str, tmp_path: Path) -> None:
     assert done.stdout
 
 
+@pytest.mark.slow
 def test_the_tests_shown_pass(tmp_path: Path) -> None:
     """Each Python fence with tests passes under pytest, as a module of its own and without a warning."""
     assert TESTS

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from services import Service
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 
 def test_every_command_of_the_guide_works(tmp_path: Path) -> None:
     """Who follows the recovery step by step gets to its end, and sees at each step what the guide says."""

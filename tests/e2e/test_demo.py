@@ -22,6 +22,8 @@ from oneiric.cli.app import app
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 
 def run(directory: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the demonstration to its end."""

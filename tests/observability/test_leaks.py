@@ -95,6 +95,7 @@ def scrape(server: MetricsServer | None) -> str:
         connection.close()
 
 
+@pytest.mark.slow
 def test_attaching_twice_and_detaching_leaves_nothing(process: Process) -> None:
     """However often telemetry is attached, attached again and detached, nothing of it is left in the process.
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from services import Service
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 CACHE = {"start": ["adapter/cache"]}
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 KEYS = ("cache", "queue")
 PROVIDERS = ("a", "b", "sick")
 """Instances of the last one fail their health check."""

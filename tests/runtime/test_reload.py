@@ -117,6 +117,7 @@ def test_a_signal_has_them_read_again(tmp_path: Path) -> None:
         assert (origin, one.event("swap-complete", count=2)["provider"]) == ("signal", "second")
 
 
+@pytest.mark.slow
 def test_a_saved_file_is_read_again(tmp_path: Path) -> None:
     """A save reloads by itself, after a malformed one too, which is reported."""
     with running(tmp_path, runtime=CACHE) as one:

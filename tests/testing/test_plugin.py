@@ -39,6 +39,7 @@ def test_opentelemetry_may_be_absent(run: pytest.Pytester, absent: str) -> None:
     run.runpytest_subprocess().assert_outcomes(passed=5)
 
 
+@pytest.mark.slow
 def test_failures_are_told_once_and_where_they_are(run: pytest.Pytester) -> None:
     """A caught error fails the test at its end, an error of its own is told once, with what did not come as a note."""
     run.makepyfile(FAILING)

@@ -30,7 +30,8 @@ def orchestrate(
 
     Example: oneiric --config oneiric.yaml --import shop orchestrate
     """
-    from oneiric.core.config import SettingsError  # noqa: PLC0415 - only this command needs them
+    from oneiric.core.activity import ActivityStoreError  # noqa: PLC0415 - only this command needs them
+    from oneiric.core.config import SettingsError  # noqa: PLC0415 - likewise
     from oneiric.runtime.program import run_service  # noqa: PLC0415 - likewise
 
     interrupt_raises()
@@ -39,6 +40,6 @@ def orchestrate(
         run_service(
             invocation.program(), manifest_url=manifest, refresh_interval=refresh_interval, enable_remote=not no_remote
         )
-    except SettingsError as error:
+    except (SettingsError, ActivityStoreError) as error:
         typer.echo(f"oneiric: {error}", err=True)
         raise typer.Exit(UNUSABLE) from None

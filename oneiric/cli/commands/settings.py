@@ -77,6 +77,42 @@ def show_settings(
     show.table("", ("setting", "value", "from"), rows, plain)
 
 
+@app.command()
+def migrate(
+    context: typer.Context,
+    *,
+    sql: Annotated[str, typer.Option("--sql", metavar="ROLE", help="Only print the SQL, with ROLE's rights.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make the tables of activity.url, the database that replicas share, or bring them up to date.
+
+    Needs CREATE on the schema activity.database_schema, and where there is none yet CREATE on the database. The service
+    itself needs USAGE on the schema, and SELECT, INSERT, UPDATE and DELETE on its tables.
+
+    Examples: oneiric settings migrate, oneiric settings migrate --sql shop
+    """
+    call = Call(context.obj, as_json=as_json)
+    from oneiric.core.activity import ActivityStoreError  # noqa: PLC0415 - likewise
+    from oneiric.core.config import SettingsError  # noqa: PLC0415 - likewise
+    from oneiric.runtime.state import activity_script, migrate_activity  # noqa: PLC0415 - likewise
+
+    try:
+        settings = context.obj.program().settings()
+        if sql:
+            typer.echo(activity_script(settings, role=sql), nl=False)
+            return
+        before, after = migrate_activity(settings)
+    except SettingsError as error:
+        call.fail(exits.USAGE, str(error), "docs/replicas.md shows how replicas share pauses")
+    except ActivityStoreError as error:
+        call.fail(exits.NO, str(error))
+    if as_json:
+        call.show_json({"schema": settings.activity.database_schema, "before": before, "after": after})
+        return
+    done = "were made" if before == 0 else "were up to date" if before == after else "were brought up to date"
+    typer.echo(f"The tables in the schema {settings.activity.database_schema} {done}: version {after}")
+
+
 def _masked(values: dict[str, Any]) -> dict[str, Any]:
     """Return *values* with *** for secrets: what a name says to be one, inline secrets, and headers."""
     from oneiric.core.redaction import mask  # noqa: PLC0415 - likewise

@@ -1,5 +1,6 @@
 """The settings: their models, where they come from and what is wrong with them."""
 
+from oneiric.core.config.activity import ActivityConfig
 from oneiric.core.config.domains import (
     SUPPORTED_DOMAINS,
     create_layer_selector,
@@ -36,6 +37,7 @@ from oneiric.core.config.paths import (
     resolve_cache_dir_path,
     runtime_health_path,
     runtime_observability_path,
+    shared_activity_witness_path,
     state_directory,
     state_place,
     workflow_checkpoint_path,
@@ -68,6 +70,7 @@ __all__ = [
     "OTHERS",
     "SUPPORTED_DOMAINS",
     "TEXTS",
+    "ActivityConfig",
     "AppConfig",
     "ControlConfig",
     "LayerSettings",
@@ -121,6 +124,7 @@ __all__ = [
     "settings_files",
     "settings_page",
     "settled_versions",
+    "shared_activity_witness_path",
     "split_address",
     "split_component",
     "state_directory",

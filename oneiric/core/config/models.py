@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from oneiric.core.config.activity import ActivityConfig
 from oneiric.core.config.environment import unknown_variables
 from oneiric.core.config.layers import PROJECT, Layers, Source, read_layers
 from oneiric.core.config.logging import LoggingConfig, PathText
@@ -63,6 +64,7 @@ class OneiricSettings(Section):
         plugins: Which plugins are loaded.
         profile: What a profile switches on.
         runtime_paths: Where state lies, if not in the state directory.
+        activity: Where pauses and drains are kept that replicas share.
         runtime_supervisor: How often the activity store is polled.
         runtime: What must run, and how long its start and its end may take.
         control: The socket that the commands talk to a running service through.
@@ -89,6 +91,7 @@ class OneiricSettings(Section):
     plugins: PluginsConfig = PluginsConfig()
     profile: RuntimeProfileConfig = RuntimeProfileConfig()
     runtime_paths: RuntimePathsConfig = RuntimePathsConfig()
+    activity: ActivityConfig = ActivityConfig()
     runtime_supervisor: RuntimeSupervisorConfig = RuntimeSupervisorConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     control: ControlConfig = ControlConfig()

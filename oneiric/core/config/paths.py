@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,6 +80,12 @@ def domain_activity_witness_path(settings: OneiricSettings) -> Path | None:
     """Return where it is kept what the file of pauses and drains must hold; None: where the environment says."""
     override = settings.runtime_paths.domain_activity_witness_path
     return Path(override).expanduser() if override else None
+
+
+def shared_activity_witness_path(settings: OneiricSettings, place: str) -> Path:
+    """Return where it is kept on this machine what the database at *place*, which replicas share, holds at least."""
+    digest = hashlib.sha256(f"{place} {settings.activity.database_schema}".encode()).hexdigest()[:16]
+    return domain_activity_witness_path(settings) or state_directory(settings) / f"shared_activity-{digest}.json"
 
 
 def runtime_observability_path(settings: OneiricSettings) -> Path:

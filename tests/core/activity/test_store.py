@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from postgres import tables
+from processes import eventually
 from support import Clock, Recorder, counts
 
+from oneiric.adapters.activity import PostgresActivityStore
 from oneiric.core.activity import (
     MAX_BUSY_TIMEOUT,
     MAX_NOTE_CHARS,
+    ActivityStore,
     ActivityStoreError,
     DomainActivity,
     DomainActivityStore,
@@ -23,13 +27,35 @@ from oneiric.core.names import DOMAINS, MAX_NAME_CHARS
 from oneiric.core.observers import Observers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from oneiric.core.observers import Receiver
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "postgres"])
+def lasting(
+    request: pytest.FixtureRequest, tmp_path: Path, observers: Observers, clock: Clock
+) -> Iterator[Callable[[], ActivityStore]]:
+    """What opens one store, again and again: in a file, and in a database."""
+    made: list[ActivityStore] = []
+    if request.param == "postgres":
+        server = tables(request.getfixturevalue("postgres"))
+
+    def opened() -> ActivityStore:
+        if request.param == "postgres":
+            made.append(PostgresActivityStore(server, observers=observers, clock=clock))
+        else:
+            path = tmp_path / "state" / "activity.sqlite"
+            made.append(DomainActivityStore(path, observers=observers, clock=clock, witness=tmp_path / "witness"))
+        return made[-1]
+
+    yield opened
+    for store in made:
+        store.close()
+
+
+@pytest.fixture(params=["file", "postgres", "memory"])
 def store(
     request: pytest.FixtureRequest, tmp_path: Path, observers: Observers, clock: Clock
 ) -> Iterator[MemoryActivityStore]:
@@ -37,7 +63,12 @@ def store(
     if request.param == "memory":
         yield MemoryActivityStore(observers=observers, clock=clock)
         return
-    store = DomainActivityStore(tmp_path / "state" / "activity.sqlite", observers=observers, clock=clock)
+    store: DomainActivityStore | PostgresActivityStore
+    if request.param == "postgres":
+        server = tables(request.getfixturevalue("postgres"))
+        store = PostgresActivityStore(server, observers=observers, clock=clock)
+    else:
+        store = DomainActivityStore(tmp_path / "state" / "activity.sqlite", observers=observers, clock=clock)
     yield store
     store.close()
 
@@ -285,9 +316,9 @@ def test_a_wrong_busy_timeout_is_refused(tmp_path: Path, seconds: float) -> None
         DomainActivityStore(tmp_path / "a.sqlite", busy_timeout=seconds)
 
 
-def test_a_closed_store_answers_and_refuses_changes(tmp_path: Path) -> None:
+def test_a_closed_store_answers_and_refuses_changes(lasting: Callable[[], ActivityStore]) -> None:
     """After closing, which may be done twice, reads answer what was last known and writes raise."""
-    store = DomainActivityStore(tmp_path / "a.sqlite")
+    store = lasting()
     store.change("task", "x", paused=True)
     store.close()
     store.close()
@@ -296,9 +327,9 @@ def test_a_closed_store_answers_and_refuses_changes(tmp_path: Path) -> None:
     assert (store.get("task", "x").paused, sum(count.paused for count in counts(store))) == (True, 1)
 
 
-def test_changes_of_many_threads_are_all_kept(tmp_path: Path, observers: Observers, recorder: Recorder) -> None:
-    """Threads that change different flags of one component lose nothing."""
-    store = DomainActivityStore(tmp_path / "a.sqlite", observers=observers)
+def test_changes_of_many_threads_are_all_kept(lasting: Callable[[], ActivityStore], recorder: Recorder) -> None:
+    """Threads that change different flags of one component lose nothing, and tell of it in order."""
+    store = lasting()
 
     def toggle(flag: str) -> None:
         for turn in range(21):
@@ -309,6 +340,40 @@ def test_changes_of_many_threads_are_all_kept(tmp_path: Path, observers: Observe
         thread.start()
     for thread in threads:
         thread.join()
-    final = store.get("task", "x")
-    store.close()
-    assert (final, len(recorder.told)) == (DomainActivity(paused=True, draining=True), 42)
+    pauses = [type(event) for event in recorder.told if isinstance(event, Paused | Resumed)]
+    assert (store.get("task", "x"), len(recorder.told)) == (DomainActivity(paused=True, draining=True), 42)
+    assert pauses == [Paused, Resumed] * 10 + [Paused]
+
+
+def test_what_is_changed_is_there_when_it_is_opened_again(lasting: Callable[[], ActivityStore]) -> None:
+    """A pause outlives whoever made it."""
+    first = lasting()
+    first.change("task", "x", paused=True, note="why")
+    first.close()
+    assert lasting().snapshot() == {"task": {"x": DomainActivity(paused=True, note="why")}}
+
+
+def test_what_one_changes_is_in_force_in_the_other(lasting: Callable[[], ActivityStore]) -> None:
+    """Two that are open at a time see each other's changes, and only who made one reports it."""
+    one, other = lasting(), lasting()
+    one.change("task", "x", paused=True)
+    eventually(lambda: other.get("task", "x").paused, what="the pause is in force in the other")
+    other.change("task", "x", paused=False)
+    eventually(lambda: not one.get("task", "x").paused, what="the pause is over in the one")
+
+
+def test_only_who_changes_something_reports_it(lasting: Callable[[], ActivityStore], recorder: Recorder) -> None:
+    """A change that another one made is no transition of one's own: transitions of all add up."""
+    one, other = lasting(), lasting()
+    one.change("task", "x", paused=True)
+    eventually(lambda: other.get("task", "x").paused, what="the pause is in force in the other")
+    other.change("task", "x", paused=True)
+    assert recorder.told == [Paused(domain="task", key="x")]
+
+
+def test_nothing_is_recovered_where_nothing_is_suspect(lasting: Callable[[], ActivityStore]) -> None:
+    """There is nothing to decide about a state that is certain."""
+    store = lasting()
+    assert (store.suspicion, store.refuses) == (None, False)
+    with pytest.raises(ActivityStoreError, match="nothing is suspect: there is nothing to recover"):
+        store.recover("witness")

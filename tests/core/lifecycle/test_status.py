@@ -75,6 +75,7 @@ def test_a_file_cut_anywhere_loses_only_what_was_cut_off(tmp_path: Path) -> None
         book.book.close("closed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [

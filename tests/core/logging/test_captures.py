@@ -33,6 +33,7 @@ def shown(line: dict[str, Any]) -> tuple[str, ...]:
     return line["logger"], line["level"], line["event"].partition("\n")[0], line.get("error_type", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
@@ -68,6 +69,7 @@ def test_whoever_sits_at_the_terminal_sees_why_a_program_ended(tmp_path: Path) -
     assert (shown(line)[2:], done.stderr.splitlines()[-1]) == (("uncaught exception", "ValueError"), "ValueError: boom")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["warning", "error", "thread", "finaliser"])
 def test_capturing_can_be_turned_off(what: str, tmp_path: Path) -> None:
     """With the settings off Python reports in its own words, and nothing is logged."""

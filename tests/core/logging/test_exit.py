@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 PREAMBLE = """
 import asyncio, atexit, builtins, multiprocessing, os, signal, sys, threading, time
 import oneiric.core.logging as l

@@ -228,6 +228,7 @@ observers.notify(events.Paused(domain="adapter", key="cache"))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", ["as usual", "none at exit"])
 def test_a_process_that_just_ends_has_pushed(gateway: Pushgateway, threads: str, tmp_path: Path) -> None:
     """Without detaching, all that was counted is pushed at exit, where some interpreters start no thread any more."""

@@ -37,6 +37,7 @@ def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "printed"),
     [
@@ -75,6 +76,7 @@ def test_a_start_can_be_interrupted_by_a_stop() -> None:
     assert done.stdout == "False 0 [-1]\nTrue True\n-1\n"
 
 
+@pytest.mark.slow
 def test_a_hundred_starts_and_stops_leave_nothing() -> None:
     """Attached, served, scraped, stopped and detached a hundred times: threads and descriptors are as before."""
     observers = Observers()

@@ -20,6 +20,8 @@ from oneiric.runtime.control.client import NotAnsweringError, NotRunningError, R
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 STRANGER, GROUP = 54_321, 54_322
 """A user id and a group id that nobody has."""
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to act as another user")

@@ -199,6 +199,7 @@ def test_a_file_is_for_its_owner_only(shared: Shared) -> None:
     assert (shared.directory / shared.file.name).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_series_that_come_and_go_do_not_make_a_file_large(shared: Shared) -> None:
     """What is dropped is gone, and its place is used again."""
     shared.counter("a", "b", "kept").add(7.0)

@@ -165,6 +165,7 @@ def lifecycle_board(config: BundleConfig) -> Board:
                     replace(lifecycle.oldest_pause(scope), width=12),
                     replace(lifecycle.blocked(scope), width=12),
                     lifecycle.certain(scope),
+                    lifecycle.revisions(scope),
                 ),
             ),
             Row(LOG, (_logs("What happened", "What was done, and what came of it?", changes),)),

@@ -250,6 +250,18 @@ def certain(scope: Scope) -> Panel:
     )
 
 
+def revisions(scope: Scope) -> Panel:
+    """Return how far each replica is with the pauses that they share."""
+    return Panel(
+        "Revision of shared pauses",
+        "Does every replica know the latest pauses?",
+        "lines",
+        "short",
+        (Query(total(scope.series(catalogue.ACTIVITY_REVISION), by=("instance",), operator="min"), "{{instance}}"),),
+        alerts=("OneiricReplicaLags",),
+    )
+
+
 def oldest_pause(scope: Scope) -> Panel:
     """Return how long the oldest pause has lasted."""
     since = scope.series(catalogue.OLDEST_PAUSE)
