@@ -115,14 +115,8 @@ def export(
     except OSError as error:
         _refuse(f"--out {out}: {error.filename or 'a file'} cannot be written: {error.strerror}")
     if as_json:
-        _show_json(
-            {
-                "out": None if out is None else str(out),
-                "files": sorted(files),
-                "merge": merge_text(config) if merge else None,
-                "gaps": list(config.gaps),
-            }
-        )
+        text = merge_text(config) if merge else None
+        _show_json({"out": out and str(out), "files": sorted(files), "merge": text, "gaps": list(config.gaps)})
         return
     if out:
         typer.echo(f"{len(files)} files in {out}", err=merge)
