@@ -28,7 +28,7 @@ PATIENCE = 120.0
 """Seconds that a server may take for anything."""
 _numbers = itertools.count()
 _CONFIG = """
-listen_addresses = '127.0.0.1'
+listen_addresses = '{addresses}'
 port = {port}
 unix_socket_directories = '{directory}'
 max_connections = 50
@@ -38,7 +38,7 @@ fsync = off
 _HBA = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 _PGBOUNCER = """
 [databases]
-* = host={directory} port={port}
+* = host={directory} port={port} user=postgres
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {own_port}
@@ -50,14 +50,17 @@ ignore_startup_parameters = extra_float_digits
 
 
 class Postgres:
-    """A running server, stopped by :meth:`stop`; everybody may do everything through its Unix socket.
+    """A server of its own; everybody may do everything through its Unix socket.
+
+    Args:
+        tcp: Whether it listens on 127.0.0.1, too; one that is stopped and started may find its port taken then.
 
     Attributes:
         directory: Its files.
         port: Where it listens on 127.0.0.1, for whoever has a password.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tcp: bool = True) -> None:
         self._programs = _programs()
         self.directory = Path(tempfile.mkdtemp(prefix="oneiric-postgres-"))
         self.port = free_port()
@@ -75,9 +78,14 @@ class Postgres:
             env={"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]},
         )
         (self._data / "pg_hba.conf").write_text(_HBA, encoding="utf-8")
-        config = _CONFIG.format(port=self.port, directory=self.directory)
+        config = _CONFIG.format(port=self.port, directory=self.directory, addresses="127.0.0.1" if tcp else "")
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(config)
+
+    @property
+    def socket(self) -> Path:
+        """Its Unix socket."""
+        return self.directory / f".s.PGSQL.{self.port}"
 
     def start(self) -> None:
         """Start it, and return once it answers."""
@@ -160,13 +168,13 @@ class Postgres:
 
 
 class Line:
-    """A line to *target* on 127.0.0.1 that can be cut without a word to either end, and mended.
+    """A line to the Unix socket *target* that can be cut without a word to either end, and mended.
 
     Attributes:
-        port: Where it begins.
+        port: Where it begins, on 127.0.0.1.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: Path) -> None:
         self._target = target
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -200,8 +208,9 @@ class Line:
             while True:
                 near, _ = self._listening.accept()
                 self._ends.append(near)
-                far = socket.create_connection(("127.0.0.1", self._target))
+                far = socket.socket(socket.AF_UNIX)
                 self._ends.append(far)
+                far.connect(str(self._target))
                 self._begin(self._carry, near, far)
                 self._begin(self._carry, far, near)
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _BOUNDS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
 
+class NoConnectionError(ActivityStoreError):
+    """No connection was to be had in time."""
+
+
 class Changes:
     """A pool of *size* connections to *server*, none of which waits for longer than its timeout."""
 
@@ -65,7 +69,7 @@ class Changes:
         try:
             connection = self._pool.getconn()
         except PoolTimeout:
-            raise ActivityStoreError(
+            raise NoConnectionError(
                 f"no connection within {self._server.timeout:g} s: the server does not answer, or all {self._size} "
                 "connections of activity.pool_size are in use; try again"
             ) from None

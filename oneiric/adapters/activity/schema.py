@@ -21,6 +21,10 @@ _ACTIVITY = """CREATE TABLE {schema}.activity (
     draining boolean NOT NULL DEFAULT false, note text, paused_at double precision, PRIMARY KEY (domain, key))"""
 _STATE = """CREATE TABLE {schema}.state (
     id integer PRIMARY KEY CHECK (id = 1), identity text NOT NULL, generation bigint NOT NULL, suspicion text)"""
+_RECORDS = """CREATE TABLE {schema}.records (
+    kind text NOT NULL, name text NOT NULL, value bytea NOT NULL, PRIMARY KEY (kind, name))"""
+_DOCUMENTS = """CREATE TABLE {schema}.documents (
+    kind text NOT NULL, name text NOT NULL, value bytea NOT NULL, PRIMARY KEY (kind, name))"""
 STEPS: tuple[tuple[LiteralString, ...], ...] = (
     (
         "CREATE TABLE {schema}.version (version integer NOT NULL)",
@@ -29,6 +33,7 @@ STEPS: tuple[tuple[LiteralString, ...], ...] = (
         _STATE,
         "INSERT INTO {schema}.state VALUES (1, {identity}, 0, NULL)",
     ),
+    (_RECORDS, _DOCUMENTS),
 )
 """What makes each version out of the one before."""
 NEWEST = len(STEPS)

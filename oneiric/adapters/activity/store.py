@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import psycopg
 
 from oneiric.adapters.activity.advice import LastingError, unusable
-from oneiric.adapters.activity.changes import Changes
+from oneiric.adapters.activity.changes import Changes, NoConnectionError
 from oneiric.adapters.activity.listening import Listener
+from oneiric.adapters.activity.repairs import locked_and_repaired, wrong
 from oneiric.adapters.activity.tables import Revision, Tables
 from oneiric.core.activity import (
     ActivityStoreError,
@@ -20,24 +22,24 @@ from oneiric.core.activity import (
     Row,
     Rows,
     Witness,
-    contradiction,
     held,
     newer,
     recovered,
-    repaired,
     transitions,
     updated,
+    updated_record,
 )
 from oneiric.core.concurrency import renew_after_fork
 from oneiric.core.events import ActivityRevision, ActivityStateRecovered, ActivityStateSuspect, ActivityStoreState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import ExitStack
     from pathlib import Path
 
     from oneiric.adapters.activity.connecting import Server
     from oneiric.core.activity import Account, Suspicion
-    from oneiric.core.events import State, SuspectReason
+    from oneiric.core.events import State
     from oneiric.core.observers import Observers
 
 WhenUnreachable: TypeAlias = Literal["keep", "refuse"]
@@ -130,8 +132,7 @@ class PostgresActivityStore(MemoryActivityStore):
     @property
     def revision(self) -> Revision:
         """What is known, in short."""
-        kept = self._kept
-        return Revision("", 0, 0) if kept is None else Revision(kept.identity, kept.generation, len(kept.rows))
+        return Revision.of(self._kept)
 
     def get(self, domain: str, key: str) -> DomainActivity:
         """Return the activity of a component; a paused one, with the reason as its note, while all work is refused."""
@@ -177,9 +178,9 @@ class PostgresActivityStore(MemoryActivityStore):
         before = self._reference()  # what is changed meanwhile comes after it
         found = self._tables.snapshot(connection)
         suspicion = None
-        if _wrong(found, before) is not None:
+        if wrong(found, before) is not None:
             with connection.transaction():
-                found, suspicion = self._repaired(connection, before)
+                found, suspicion = locked_and_repaired(connection, self._tables, before, now=self._clock())
         with self._lock.held:
             self._take(found)
         self._witnessed(found)
@@ -203,20 +204,49 @@ class PostgresActivityStore(MemoryActivityStore):
         made = self._changed(change, lambda connection, kept: self._tables.put(connection, kept, name))
         return made.after[name]
 
-    def _changed(self, decide: Callable[[Kept], _Change], write: Callable[[psycopg.Connection, Kept], None]) -> _Change:
-        """Have *decide* make a change and *write* it, in one transaction, and return what it changed."""
-        self._require_open()
+    def _write_record(self, name: tuple[str, str], decide: Callable[[bytes | None], bytes | None]) -> bytes | None:
+        after: list[bytes | None] = []
+
+        def change(found: Kept) -> _Change:
+            value, kept = updated_record(found, name, decide)
+            after.append(value)
+            return _Change({}, {}, kept)
+
+        self._changed(change, lambda connection, kept: self._tables.put_record(connection, kept, name))
+        return after[-1]
+
+    def _read_document(self, name: tuple[str, str]) -> bytes | None:
+        with self._transaction() as (connection, _):
+            return self._tables.document(connection, name)
+
+    def _write_document(self, name: tuple[str, str], value: bytes | None) -> None:
+        with self._transaction() as (connection, _):
+            self._tables.put_document(connection, name, value)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[psycopg.Connection, ExitStack]]:
+        """Yield a connection within a transaction, and what is done once that is committed; say what goes wrong."""
+        if self._closed:
+            raise ActivityStoreError(f"activity.url: {self._server.place}: the activity store is closed")
         self._revive()
-        before = self._reference()
         try:
-            with self._writing.transaction(self._lock.held) as (connection, committed):
-                found, suspicion = self._repaired(connection, before)
-                made = decide(found)
-                if made.kept is not None:
-                    write(connection, made.kept)
-                committed.callback(self._made, made, found)
+            with self._writing.transaction(self._lock.held) as yielded:
+                yield yielded
+        except NoConnectionError as error:
+            problem = self._listener.problem  # knows why, where nothing can connect
+            raise unusable(error, self._server) if problem is None else ActivityStoreError(str(problem)) from error
         except (psycopg.Error, OSError, ActivityStoreError, NothingToDecideError) as error:
             raise unusable(error, self._server) from error
+
+    def _changed(self, decide: Callable[[Kept], _Change], write: Callable[[psycopg.Connection, Kept], None]) -> _Change:
+        """Have *decide* make a change and *write* it, in one transaction, and return what it changed."""
+        before = self._reference()
+        with self._transaction() as (connection, committed):
+            found, suspicion = locked_and_repaired(connection, self._tables, before, now=self._clock())
+            made = decide(found)
+            if made.kept is not None:
+                write(connection, made.kept)
+            committed.callback(self._made, made, found)
         self._witnessed(made.kept or found)
         self._report(found, suspicion)
         return made
@@ -231,20 +261,11 @@ class PostgresActivityStore(MemoryActivityStore):
     def _take(self, kept: Kept) -> None:
         known = self._kept
         if known is None or known.identity != kept.identity or known.generation <= kept.generation:
-            self._kept, self._rows = kept, kept.rows
+            self._kept, self._rows, self._records = kept, kept.rows, kept.records
 
     def _reference(self) -> Kept | None:
         """Return what the database must follow: what this process knows, or the witness, whichever is newer."""
         return newer(self._kept, self._witness.read())
-
-    def _repaired(self, connection: psycopg.Connection, before: Kept | None) -> tuple[Kept, Suspicion | None]:
-        """Return what is kept, locked for this transaction and repaired where need be, and what is suspect by that."""
-        found = self._tables.locked(connection)
-        if (reason := _wrong(found, before)) is None:
-            return found, None
-        fresh, suspicion = repaired(found, before, reason, now=self._clock())
-        self._tables.replace(connection, fresh)
-        return fresh, suspicion
 
     def _report(self, kept: Kept, suspicion: Suspicion | None) -> None:
         if suspicion is not None:
@@ -259,10 +280,6 @@ class PostgresActivityStore(MemoryActivityStore):
         if was_written and self._witness.error is not None:
             problem = ActivityStoreError(f"{self._witness.path}: no second witness: {self._witness.error}")
             self.observers.hook_failed(_SINK, problem)
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise ActivityStoreError(f"activity.url: {self._server.place}: the activity store is closed")
 
     def _open(self) -> None:
         self._writing = Changes(self._server, size=self._pool_size)
@@ -279,10 +296,3 @@ class PostgresActivityStore(MemoryActivityStore):
                 if self._is_forked:
                     self._is_forked = False
                     self._open()
-
-
-def _wrong(found: Kept, before: Kept | None) -> SuspectReason | None:
-    """Return why *found* cannot come after *before*, None where it can."""
-    if before is None:
-        return None if found.identity else "rows_lost"
-    return contradiction(found, before)

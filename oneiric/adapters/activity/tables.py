@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 from psycopg import sql
 
-from oneiric.core.activity import Kept, make_rows, suspicion_as_json, suspicion_from_json
+from oneiric.core.activity import Kept, make_records, make_rows, suspicion_as_json, suspicion_from_json
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,15 +23,25 @@ _STATE = (
     "generation = excluded.generation, suspicion = excluded.suspicion"
 )
 
-_REVISION = "SELECT identity, generation, (SELECT count(*) FROM {schema}.activity) FROM {schema}.state"
+_UPSERT_RECORD = "INSERT INTO {schema}.records VALUES (%s, %s, %s) ON CONFLICT (kind, name) DO UPDATE SET value = %s"
+_UPSERT_DOCUMENT = _UPSERT_RECORD.replace(".records", ".documents")
+_REVISION = """SELECT identity, generation, (SELECT count(*) FROM {schema}.activity) +
+    (SELECT count(*) FROM {schema}.records) FROM {schema}.state"""
 
 
 class Revision(NamedTuple):
-    """What tells one state of a store from another: its name, how many changes were made, and how many rows it has."""
+    """What tells one state of a store from another: its name, how many changes were made, how many rows and records."""
 
     identity: str
     generation: int
     rows: int
+
+    @classmethod
+    def of(cls, kept: Kept | None) -> Revision:
+        """Return that of *kept*."""
+        if kept is None:
+            return cls("", 0, 0)
+        return cls(kept.identity, kept.generation, len(kept.rows) + len(kept.records))
 
 
 class Tables:
@@ -62,14 +72,37 @@ class Tables:
             connection.execute(self._sql("DELETE FROM {schema}.activity WHERE domain = %s AND key = %s"), name)
         else:
             connection.execute(self._sql(_UPSERT), (*name, *row))
-        connection.execute(self._sql("UPDATE {schema}.state SET generation = %s"), (kept.generation,))
-        self.tell(connection, kept.generation)
+        self._advance(connection, kept)
+
+    def put_record(self, connection: psycopg.Connection, kept: Kept, name: tuple[str, str]) -> None:
+        """Write the record *name* of *kept*, or delete it if there is none, and the new generation; tell of it."""
+        if (value := kept.records.get(name)) is None:
+            connection.execute(self._sql("DELETE FROM {schema}.records WHERE kind = %s AND name = %s"), name)
+        else:
+            connection.execute(self._sql(_UPSERT_RECORD), (*name, value, value))
+        self._advance(connection, kept)
+
+    def document(self, connection: psycopg.Connection, name: tuple[str, str]) -> bytes | None:
+        """Return the document called *name*, None where there is none."""
+        query = self._sql("SELECT value FROM {schema}.documents WHERE kind = %s AND name = %s")
+        found = connection.execute(query, name, binary=True).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def put_document(self, connection: psycopg.Connection, name: tuple[str, str], value: bytes | None) -> None:
+        """Write the document called *name*, or delete it for None."""
+        if value is None:
+            connection.execute(self._sql("DELETE FROM {schema}.documents WHERE kind = %s AND name = %s"), name)
+        else:
+            connection.execute(self._sql(_UPSERT_DOCUMENT), (*name, value, value))
 
     def replace(self, connection: psycopg.Connection, kept: Kept) -> None:
         """Replace all that is kept, and tell of it."""
         connection.execute(self._sql("DELETE FROM {schema}.activity"))
         with connection.cursor() as cursor:
             cursor.executemany(self._sql(_UPSERT), [(*name, *row) for name, row in kept.rows.items()])
+            connection.execute(self._sql("DELETE FROM {schema}.records"))
+            values = [(*name, value, value) for name, value in kept.records.items()]
+            cursor.executemany(self._sql(_UPSERT_RECORD), values)
         suspicion = None if kept.suspicion is None else json.dumps(suspicion_as_json(kept.suspicion))
         connection.execute(self._sql(_STATE), (kept.identity, kept.generation, suspicion))
         self.tell(connection, kept.generation)
@@ -85,10 +118,17 @@ class Tables:
     def _load(self, connection: psycopg.Connection, state: LiteralString) -> Kept:
         found = connection.execute(self._sql(state)).fetchone()
         rows = make_rows(connection.execute(self._sql(_SELECT)))
+        query = self._sql("SELECT kind, name, value FROM {schema}.records")
+        records = make_records(connection.execute(query, binary=True))
         if found is None:
-            return Kept("", 0, rows)
+            return Kept("", 0, rows, records=records)
         identity, generation, text = found
-        return Kept(str(identity), int(generation), rows, suspicion_from_json(json.loads(text)) if text else None)
+        suspicion = suspicion_from_json(json.loads(text)) if text else None
+        return Kept(str(identity), int(generation), rows, suspicion, records)
+
+    def _advance(self, connection: psycopg.Connection, kept: Kept) -> None:
+        connection.execute(self._sql("UPDATE {schema}.state SET generation = %s"), (kept.generation,))
+        self.tell(connection, kept.generation)
 
     def _sql(self, text: LiteralString) -> sql.Composed:
         return sql.SQL(text).format(schema=sql.Identifier(self._schema))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
+from postgres import tables
+from processes import eventually
 
+from oneiric.adapters.activity import PostgresActivityStore
 from oneiric.core.activity import (
     MAX_DOCUMENT_BYTES,
     MAX_RECORD_BYTES,
@@ -39,6 +42,23 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def shared(
+    request: pytest.FixtureRequest, observers: Observers, clock: Clock
+) -> Iterator[Callable[[], PostgresActivityStore]]:
+    """What opens one store in a database, again and again."""
+    server = tables(request.getfixturevalue("postgres"))
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(PostgresActivityStore(server, observers=observers, clock=clock)))
+
+
+@pytest.fixture(params=["file", "postgres"])
+def either(request: pytest.FixtureRequest) -> Callable[[], ActivityStore]:
+    """What opens one store that lasts, of each kind."""
+    opened: Callable[[], ActivityStore] = request.getfixturevalue("lasting" if request.param == "file" else "shared")
+    return opened
+
+
+@pytest.fixture
 def lasting(path: Path, tmp_path: Path, observers: Observers, clock: Clock) -> Iterator[Callable[[], ActivityStore]]:
     """What opens one store, again and again."""
     made: list[ActivityStore] = []
@@ -52,12 +72,12 @@ def lasting(path: Path, tmp_path: Path, observers: Observers, clock: Clock) -> I
         store.close()
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "postgres", "memory"])
 def store(request: pytest.FixtureRequest) -> ActivityStore | MemoryActivityStore:
     """A store of each kind: they keep the same rules."""
     if request.param == "memory":
         return MemoryActivityStore()
-    opened: Callable[[], ActivityStore] = request.getfixturevalue("lasting")
+    opened: Callable[[], ActivityStore] = request.getfixturevalue("lasting" if request.param == "file" else "shared")
     return opened()
 
 
@@ -130,33 +150,46 @@ def test_a_name_that_is_none_is_refused(store: ActivityStore) -> None:
             call("mark", "")
 
 
-def test_a_document_is_found_again(lasting: Callable[[], ActivityStore]) -> None:
+def test_a_document_is_found_again(either: Callable[[], ActivityStore]) -> None:
     """A document outlives the store that wrote it; written again it is replaced, None removes it."""
-    first = lasting()
+    first = either()
     first.write_document("manifest", "a", b"old")
     first.write_document("manifest", "a", b"new")
     first.write_document("manifest", "b", b"other")
     first.write_document("manifest", "b", None)
     first.close()
-    store = lasting()
+    store = either()
     assert (store.read_document("manifest", "a"), store.read_document("manifest", "b")) == (b"new", None)
 
 
-def test_a_record_is_seen_by_others(lasting: Callable[[], ActivityStore]) -> None:
+def test_a_record_is_seen_by_others(either: Callable[[], ActivityStore]) -> None:
     """What one store writes, another one on the same database reads."""
-    first, second = lasting(), lasting()
+    first, second = either(), either()
     first.write_record("mark", "a", b"1")
-    assert second.read_record("mark", "a") == b"1"
+    eventually(lambda: second.read_record("mark", "a") == b"1", what="the record is seen")
 
 
-def test_a_closed_store_knows_its_records(lasting: Callable[[], ActivityStore]) -> None:
+def test_a_closed_store_knows_its_records(either: Callable[[], ActivityStore]) -> None:
     """Closed, a store answers what it knew, and refuses changes."""
-    store = lasting()
+    store = either()
     store.write_record("mark", "a", b"1")
     store.close()
     assert store.read_record("mark", "a") == b"1"
     with pytest.raises(ActivityStoreError, match="closed"):
         store.write_record("mark", "a", b"2")
+
+
+def test_a_record_outlives_a_database_that_lost_it(
+    shared: Callable[[], PostgresActivityStore], recorder: Recorder
+) -> None:
+    """A record that is gone from a database that replicas share is brought back, and the state is suspect."""
+    store = shared()
+    store.write_record("mark", "a", b"1")
+    with store._transaction() as (connection, _):
+        connection.execute(f"DELETE FROM {store._server.schema}.records".encode())
+    store.write_record("mark", "b", b"2")
+    assert store.records("mark") == {"a": b"1", "b": b"2"}
+    assert [event.reason for event in recorder.of(ActivityStateSuspect)] == ["rows_lost"]
 
 
 def _removed(path: Path) -> None:
