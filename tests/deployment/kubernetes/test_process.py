@@ -18,6 +18,8 @@ from services import Service
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 
 class Started(Service):
     """The service of the single overlay, with the container's directories below a temporary one."""
