@@ -19,6 +19,8 @@ COMMANDS = "docs/commands.md"
 """The document whose commands are run on a service, by tests/docs/test_commands_guide.py."""
 FIRST_SERVICE = "docs/first-service.md"
 """The document whose commands are all typed, and their outputs compared, by tests/docs/test_first_service.py."""
+KUBERNETES = "docs/deployment/KUBERNETES_DEPLOYMENT.md"
+"""The document whose commands are run, as far as they go without a cluster, by tests/deployment/kubernetes."""
 APPLICATIONS = "docs/applications.md"
 """The document whose commands start applications, each of them by tests/docs/test_applications.py."""
 

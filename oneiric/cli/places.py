@@ -114,17 +114,39 @@ def _parse(text: str, suffix: str) -> Any:
     if suffix in {".yaml", ".yml"}:
         import yaml  # noqa: PLC0415 - only where such a file is
 
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe one
+            _require_single_keys(yaml.compose(text, Loader=loader))
+            return yaml.load(text, Loader=loader)  # noqa: S506 - a safe one
         except yaml.YAMLError:
             raise NotPlainError from None
     if suffix == ".json" or (suffix not in {".toml", ".tml"} and text.lstrip().startswith("{")):
         import json  # noqa: PLC0415 - likewise
 
-        return json.loads(text) if text.strip() else None
+        return json.loads(text, object_pairs_hook=_single) if text.strip() else None
     import tomllib  # noqa: PLC0415 - likewise
 
     return tomllib.loads(text)
+
+
+def _single(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    if len(found := dict(pairs)) < len(pairs):
+        raise NotPlainError
+    return found
+
+
+def _require_single_keys(node: Any) -> None:
+    """Refuse a mapping in the document *node* that has a key twice; what its aliases repeat is looked at once."""
+    left, seen = [node], set[int]()
+    while left:
+        if id(one := left.pop()) in seen or not isinstance(getattr(one, "value", None), list):
+            continue
+        seen.add(id(one))
+        if one.id == "mapping":
+            _single([((key.tag, key.value), None) for key, _ in one.value if isinstance(key.value, str)])
+            left += [value for _, value in one.value]
+        else:
+            left += one.value
 
 
 def _wanted(content: Any) -> dict[tuple[str, ...], str]:

@@ -22,14 +22,14 @@ def _command(command: Any) -> Command:
     options: dict[str, Option] = {}
     for parameter in command.params:
         if parameter.param_type_name == "option":
-            option = Option(not (parameter.is_flag or parameter.count), _values(parameter))
+            option = Option(not (parameter.is_flag or parameter.count), values_of(parameter))
             options |= dict.fromkeys((*parameter.opts, *parameter.secondary_opts), option)
     arguments = any(parameter.param_type_name == "argument" for parameter in command.params)
     commands = {name: _command(inner) for name, inner in getattr(command, "commands", {}).items()}
     return Command(options, commands, arguments)
 
 
-def _values(parameter: Any) -> tuple[str, ...]:
+def values_of(parameter: Any) -> tuple[str, ...]:
     """Return the values that an option takes, () for any: of its enumeration, or of its choice in older versions."""
     annotation = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
     if isinstance(annotation, type) and issubclass(annotation, Enum):

@@ -7,7 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from oneiric.core.config import create_layer_selector, file_versions, load_settings
+from oneiric.core.config import (
+    create_layer_selector,
+    file_versions,
+    load_settings,
+    require_content,
+    settled_versions,
+)
 from oneiric.core.redaction import describe
 from oneiric.domains.selections import DomainSelections
 
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from oneiric.core.config import LayerSettings, OneiricSettings
+    from oneiric.core.config import LayerSettings, OneiricSettings, Versions
     from oneiric.domains.base import DomainBridge
 
 _SINK = "settings"
@@ -66,7 +72,8 @@ class SelectionWatcher:
             partial(load_settings, watch_path) if is_default else settings_loader
         )
         self._files = () if watch_path is None else (Path(watch_path).expanduser(),)
-        self._versions: object = None
+        self._seen_files: Versions | None = None
+        self._good_files: Versions = (None,) * len(self._files)
         self._refreshes = refresh_on_every_tick
         self._selections = DomainSelections(bridge) if selections is None else selections
         self._seen = bridge.settings.model_copy(deep=True)  # who has the settings may change them
@@ -105,7 +112,9 @@ class SelectionWatcher:
     async def run_once(self) -> None:
         """Load the settings and put to use what has changed, and make the swaps that were held and may be made now."""
         try:
+            require_content(self._files, self._good_files)
             layer = self._select(await asyncio.to_thread(self._load))
+            self._good_files = file_versions(self._files)
             if layer != self._seen:
                 seen = layer.model_copy(deep=True)
                 await self._selections.apply(layer)
@@ -128,8 +137,15 @@ class SelectionWatcher:
     async def _is_saved(self) -> bool:
         if not self._files:
             return True
-        before, self._versions = self._versions, await asyncio.to_thread(file_versions, self._files)
-        return self._versions != before
+        now: Versions | None = await asyncio.to_thread(file_versions, self._files)
+        if now == self._seen_files:
+            return False
+        if self._seen_files is not None:  # who saves it may have emptied it first
+            now = await asyncio.to_thread(settled_versions, self._files)
+            if now is None:
+                return False
+        self._seen_files = now
+        return True
 
     def _report(self, error: Exception) -> None:
         failure = ": ".join(describe(error))

@@ -18,11 +18,13 @@ class Step:
         text: The sentence.
         code: A query or command, or "".
         language: What the code is.
+        command: The same for people without Loki: a command that reads the log, or "".
     """
 
     text: str
     code: str = ""
     language: Literal["promql", "logql", "bash", ""] = ""
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +33,19 @@ class Runbook:
 
     Attributes:
         meaning: What is so when it fires.
-        impact: What users of the runtime notice.
+        impact: What users of the runtime notice; the notice ends with it.
         diagnosis: How to find the cause, in order.
         resolution: What to do, by cause.
+        threshold: Why it fires where it does, and what is normal.
+        silence: When it is safe to silence it.
     """
 
     meaning: str
     impact: str
     diagnosis: tuple[Step, ...]
     resolution: tuple[Step, ...]
+    threshold: str
+    silence: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from oneiric.adapters.watcher import AdapterConfigWatcher
-from oneiric.core.config import OneiricSettings, SettingsError, create_layer_selector, file_versions, read_again
+from oneiric.core.config import (
+    OneiricSettings,
+    create_layer_selector,
+    file_versions,
+    read_again,
+    require_content,
+    settled_versions,
+)
 from oneiric.domains.watchers import EventConfigWatcher, ServiceConfigWatcher, TaskConfigWatcher, WorkflowConfigWatcher
 from oneiric.domains.watching import DomainWatcher, SelectionWatcher
 
@@ -26,41 +33,28 @@ _NAMED: tuple[type[DomainWatcher], ...] = (
     WorkflowConfigWatcher,
 )
 
-_MOST_READS = 5
-
 
 class SavedSettings:
     """Returns *settings*, or what they are once one of the files that they were read from was saved.
 
-    However many ask, a save is read once; one that is wrong raises SettingsError once, and leaves the last good
-    settings. Thread-safe.
+    However many ask, a save is read once, and only when it is over; one that is wrong, or left nothing in a file,
+    raises SettingsError once, and leaves the last good settings. Thread-safe.
     """
 
     def __init__(self, settings: OneiricSettings) -> None:
         self._lock = threading.Lock()
         self._settings = settings
         self._files = settings.read_from.files
-        self._versions = file_versions(self._files)
+        self._good = self._seen = file_versions(self._files)
 
     def __call__(self) -> OneiricSettings:
-        """Return the settings."""
+        """Return the settings; waits while a file is being saved."""
         with self._lock:
-            seen = file_versions(self._files)
-            for _ in range(_MOST_READS):
-                if seen == self._versions:
-                    break
-                self._versions, problem = seen, self._read()
-                seen = file_versions(self._files)
-                if problem is not None and seen == self._versions:  # else it was being written
-                    raise problem
+            if file_versions(self._files) != self._seen and (now := settled_versions(self._files)) is not None:
+                self._seen = now
+                require_content(self._files, self._good)
+                self._settings, self._good = read_again(self._settings), now
             return self._settings
-
-    def _read(self) -> SettingsError | None:
-        try:
-            self._settings = read_again(self._settings)
-        except SettingsError as error:
-            return error
-        return None
 
 
 class Following:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures.thread  # noqa: F401 - imported when first used, which the owner of the state may not be able to
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from oneiric.core.activity import ActivityStoreError
 from oneiric.core.config import state_place
+from oneiric.core.logging import configure_logging
 from oneiric.core.redaction import describe
+from oneiric.observability.catalogue import CATALOGUE
+from oneiric.observability.logs import LogSink
 from oneiric.runtime.commands import commands_of
 from oneiric.runtime.control.errors import ControlError
 from oneiric.runtime.control.protocol import FAILED
 from oneiric.runtime.owner import act_as_owner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from oneiric.core.config import OneiricSettings
+    from oneiric.core.observers import Observers
     from oneiric.runtime.program import Program
+
+LOGGED = frozenset({"activity-recover"})
+"""What is logged also where no service does it: whoever asks later why something runs must find who decided."""
 
 
 def run_offline(program: Program, name: str, fields: Mapping[str, Any]) -> Any:
@@ -35,9 +43,22 @@ def run_offline(program: Program, name: str, fields: Mapping[str, Any]) -> Any:
         raise ControlError(FAILED, f"{name} failed: {describe(error)[1]}") from error
 
 
+@contextmanager
+def _logged(settings: OneiricSettings, observers: Observers) -> Iterator[None]:
+    """Log what is reported through *observers* as the service would."""
+    handle = configure_logging(settings.logging)
+    remove = observers.add(LogSink(CATALOGUE, observers))
+    try:
+        yield
+    finally:
+        remove()
+        handle.close()
+
+
 async def _run(program: Program, settings: OneiricSettings, name: str, fields: Mapping[str, Any]) -> Any:
     runtime = program.runtime(settings)
     try:
-        return await commands_of(runtime, offline=True)[name].run(fields)
+        with _logged(settings, runtime.observers) if name in LOGGED else nullcontext():
+            return await commands_of(runtime, offline=True)[name].run(fields)
     finally:
         await runtime.stop()

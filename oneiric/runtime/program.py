@@ -90,8 +90,9 @@ async def _serve(  # noqa: PLR0913, PLR0917 - the options, passed on
     set_levels: Callable[[OneiricSettings], None],
 ) -> bool:
     runtime = program.runtime(settings)
-    reloader = Reloader(runtime, program.settings, set_levels=set_levels)
-    watch = SettingsWatch(settings_files(program.config), reloader) if settings.profile.watchers_enabled else None
+    files = settings_files(program.config)
+    reloader = Reloader(runtime, program.settings, set_levels=set_levels, files=files)
+    watch = SettingsWatch(files, reloader) if settings.profile.watchers_enabled else None
     service = Service(
         runtime,
         manifest_url=manifest_url,

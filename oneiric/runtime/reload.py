@@ -7,7 +7,14 @@ import fnmatch
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from oneiric.core.config import SecretsHook, SettingsError, file_versions, get_domain_settings
+from oneiric.core.config import (
+    SecretsHook,
+    SettingsError,
+    file_versions,
+    get_domain_settings,
+    require_content,
+    settled_versions,
+)
 from oneiric.core.events import Reload
 from oneiric.core.names import DOMAINS
 
@@ -15,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from oneiric.core.config import OneiricSettings, RemoteSourceConfig
+    from oneiric.core.config import OneiricSettings, RemoteSourceConfig, Versions
     from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 RELOADABLE = (
@@ -45,9 +52,6 @@ _IN_PARTS = ("auth", "allowed_file_uri_roots")  # fields of a source all of whos
 CHECK_SECONDS = 2.0
 """How often it is looked whether a settings file was saved."""
 
-SETTLE_SECONDS = 0.2
-"""How long a saved file must stay as it is before it is read."""
-
 Origin = Literal["signal", "command", "file"]
 
 
@@ -58,6 +62,7 @@ class Reloader:
         runtime: A started runtime.
         load: Returns the settings as they are now; SettingsError where they are wrong.
         set_levels: Called with the new settings where a level of logging changed.
+        files: What the settings are read from; one that has lost its content is refused.
     """
 
     def __init__(
@@ -66,9 +71,12 @@ class Reloader:
         load: Callable[[], OneiricSettings],
         *,
         set_levels: Callable[[OneiricSettings], object],
+        files: tuple[Path, ...] = (),
     ) -> None:
         self._runtime = runtime
         self._load = load
+        self._files = files
+        self._good = file_versions(files)
         self._set_levels = set_levels
         self._turn = asyncio.Lock()
 
@@ -81,7 +89,7 @@ class Reloader:
         async with self._turn:
             with self._runtime.observers.operation(Reload(origin=origin)) as running:
                 try:
-                    settings = await asyncio.to_thread(self._load)
+                    settings = await asyncio.to_thread(self._read)
                 except SettingsError as error:
                     running.fail("invalid", error)
                     raise
@@ -95,6 +103,13 @@ class Reloader:
                 waiting = differing - applied
                 running.update(changed=len(applied), restart=len(waiting))
                 return {"applied": sorted(applied), "restart": sorted(waiting)}
+
+    def _read(self) -> OneiricSettings:
+        require_content(self._files, self._good)
+        now = file_versions(self._files)
+        settings = self._load()
+        self._good = now
+        return settings
 
     async def _apply(self, settings: OneiricSettings, applied: frozenset[str]) -> None:
         runtime, merged = self._runtime, merged_settings(self._runtime.settings, settings)
@@ -123,19 +138,13 @@ class SettingsWatch:
         """Look again and again until cancelled."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            now = await asyncio.to_thread(file_versions, self._files)
+            now: Versions | None = await asyncio.to_thread(file_versions, self._files)
             if now != self._seen:
-                self._seen = await self._settled(now)
+                if (now := await asyncio.to_thread(settled_versions, self._files)) is None:
+                    continue
+                self._seen = now
                 with suppress(Exception):  # the reload reported it; the last good settings stay in force
                     await self._reloader.reload("file")
-
-    async def _settled(self, seen: object) -> object:
-        """Return the versions once they stay as they are: who saves a file may empty it first."""
-        while True:
-            await asyncio.sleep(SETTLE_SECONDS)
-            if (now := await asyncio.to_thread(file_versions, self._files)) == seen:
-                return now
-            seen = now
 
 
 def merged_settings(old: OneiricSettings, new: OneiricSettings) -> OneiricSettings:

@@ -51,13 +51,17 @@ def test_nothing_to_decide_is_an_answer(started: Service) -> None:
 
 @pytest.mark.slow
 def test_a_decision_needs_no_service(tmp_path: Path) -> None:
-    """Without a service the command works on the files, in JSON too."""
+    """Without a service the command works on the files, in JSON too, and what was decided is logged."""
     with service(tmp_path) as one:
         one.run("pause", "cache")
         (one.state / "domain_activity.sqlite").unlink()
         before = json.loads(one.run("activity", "--json").stdout)
-        after = json.loads(one.run("activity", "recover", "--from", "database", "--json").stdout)
+        done = one.run("activity", "recover", "--from", "database", "--json")
+        after = json.loads(done.stdout)
+        logged = [line for text in done.stderr.splitlines() if "event" in (line := json.loads(text))]
     held = [{"domain": "adapter", "key": "cache", "paused": True, "draining": False, "note": None}]
     suspect = before["suspect"]
     assert (suspect["reason"], suspect["accounts"]) == ("removed", {"database": [], "witness": held})
     assert (after["account"], after["suspect"], after["totals"]["paused"]) == ("database", None, 0)
+    assert [line["event"] for line in logged] == ["domain-resumed", "activity-state-recovered"]
+    assert (logged[-1]["account"], logged[-1]["held"]) == ("database", 0)

@@ -106,6 +106,24 @@ def test_other_formats_are_read(place: Path, name: str, text: str) -> None:
     assert plain_control_socket(file, os.environ) == str(place / "there" / "run" / "control.sock")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("settings/oneiric.yaml", "state_dir: a\nstate_dir: b\n"),
+        ("settings/local.yaml", "state_dir: a\nlogging: {level: INFO, level: DEBUG}\n"),
+        ("own.json", '{"state_dir": "a", "control": {"socket": "b", "socket": "c"}}'),
+        ("own.toml", 'state_dir = "a"\nstate_dir = "b"\n'),
+    ],
+)
+def test_a_key_that_is_there_twice_is_left_to_the_settings(place: Path, name: str, text: str) -> None:
+    """No file with a key that it has twice is plain, at whatever depth: the settings decide what of it counts."""
+    file = place / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(NotPlainError):
+        plain_control_socket(file if file.stem == "own" else None, os.environ)
+
+
 @pytest.mark.parametrize("text", ["state_dir: [", "- a list", "control: 7", "state_dir: 7", f"state_dir: {'x' * 120}"])
 def test_what_is_not_plain_is_left_to_the_settings(place: Path, text: str) -> None:
     """A file that is wrong, and a path that is too long, end in the error of the settings, which says what is."""

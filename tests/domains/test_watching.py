@@ -202,6 +202,18 @@ async def test_only_a_saved_file_is_loaded(bridge: AdapterBridge, tmp_path: Path
         await until(lambda: serving(bridge) == "memory")
 
 
+async def test_an_emptied_file_swaps_nothing(bridge: AdapterBridge, tmp_path: Path, recorder: Recorder) -> None:
+    """A save that leaves nothing in the file is reported, and who serves goes on."""
+    path = tmp_path / "own.yaml"
+    path.write_text("adapters: {selections: {cache: redis}}")
+    watcher = AdapterConfigWatcher(bridge, watch_path=path, poll_interval=0.001)
+    async with watcher:
+        await until(lambda: serving(bridge) == "redis")
+        path.write_text("")
+        await until(lambda: any("own.yaml: is empty" in failure.error for failure in recorder.of(HookFailed)))
+        assert serving(bridge) == "redis"
+
+
 @pytest.mark.parametrize(("kind", "times"), [(AdapterConfigWatcher, 0), (EventConfigWatcher, 2)])
 async def test_some_bridges_are_given_their_settings_each_time(
     observers: Observers, kind: type[DomainWatcher], times: int

@@ -107,6 +107,19 @@ def test_a_save_that_is_wrong_raises_once(place: Place) -> None:
     assert saved().adapters.selections == {"cache": "redis"}
 
 
+def test_a_file_that_was_emptied_replaces_nothing(place: Place) -> None:
+    """A save that left nothing is refused once, the settings stay, and the next save with content is read."""
+    place.select("redis")
+    settings = load_settings(place.file)
+    saved = SavedSettings(settings)
+    place.file.write_text("")
+    with pytest.raises(SettingsError, match=r"own\.yaml: is empty"):
+        saved()
+    assert saved() is settings
+    place.select("memory")
+    assert saved().adapters.selections == {"cache": "memory"}
+
+
 def test_settings_are_read_again_from_where_they_came(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """File, environment and arguments are asked again; a copy remembers, and settings of nowhere stay what they are."""
     settings = load_settings(place.file, app={"name": "shop"}).model_copy(deep=True)

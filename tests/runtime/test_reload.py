@@ -96,6 +96,17 @@ def test_wrong_settings_are_refused(tmp_path: Path, text: str) -> None:
         assert one.event("settings-reload-failed")
 
 
+def test_an_emptied_file_is_refused(tmp_path: Path) -> None:
+    """A settings file that lost its content, on a full disk say, is named, and the last good settings stay in force."""
+    with running(tmp_path, profile={"watchers_enabled": False}, runtime=CACHE) as one:
+        one.config.write_text("", encoding="utf-8")
+        for _ in range(2):
+            with pytest.raises(RefusedError, match="is empty, as a save to a full disk leaves it"):
+                one.client.change("reload")
+        one.save({"profile": {"watchers_enabled": False}, "runtime": CACHE, **SECOND})
+        assert one.client.change("reload")["applied"] == ["adapters.selections.cache"]
+
+
 def test_a_signal_has_them_read_again(tmp_path: Path) -> None:
     """SIGHUP reloads."""
     with running(tmp_path, profile={"watchers_enabled": False}, runtime=CACHE) as one:

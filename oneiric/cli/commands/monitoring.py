@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from oneiric.cli.calls import SCHEMA_VERSION, say_error
 from oneiric.cli.interrupts import interrupt_raises
+from oneiric.cli.options import AsJson  # noqa: TC001 - typer evaluates the annotations
 
 if TYPE_CHECKING:
     from oneiric.monitoring.drift import Level, Outcome
@@ -85,6 +89,7 @@ def export(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, name or interval.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the rules, alerts, dashboards and pipeline configurations for your thresholds and names.
 
@@ -109,6 +114,10 @@ def export(
         _refuse(str(error))
     except OSError as error:
         _refuse(f"--out {out}: {error.filename or 'a file'} cannot be written: {error.strerror}")
+    if as_json:
+        text = merge_text(config) if merge else None
+        _show_json({"out": out and str(out), "files": sorted(files), "merge": text, "gaps": list(config.gaps)})
+        return
     if out:
         typer.echo(f"{len(files)} files in {out}", err=merge)
     if merge:
@@ -149,6 +158,7 @@ def check(  # noqa: PLR0913 - one parameter an option
     refresh_interval: Annotated[
         float, typer.Option(min=0.1, help="Seconds between synchronisations with a remote source.")
     ] = 300.0,
+    as_json: AsJson = False,
 ) -> None:
     """Check that what your rules, dashboards and documents name exists: exit code 1 with errors, 2 if nothing was.
 
@@ -184,13 +194,20 @@ def check(  # noqa: PLR0913 - one parameter an option
         is_validated=True,
     )
     outcome = drift.check(paths or ([] if against else [Path()]), options)
-    if text := drift.formatted(outcome.findings, style.value):
+    if not as_json and (text := drift.formatted(outcome.findings, style.value)):
         typer.echo(text)
     if not outcome.findings and not outcome.files and not against:
         _refuse("nothing to check: none of the files is of a kind that can be checked")
-    found = [sum(finding.level == level for finding in outcome.findings) for level in drift.LEVELS]
-    _show_counts(outcome, dict(zip(drift.LEVELS, found, strict=True)))
-    raise typer.Exit(FINDINGS if sum(found[: drift.LEVELS.index(fail_on.value) + 1]) else 0)
+    counts = {level: sum(finding.level == level for finding in outcome.findings) for level in drift.LEVELS}
+    if as_json:
+        _show_outcome(outcome, counts, json.loads(drift.formatted(outcome.findings, "json")))
+    else:
+        _show_counts(outcome, counts)
+    raise typer.Exit(FINDINGS if sum([*counts.values()][: drift.LEVELS.index(fail_on.value) + 1]) else 0)
+
+
+def _show_outcome(outcome: Outcome, counts: dict[Level, int], findings: list[object]) -> None:
+    _show_json({"files": outcome.files, "counts": counts, "findings": findings, "notices": list(outcome.notices)})
 
 
 def _show_counts(outcome: Outcome, found: dict[Level, int]) -> None:
@@ -228,6 +245,7 @@ def drill(  # noqa: PLR0913 - one parameter an option
     service: Annotated[
         bool, typer.Option("--service", help="Rehearse it in a service: oneiric orchestrate in its own process.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; of a drill, an object a line.")] = False,
 ) -> None:
     """Rehearse an incident in a sandbox: show metrics, log lines and alert as they come, and what the runbook says.
 
@@ -236,10 +254,14 @@ def drill(  # noqa: PLR0913 - one parameter an option
     from oneiric.rehearsal.drills import (  # noqa: PLC0415 - only this command needs the runtime
         DrillError,
         DrillOptions,
+        drill_records,
         list_drills,
         run_drill,
     )
 
+    if list_them and as_json:
+        _show_json({"drills": drill_records()})
+        return
     if list_them:
         typer.echo("\n".join(list_drills()))
         return
@@ -253,6 +275,7 @@ def drill(  # noqa: PLR0913 - one parameter an option
         seconds=seconds,
         timeout=timeout,
         service=service,
+        as_json=as_json,
     )
     try:
         code = run_drill(options)
@@ -265,6 +288,10 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def _show_json(answer: dict[str, object]) -> None:
+    typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **answer}, indent=2, ensure_ascii=False))
+
+
 def _refuse(why: str) -> NoReturn:
-    typer.echo(f"oneiric: {why}", err=True)
+    say_error(why, exit_code=USAGE, as_json="--json" in sys.argv)
     raise typer.Exit(USAGE)

@@ -9,7 +9,7 @@ from oneiric.core.config.domains import (
 )
 from oneiric.core.config.environment import ALIASES, NESTING, OTHERS, field_variables, prefix_of
 from oneiric.core.config.export import OtlpSettings, PushSettings
-from oneiric.core.config.files import SettingsError, file_versions
+from oneiric.core.config.files import SettingsError, Versions, file_versions, require_content, settled_versions
 from oneiric.core.config.loading import (
     apply_profile_with_fallback,
     apply_runtime_profile,
@@ -98,6 +98,7 @@ __all__ = [
     "SecretsConfig",
     "SecretsHook",
     "SettingsError",
+    "Versions",
     "apply_profile_with_fallback",
     "apply_runtime_profile",
     "cache_directory",
@@ -114,6 +115,7 @@ __all__ = [
     "load_settings",
     "prefix_of",
     "read_again",
+    "require_content",
     "resolve_cache_dir_path",
     "resolver_settings_from_config",
     "runtime_health_path",
@@ -121,6 +123,7 @@ __all__ = [
     "setting_origins",
     "settings_files",
     "settings_page",
+    "settled_versions",
     "shared_activity_witness_path",
     "split_address",
     "split_component",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import BaseModel
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """Largest settings file that is read, in bytes."""
+
+
+SETTLE_SECONDS = 0.2
+"""How long a saved file must stay as it is before it is read."""
+_MOST_LOOKS = 25
+
+Versions: TypeAlias = tuple[tuple[int, int, int] | None, ...]
+"""Of each file inode, size and time of its last change, or None where there is none."""
 
 
 class SettingsError(ValueError):
@@ -68,9 +77,33 @@ def watched_paths(project: str, path: str | os.PathLike[str] | None, environ: Ma
     return (*found, Path(path).expanduser()) if path else tuple(found)
 
 
-def file_versions(paths: Iterable[Path]) -> tuple[tuple[int, int, int] | None, ...]:
+def file_versions(paths: Iterable[Path]) -> Versions:
     """Return something that differs once one of *paths* was saved, replaced, made or removed."""
     return tuple(map(_version, paths))
+
+
+def settled_versions(paths: Iterable[Path]) -> Versions | None:
+    """Return the versions of *paths* once they stay as they are for a while: who saves a file may empty it first.
+
+    Waits; None where they go on changing.
+    """
+    seen = file_versions(paths)
+    for _ in range(_MOST_LOOKS):
+        time.sleep(SETTLE_SECONDS)
+        if (now := file_versions(paths)) == seen:
+            return now
+        seen = now
+    return None
+
+
+def require_content(paths: Iterable[Path], before: Versions) -> None:
+    """Raise SettingsError where one of *paths* that had content, by its version *before*, is empty now."""
+    for path, old in zip(paths, before, strict=True):
+        now = _version(path)
+        if old is not None and now is not None and old[1] and not now[1]:
+            raise SettingsError(
+                f"{path}: is empty, as a save to a full disk leaves it; settings expected, or no file at all"
+            )
 
 
 def read_settings(path: Path) -> Layer:

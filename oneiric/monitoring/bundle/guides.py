@@ -53,7 +53,7 @@ def _escalation(config: BundleConfig) -> str:
         hours = f"{nominal / HOUR:g} h"
         above = f"`{ESCALATION}-{team}`: {team}-lead@{config.email_domain}, PagerDuty `{ESCALATION}`"
         rows.append((team, priority, hours, f"`pager-{team}`, again every {hours}", f"{above}, after {hours}"))
-    return _table(("team", "priority", "answer within", "told at once", "told when nobody answered"), rows)
+    return _table(("team", "priority", "answer within", "notified at once", "notified without an answer"), rows)
 
 
 def _settings() -> str:

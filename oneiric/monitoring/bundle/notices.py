@@ -104,6 +104,8 @@ TEMPLATES = (
 {{ range .Alerts -}}
 {{ .Annotations.summary }}
 {{ .Annotations.description }}
+{{ if eq .Status "firing" }}Since: {{ .StartsAt.UTC.Format "2006-01-02 15:04:05 MST" }}{{ else -}}
+Resolved: {{ .EndsAt.UTC.Format "2006-01-02 15:04:05 MST" }}{{ end }}
 Runbook: {{ with .Annotations.runbook_url }}{{ . }}{{ else }}{{ .Annotations.runbook }}{{ end }}
 Dashboard: {{ .Annotations.dashboard_url }}
 {{ end -}}

@@ -50,7 +50,7 @@ def _rule(rule: Alert | Record, config: BundleConfig) -> dict[str, Any]:
         "labels": {"severity": rule.severity, "team": rule.team},
         "annotations": {
             "summary": rule.summary,
-            "description": rule.description,
+            "description": f"{rule.description} {rule.runbook.impact}",
             # What calls itself a URL must be one: tools make links of it.
             "runbook_url" if config.docs_url else "runbook": config.runbook(rule.name),
             "dashboard_url": f"{config.grafana_url}/d/{rule.dashboard}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from oneiric.monitoring.bundle.alertmanager import RESPONSE, WATCHDOG, receivers_of
@@ -16,9 +17,20 @@ if TYPE_CHECKING:
     from oneiric.monitoring.rules import Alert, Step
 
 INTRODUCTION = """\
-A notice links here, to the heading of its alert. Every query is that of the default settings: with others,
-`oneiric monitoring export` writes yours into the rules, and the queries here need your job's name. Each alert can be
-rehearsed: `oneiric monitoring drill --list` names the incident that sets it off."""
+A notice links here, to the heading of its alert. Read this section once; each alert below refers to it.
+
+- **Queries** are those of the default settings. With other settings, `oneiric monitoring export` writes yours into the
+  rules. Run PromQL in Prometheus, or with `promtool query instant`.
+- **Log steps** have two forms: LogQL for Loki, and `oneiric logs` on the host of the service, without Loki.
+- **Commands** act on the running service. Run them on its host as root or as the user of the service; in a container,
+  put `docker exec CONTAINER` or `kubectl exec POD --` in front. Replace words in capitals, such as `KEY`. Commands
+  under *Diagnosis* change nothing.
+- **Rehearse** an alert before you need it: `oneiric monitoring drill --list` names the incidents."""
+
+HANDLING = "Acknowledge, silence, resolve"
+"""The heading of what is the same for every alert."""
+_HOW = "[How to silence](#acknowledge-silence-resolve)."
+_NAME = re.compile(r"\bOneiric[A-Z]\w+")
 
 
 def runbook_page(config: BundleConfig) -> str:
@@ -30,7 +42,8 @@ def runbook_page(config: BundleConfig) -> str:
     )
     table = f"| alert | severity | team | in short |\n| --- | --- | --- | --- |\n{rows}"
     sections = "\n\n".join(runbook_section(alert, config) for alert in found)
-    return f"{MARKDOWN_NOTICE}\n# Alerts and their runbooks\n\n{INTRODUCTION}\n\n{table}\n\n{sections}\n"
+    head = f"{MARKDOWN_NOTICE}\n# Alerts and their runbooks\n\n{INTRODUCTION}\n\n{table}"
+    return f"{head}\n\n## {HANDLING}\n\n{_handling(config)}\n\n{sections}\n"
 
 
 def runbook_section(alert: Alert, config: BundleConfig) -> str:
@@ -39,16 +52,14 @@ def runbook_section(alert: Alert, config: BundleConfig) -> str:
     return "\n\n".join(
         [
             f"## {alert.name}",
-            f"{book.meaning} {book.impact}",
+            f"{book.meaning} **Impact:** {book.impact}",
             f"- {_urgency(alert)}\n- Fires when {_condition(alert, config)}",
             f"```promql\n{alert.expr.text}\n```",
-            _end(alert, config),
+            f"- Threshold: {book.threshold}\n- Resolved {_end(alert, config)}\n- Silence: {book.silence} {_HOW}",
             "**Diagnosis**",
-            *_steps(book.diagnosis),
+            *_steps(book.diagnosis, "1."),
             "**Resolution**",
-            "\n".join(f"- {step.text}" for step in book.resolution),
-            "**Until it is over**",
-            _until_over(alert, config),
+            *_steps(book.resolution, "-"),
         ]
     )
 
@@ -79,30 +90,39 @@ def _condition(alert: Alert, config: BundleConfig) -> str:
 
 
 def _end(alert: Alert, config: BundleConfig) -> str:
-    if not alert.looks_back:
-        return "It ends as soon as this is no longer so."
-    return f"It ends within {config.window(alert.looks_back)} when the fault is mended: it looks back that far."
-
-
-def _until_over(alert: Alert, config: BundleConfig) -> str:
-    """Return how to acknowledge the alert, and what announces its end."""
     if alert.name == WATCHDOG:
-        return "- It is over when its notices arrive again."
-    otherwise = "it is escalated otherwise" if alert.severity == "critical" else "it is notified again otherwise"
+        return "when its notices arrive again."
+    if not alert.looks_back:
+        return "as soon as the query has no result."
+    return f"when the query has no result, up to {config.window(alert.looks_back)} after the fault is fixed."
+
+
+def _handling(config: BundleConfig) -> str:
+    """Return how to acknowledge and silence an alert, and what announces its end."""
     silence = (
-        f"amtool --alertmanager.url={config.alertmanager_url} silence add alertname={alert.name} job={config.job} "
-        '--duration=2h --author=me --comment="Being worked on"'
+        f"amtool --alertmanager.url={config.alertmanager_url} silence add alertname=ALERT job={config.job} "
+        '--duration=2h --author=NAME --comment="Being worked on"'
     )
     return (
-        f"- Silence it while you work on it, {otherwise}. Add labels of the notice, so that only this is silenced.\n\n"
-        f"  ```bash\n  {silence}\n  ```\n\n"
-        "- It is over when the query at the top has no answer. The notice of the end comes by itself, or, while it is "
-        "silenced, not at all."
+        "1. Acknowledge the alert: silence it while you work on it. Otherwise a critical alert is escalated after the "
+        "time in its section; Alertmanager does not know of an acknowledgement in the pager. Add labels of the notice, "
+        "such as `instance=...`, so that only this incident is silenced.\n\n"
+        f"   ```bash\n   {silence}\n   ```\n\n"
+        "2. Silence an alert that nobody works on only where its section says that this is safe.\n"
+        "3. An alert is resolved when its query has no result. The notice of the end is sent by itself, but not while "
+        "the alert is silenced: expire the silence when you are done. This lists the silences:\n\n"
+        f"   ```bash\n   amtool --alertmanager.url={config.alertmanager_url} silence query\n   ```"
     )
 
 
-def _steps(steps: Iterable[Step]) -> list[str]:
-    return [
-        f"{number}. {step.text}" + (f"\n\n   ```{step.language}\n   {step.code}\n   ```" if step.code else "")
-        for number, step in enumerate(steps, start=1)
-    ]
+def _steps(steps: Iterable[Step], mark: str) -> list[str]:
+    return [_step(step, f"{number}." if mark == "1." else mark) for number, step in enumerate(steps, start=1)]
+
+
+def _step(step: Step, mark: str) -> str:
+    """Return *step* behind *mark*, with its code, and the command beside a query of the log."""
+    codes = [(step.language, step.code), ("bash", step.command)]
+    indent = " " * (len(mark) + 1)
+    fences = "".join(f"\n\n{indent}```{language}\n{indent}{code}\n{indent}```" for language, code in codes if code)
+    text = _NAME.sub(lambda name: f"[{name[0]}](#{name[0].lower()})", step.text)
+    return f"{mark} {text}{fences}"

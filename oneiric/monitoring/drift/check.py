@@ -18,6 +18,7 @@ from oneiric.monitoring.drift.documents import (
     judge_alertmanager,
     judge_alloy,
     judge_dashboard,
+    judge_deployment,
     judge_live,
     judge_markdown,
     judge_openslo,
@@ -172,6 +173,8 @@ class _Check:
                 judge_alloy(document.piece, context)
             case "openslo":
                 judge_openslo(node, context)
+            case "workload" | "compose" | "dockerfile" | "unit":
+                judge_deployment(document, context, self._options.surface)
             case "prometheus":
                 self._validators.take("prometheus", node)
 

@@ -2,6 +2,6 @@
 
 from oneiric.rehearsal.drills.scenario import DrillError
 from oneiric.rehearsal.drills.scenarios import SCENARIOS
-from oneiric.rehearsal.drills.session import DrillOptions, list_drills, run_drill
+from oneiric.rehearsal.drills.session import DrillOptions, drill_records, list_drills, run_drill
 
-__all__ = ["SCENARIOS", "DrillError", "DrillOptions", "list_drills", "run_drill"]
+__all__ = ["SCENARIOS", "DrillError", "DrillOptions", "drill_records", "list_drills", "run_drill"]

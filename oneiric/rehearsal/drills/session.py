@@ -62,6 +62,7 @@ class DrillOptions:
         port: Of the metrics; None: with a Prometheus that of the first target of the settings, else a free one.
         seconds: How long the fault lasts, and the time after it is shown, where no alert is waited for.
         timeout: Seconds that an alert may take to fire, and to resolve.
+        as_json: Whether what happens is printed as JSON, an object a line.
         service: Whether it is rehearsed in a service, `oneiric orchestrate` in a process of its own.
     """
 
@@ -72,11 +73,20 @@ class DrillOptions:
     seconds: float
     timeout: float
     service: bool = False
+    as_json: bool = False
 
 
 def list_drills() -> list[str]:
     """Return a list of every incident as lines."""
     return list(listed(SCENARIOS.values()))
+
+
+def drill_records() -> list[dict[str, object]]:
+    """Return every incident as a record: its name, what happens, its alerts, and whether it stops its runtime."""
+    return [
+        {"name": one.name, "title": one.title, "alerts": list(one.alerts), "restarts": one.restarts}
+        for one in SCENARIOS.values()
+    ]
 
 
 def run_drill(options: DrillOptions) -> int:
@@ -89,7 +99,7 @@ def run_drill(options: DrillOptions) -> int:
     screen = Screen(Console(highlight=False, soft_wrap=True))
     interruption = Interruption()
     with signals_handled(interruption.happen), _directory() as directory:
-        reporter = Reporter(screen, time.monotonic)
+        reporter = Reporter(screen, time.monotonic, as_json=options.as_json)
         place = _Place(directory, scenario, config, options, prometheus, reporter)
         with _logging(place.log):
             code = asyncio.run(_unless_interrupted(place, interruption))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -16,23 +17,34 @@ if TYPE_CHECKING:
     from oneiric.rehearsal.drills.scenario import Scenario
     from oneiric.rehearsal.screen import Screen
 
+SCHEMA_VERSION = 1
+"""Of what is printed as JSON."""
 STYLES = {"fault": "bold magenta", "metric": "cyan", "log": "yellow", "alert": "bold red", "runbook": "green"}
 
 
 class Reporter:
-    """Prints what happens on *screen*, a line each: when, what kind of thing, and what; *clock* counts seconds."""
+    """Prints what happens on *screen*, a line each: when, what kind of thing, and what; *clock* counts seconds.
 
-    def __init__(self, screen: Screen, clock: Callable[[], float]) -> None:
+    With *as_json* each is an object in a line: ``seconds``, ``kind`` and ``lines``.
+    """
+
+    def __init__(self, screen: Screen, clock: Callable[[], float], *, as_json: bool = False) -> None:
+        self._as_json = as_json
         self._screen = screen
         self._clock = clock
         self._began = clock()
 
     def report(self, kind: str, *lines: str) -> None:
         """Print *lines* of *kind*."""
+        if not lines:
+            return
+        if self._as_json:
+            record = {"schema_version": SCHEMA_VERSION, "seconds": round(self._clock() - self._began, 1), "kind": kind}
+            self._screen.print(Text(json.dumps(record | {"lines": lines}, ensure_ascii=False)))
+            return
         seconds = f"{self._clock() - self._began:6.1f} s  "
         head = Text.assemble((seconds, "dim"), (f"{kind:<12}", STYLES.get(kind, "bold")))
-        if lines:
-            self._screen.print(Text("\n").join(head + Text(line) for line in lines))
+        self._screen.print(Text("\n").join(head + Text(line) for line in lines))
 
 
 def listed(scenarios: Iterable[Scenario]) -> Iterator[str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from oneiric.monitoring.rules import Alert
 
+START, END = "2026-02-03T04:05:06Z", "2026-02-03T05:06:07Z"
 CONFIG = BundleConfig()
 ALERTS = {alert.name: alert for alert in alerts(CONFIG)}
 WATCHDOG = "OneiricWatchdog"
@@ -168,13 +169,13 @@ def keys(node: Any) -> list[str]:
 )
 @pytest.mark.parametrize("runbook", ["runbook_url", "runbook"])
 def test_what_a_notice_says(status: str, title: str, runbook: str, configuration: Path, tmp_path: Path) -> None:
-    """A notice has the title, the sentences and both links of each alert, or where the runbook is in words."""
+    """A notice has the title, the sentences, the time and both links of each alert, or the runbook's page in words."""
     annotations = {name: f"the {name}" for name in ("summary", "description", runbook, "dashboard_url")}
     data = {
         "status": status,
         "groupLabels": {"alertname": "OneiricX"},
         "commonLabels": {"severity": "critical"},
-        "alerts": [{"status": status, "annotations": annotations}],
+        "alerts": [{"status": status, "annotations": annotations, "startsAt": START, "endsAt": END}],
     }
     (tmp_path / "data.json").write_text(json.dumps(data), encoding="utf-8")
     rendered = [
@@ -187,7 +188,8 @@ def test_what_a_notice_says(status: str, title: str, runbook: str, configuration
         ).stdout.strip()
         for part in ("title", "text")
     ]
-    text = f"the summary\nthe description\nRunbook: the {runbook}\nDashboard: the dashboard_url"
+    when = {"firing": "Since: 2026-02-03 04:05:06 UTC", "resolved": "Resolved: 2026-02-03 05:06:07 UTC"}[status]
+    text = f"the summary\nthe description\n{when}\nRunbook: the {runbook}\nDashboard: the dashboard_url"
     assert rendered == [title, text]
 
 

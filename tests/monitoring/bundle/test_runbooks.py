@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from oneiric.monitoring.bundle.alertmanager import WATCHDOG
+import pytest
+import yaml
+
 from oneiric.monitoring.bundle.alerts import alerts
-from oneiric.monitoring.bundle.runbooks import runbook_section
+from oneiric.monitoring.bundle.prometheus import files
+from oneiric.monitoring.bundle.runbooks import runbook_page, runbook_section
 from oneiric.monitoring.config import BundleConfig, configured
 from oneiric.observability.catalogue import CATALOGUE
 
@@ -25,20 +28,49 @@ def test_a_search_for_lines_that_are_usually_not_written_says_so(name: str) -> N
     assert needing == [step for step in steps if "(level debug)" in step.text]
 
 
-@pytest.mark.parametrize("name", [name for name in ALERTS if name != WATCHDOG])
-def test_a_runbook_tells_how_to_silence_and_when_it_is_over(name: str) -> None:
-    """The command for a silence means this alert of this job alone, at the Alertmanager of the settings."""
-    config = configured(("job=shop", "alertmanager_url=http://alerts:9093"))
-    section = runbook_section({alert.name: alert for alert in alerts(config)}[name], config)
-    assert f"amtool --alertmanager.url=http://alerts:9093 silence add alertname={name} job=shop --duration=" in section
-    assert "\n- It is over when " in section
+def test_the_page_says_once_how_to_silence() -> None:
+    """The command for a silence names the job and the Alertmanager of the settings, and every section links to it."""
+    page = runbook_page(configured(("job=shop", "alertmanager_url=http://alerts:9093")))
+    assert page.count("amtool --alertmanager.url=http://alerts:9093 silence add alertname=ALERT job=shop ") == 1
+    assert page.count("(#acknowledge-silence-resolve)") == len(ALERTS)
+    assert page.count("\n## Acknowledge, silence, resolve\n") == 1
 
 
-def test_the_end_of_the_silence_of_the_alerting_is_heard() -> None:
-    """The dead-man's switch is never silenced: it is over when it is told of again."""
-    section = runbook_section(ALERTS[WATCHDOG], BundleConfig())
-    assert "silence add" not in section
-    assert section.endswith("- It is over when its notices arrive again.")
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_runbook_says_why_it_fires_when_it_ends_and_whether_it_may_be_silenced(name: str) -> None:
+    """The threshold with what is normal, the end, and when a silence is safe stand before the diagnosis."""
+    head, _, _ = runbook_section(ALERTS[name], BundleConfig()).partition("**Diagnosis**")
+    assert re.search(
+        r"\n- Threshold: .*Normal: .*\n- Resolved (when|as soon as) .*\n- Silence: (Safe|Not safe|Never)", head
+    )
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_search_of_the_log_has_a_form_without_loki(name: str) -> None:
+    """Each step in LogQL has a command beside it that finds the lines of the same event."""
+    for step in ALERTS[name].runbook.diagnosis:
+        assert (step.language == "logql") == bool(step.command)
+        if step.command:
+            event = re.search(r"--event (\S+)", step.command)
+            assert event is not None
+            assert f'|= "{event[1]}"' in step.code
+
+
+def test_another_runbook_is_a_link() -> None:
+    """Where a step leads to another alert, it links to its heading."""
+    page = runbook_page(BundleConfig())
+    links = set(re.findall(r"\[(Oneiric\w+)\]\(#(\w+)\)", page))
+    assert {name for name, _ in links} == ALERTS.keys()
+    assert all(anchor == name.lower() for name, anchor in links)
+    assert not re.search(r"[Gg]o to Oneiric", page)
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_notice_ends_with_what_it_means_for_users(name: str) -> None:
+    """The description in the exported rule says what is broken first, and the impact last."""
+    rules = yaml.safe_load(files(BundleConfig())["prometheus/rules/oneiric-alerts.yml"])
+    (rule,) = [rule for group in rules["groups"] for rule in group["rules"] if rule.get("alert") == name]
+    assert rule["annotations"]["description"] == f"{ALERTS[name].description} {ALERTS[name].runbook.impact}"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.bundle.alerts.common import DAY, LIFECYCLE, MINUTE, ask, ask_which, by, growth, promql, search
-from oneiric.monitoring.logql import lines
+from oneiric.monitoring.bundle.alerts.common import (
+    DAY,
+    LIFECYCLE,
+    MINUTE,
+    ask,
+    ask_which,
+    by,
+    command,
+    growth,
+    promql,
+    search,
+)
 from oneiric.monitoring.promql import before, total
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
@@ -29,36 +39,37 @@ def _suspect(config: BundleConfig) -> Alert:
         team="platform",
         expr=query.series(catalogue.ACTIVITY_SUSPECT).equal(1),
         hold=0,
-        summary="It is not certain on {{ $labels.instance }} what is paused",
-        description="On {{ $labels.instance }} the file of pauses and drains is not the one that it was. Everything "
-        "that was known to be paused or draining stays so until somebody decides.",
+        summary="The state of pauses on {{ $labels.instance }} is suspect",
+        description="The file of pauses and drains on {{ $labels.instance }} is not the file that the service wrote. "
+        "Somebody must decide which account is right.",
         dashboard=LIFECYCLE,
         runbook=Runbook(
-            "The file that keeps pauses and drains was emptied, deleted, replaced, restored from an old copy, damaged, "
-            "or lost rows. The second witness noticed, and the file was moved aside.",
-            "No paused component has been resumed; some may be paused that were not.",
+            "The file that keeps pauses and drains was emptied, deleted, replaced, restored from an old copy, "
+            "damaged, or lost rows. The second witness noticed it, and the file was moved to quarantine.",
+            "What was paused or draining stays so. Work for these components is refused, possibly without need.",
             (
-                search("What happened, when, and where is the old file?", lines(config, events.ActivityStateSuspect)),
+                search(config, "What happened, when, and where is the old file?", events.ActivityStateSuspect),
                 ask_which(
                     "Did it happen more than once within a day?", growth(config, noticed, DAY, "instance", "reason")
                 ),
-                search("Who decided what, the last time?", lines(config, events.ActivityStateRecovered)),
-                ask("How much is held back?", query.series(catalogue.PAUSED_COMPONENTS) > 0),
-                Step("What do the two accounts say?", "oneiric activity", "bash"),
+                search(config, "What was decided the last time, and by whom?", events.ActivityStateRecovered),
+                ask("How many components are paused?", query.series(catalogue.PAUSED_COMPONENTS) > 0),
+                command("What do the database and the witness say?", "oneiric activity"),
             ),
             (
-                Step(
-                    "The pauses of before are right, as after an accident: keep what the witness knows.",
+                command(
+                    "The earlier pauses are right, as after an accident: keep what the witness knows.",
                     "oneiric activity recover --from witness",
-                    "bash",
                 ),
-                Step(
-                    "The file is right, as after a backup was restored on purpose: keep what it holds.",
+                command(
+                    "The file is right, as after a backup was restored on purpose: keep what the file holds. This "
+                    "cannot be undone: note the output of `oneiric activity` first.",
                     "oneiric activity recover --from database",
-                    "bash",
                 ),
-                Step("Find out who touches the state directory: a clean-up, a backup, a second volume."),
+                Step("Find out what changes the state directory: a clean-up job, a backup, a second volume."),
             ),
+            "One suspicion is enough: a component that was paused for a reason must not start by accident. Normal: 0.",
+            "Safe once somebody has decided and works on the cause.",
         ),
     )
 
@@ -75,29 +86,31 @@ def _lags(config: BundleConfig) -> Alert:
         expr=revision.matched("<", newest, on=by(config), several=True),
         hold=MINUTE,
         summary="{{ $labels.instance }} does not know the latest pauses",
-        description="{{ $labels.instance }} has not followed the database of pauses that the replicas share for "
-        f"{minutes:g} minutes: what was paused since then may still be given work there.",
+        description="{{ $labels.instance }} has not followed the shared database of pauses and drains for "
+        f"{minutes:g} minutes.",
         dashboard=LIFECYCLE,
         runbook=Runbook(
-            "One replica has lost the database of pauses and drains, or reads another one than the others do.",
-            "A component that somebody paused still works in this replica, or one that was resumed does not.",
+            "One replica cannot reach the shared database of pauses and drains, or uses another database.",
+            "A component that was paused may still work in this replica; one that was resumed may not.",
             (
-                ask("How far is each replica?", revision),
+                ask("Which revision has each replica read?", revision),
                 ask(
                     "Which replicas cannot reach the database?",
                     query.series(catalogue.ACTIVITY_DEGRADED, problem="unwritable").equal(1),
                 ),
-                search("What does the replica say of it?", lines(config, events.HookFailed)),
-                Step("Which database does it use?", "oneiric settings show activity", "bash"),
-                Step("Which pauses are in force in the replica?", "oneiric activity", "bash"),
+                search(config, "Which error does the replica report?", events.HookFailed),
+                command("Which database does it use?", "oneiric settings show activity"),
+                command("Which pauses are in force in this replica?", "oneiric activity"),
             ),
             (
-                Step("Mend the way to the database: the replica connects by itself and then knows everything."),
-                Step("Until then take the replica out of the load balancer, or stop it."),
+                Step("Stop the replica, or take it out of the load balancer, until it can reach the database."),
+                Step("Restore the connection to the database. The replica reconnects by itself and reads everything."),
                 Step(
-                    "If it must rather refuse work than do too much, set `activity.when_unreachable` to `refuse`, and "
-                    "restart it: it holds everything back while the database is away."
+                    "A replica must refuse work rather than do paused work: set `activity.when_unreachable` to "
+                    "`refuse`, and restart it. It then refuses all work while the database is unreachable."
                 ),
             ),
+            "Replicas follow within a second; the delay leaves room for a reconnection. Normal: all have one revision.",
+            "Safe while the replica is stopped or gets no requests.",
         ),
     )

@@ -10,11 +10,11 @@ from oneiric.monitoring.bundle.alerts.common import (
     MINUTE,
     OVERVIEW,
     ask,
+    command,
     promql,
     search,
 )
 from oneiric.monitoring.config import MINIMUM_SAMPLES
-from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import Expr, absent, changes, labelled
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
@@ -44,27 +44,34 @@ def _target_down(config: BundleConfig) -> Alert:
         hold=hold,
         looks_back=FLAPPING_WINDOW,
         summary=f"{_INSTANCE} cannot be scraped",
-        description=f"Prometheus has not reached {config.metrics_path} of {_INSTANCE} for {config.seconds(hold):g} s, "
-        f"or has lost it {FLAPPING_CHANGES // 2} times within {minutes:g} minutes.",
+        description=f"Prometheus cannot scrape {config.metrics_path} of {_INSTANCE} since {config.seconds(hold):g} s, "
+        f"or lost it {FLAPPING_CHANGES // 2} times within {minutes:g} minutes.",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            f"Prometheus cannot read `{config.metrics_path}`: the process is gone, its metrics server does not listen, "
-            "or the network or the credentials between the two are wrong.",
-            "Nothing of this instance is watched, and perhaps nothing of it runs.",
+            f"Prometheus cannot read `{config.metrics_path}`: the process has ended, its metrics server does not "
+            "listen, or the network or the credentials in between are wrong.",
+            "The instance may be down. If it runs, nothing monitors it.",
             (
-                ask("Which instances are concerned, and are there some that are not?", up),
-                Step("Ask from the machine itself: what is the first line?", _curl(config), "bash"),
-                Step("Prometheus' page *Status, Targets* shows the error of the last scrape."),
-                search("Could its server not listen?", lines(config, own.MetricsServerFailed)),
-                search("Where does it listen? Prometheus must ask there.", lines(config, own.MetricsServerStarted)),
+                ask("Which instances are down (0), and which are up (1)?", up),
+                command("Does the service run? Run this on its host.", "oneiric status"),
+                command("Does it answer on its own host? See the first line.", _curl(config)),
+                Step("In Prometheus, *Status, Targets* shows the error of the last scrape."),
+                search(config, "Did the metrics server fail to listen?", own.MetricsServerFailed),
+                search(config, "Where does it listen? Prometheus must scrape that address.", own.MetricsServerStarted),
             ),
             (
-                Step("No process: start it again, and read its last log lines for why it ended."),
-                Step("It comes and goes: something ends it and starts it again; its last lines before that say why."),
-                Step("The process runs but does not listen: its log says why it could not."),
-                Step("It answers on the machine itself: mend the firewall, the address or the target list."),
-                Step("It answers 401 or 403: the credentials in the scrape configuration are not those of the server."),
+                command(
+                    "The process has ended: start it again, and read its last errors.", "oneiric logs --level error"
+                ),
+                command(
+                    "It restarts repeatedly: the last lines before each start show why.", "oneiric logs --level warning"
+                ),
+                Step("The process runs but does not listen: `metrics-server-failed` above names the reason."),
+                Step("It answers on its own host: fix the firewall, the address or the list of targets."),
+                Step("It answers 401 or 403: fix the credentials in Prometheus' scrape configuration."),
             ),
+            "A restart takes less than the delay. Normal: 1 for every instance.",
+            "Safe during a planned restart or removal of the instance.",
         ),
     )
 
@@ -80,22 +87,30 @@ def _metrics_missing(config: BundleConfig) -> Alert:
         expr=silent | absent(up),
         hold=5 * MINUTE,
         summary="No metrics of Oneiric from {{ or $labels.instance $labels.job }}",
-        description="{{ or $labels.instance $labels.job }} has had none of the runtime's metrics for five minutes.",
+        description="{{ or $labels.instance $labels.job }} has exposed no metrics of the runtime for five minutes.",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "A target answers, but not with the runtime's metrics; or the job has no target at all.",
-            "Every other alert is blind.",
+            "A target answers, but without the runtime's metrics; or the job has no target at all.",
+            "Unknown: no other alert can fire.",
             (
-                ask("Are there targets? An empty answer means that none is configured or discovered.", up),
-                Step("What does the address answer?", _curl(config), "bash"),
-                search("Was the telemetry attached?", lines(config, own.Attached)),
+                ask("Are there targets? An empty result means that none is configured or discovered.", up),
+                command("What does the address answer?", _curl(config)),
+                search(config, "Was the telemetry attached?", own.Attached),
             ),
             (
-                Step("It is scaled to zero on purpose: silence this alert for as long, or leave one running."),
-                Step("No target: mend the target list or the discovery; the job's name must be the rules' one."),
-                Step("Another program answers: mend the target list or `observability.metrics_address`."),
-                Step("The runtime answers without its metrics: `observability.enabled` is false there."),
+                Step("The service is scaled to zero on purpose: silence this alert until it runs again."),
+                Step(
+                    "There is no target: fix the target list or the discovery. The job must be named as in the rules."
+                ),
+                Step("Another program answers: fix the target list or `observability.metrics_address`."),
+                command(
+                    "The runtime answers without its metrics: `observability.enabled` is false. Set it to true, and "
+                    "restart the service.",
+                    "oneiric settings show observability",
+                ),
             ),
+            "Five minutes cover a start. Normal: every target exposes `oneiric_build_info`.",
+            "Safe only while the service is stopped on purpose.",
         ),
     )
 
@@ -107,17 +122,22 @@ def _watchdog(config: BundleConfig) -> Alert:
         team="platform",
         expr=labelled(Expr("vector(1)"), "job", config.job),
         hold=0,
-        summary="The alerting works",
-        description="This alert fires always. Who receives it must raise an alarm when it stops.",
+        summary="Alerting works",
+        description="This alert always fires. Its receiver must raise an alarm when the notices stop.",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "Prometheus evaluates rules and Alertmanager passes notices on. It always fires; its absence needs you.",
-            "While it is absent no alert reaches anybody.",
+            "Prometheus evaluates rules, and Alertmanager sends notices. The alert always fires. Act when it stops.",
+            "While it is missing, no alert reaches anybody.",
             (
-                Step("Does Prometheus evaluate?", f"curl -sS {config.prometheus_url}/-/healthy", "bash"),
-                Step("Does Alertmanager take alerts?", f"curl -sS {config.alertmanager_url}/-/healthy", "bash"),
+                command("Does Prometheus answer?", f"curl -sS {config.prometheus_url}/-/healthy"),
+                command("Does Alertmanager answer?", f"curl -sS {config.alertmanager_url}/-/healthy"),
             ),
-            (Step("Start again what does not answer; then read its log for why a notice could not be delivered."),),
+            (
+                Step("Restart the server that does not answer."),
+                Step("Both answer: read Alertmanager's log for the notices that it could not deliver."),
+            ),
+            "It has no threshold. Normal: it fires all the time.",
+            "Never: nothing else reports that alerting has failed.",
         ),
     )
 

@@ -54,6 +54,8 @@ class Objective:
         name: CamelCase, part of the alerts' names.
         slug: Part of the recording rules' names.
         title: One sentence.
+        events: What is counted, a plural.
+        impact: What users notice when they fail.
         target: The share of good events, between 0 and 1.
         minimum: Events in the long window below which nothing fires; more where one that is bad would burn too fast.
         dashboard: The uid of the dashboard that shows it.
@@ -65,6 +67,8 @@ class Objective:
     name: str
     slug: str
     title: str
+    events: str
+    impact: str
     target: float
     minimum: int
     dashboard: str
@@ -85,6 +89,8 @@ def objectives(config: BundleConfig) -> tuple[Objective, ...]:
             "Resolution",
             stem(catalogue.RESOLUTIONS),
             "Resolutions select a provider.",
+            "Resolutions",
+            "Requests that need the missing components fail.",
             config.resolution_objective,
             config.resolution_slo_minimum_count,
             RESOLUTION,
@@ -95,6 +101,8 @@ def objectives(config: BundleConfig) -> tuple[Objective, ...]:
             "Sync",
             stem(catalogue.SYNCS),
             "Synchronisations with remote sources succeed.",
+            "Synchronisations with remote sources",
+            "Users keep the providers that were loaded before. Updates arrive late or not at all.",
             config.sync_objective,
             config.sync_slo_minimum_count,
             REMOTE,
@@ -164,23 +172,30 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
         expr=long & short & (events >= max(objective.minimum, _one_of(limit))),
         hold=0,
         looks_back=burn.short,
-        summary=f"The error budget burns {_speed(burn)} it may: {objective.title.lower().rstrip('.')}",
-        description="{{ $value | humanizePercentage }} failed over "
-        f"{_words(burn.long)}, and still do; the objective of {objective.target:.10g} allows {budget:.3g}.",
+        summary=f"{objective.events} fail too often: the error budget burns {_speed(burn)} allowed",
+        description=f"{objective.events} fail: {{{{ $value | humanizePercentage }}}} over {_words(burn.long)}, and "
+        "they "
+        f"still do. The objective of {objective.target:.10g} allows {budget:.3g}.",
         inhibits=_slower(objective) if burn.severity == "critical" else (),
         dashboard=objective.dashboard,
         runbook=Runbook(
-            f"Over {_words(burn.long)} and over the last {_words(burn.short)} so much failed that the budget of "
-            f"{PERIOD_DAYS} days is gone in {PERIOD_DAYS / burn.factor:.2g} days.",
-            "The service is worse than was promised.",
+            f"Over {_words(burn.long)} and over the last {_words(burn.short)} so many failed that the error budget of "
+            f"{PERIOD_DAYS} days is used up in {PERIOD_DAYS / burn.factor:.2g} days.",
+            objective.impact,
             (
-                ask("What share fails now?", _ratio(config, objective, _windows(objective)[0])),
-                ask("How much of it was there?", events),
+                ask("Which share fails now?", _ratio(config, objective, _windows(objective)[0])),
+                ask("How many were there?", events),
             ),
             (
-                Step(f"Find the cause with the runbook of {objective.see}."),
-                Step("It is known and accepted: lower the objective, export the bundle anew, and say so to the users."),
+                Step(f"Find the cause: go to {objective.see}."),
+                Step(
+                    "The failures are known and accepted: lower the objective, export the bundle again, and tell users."
+                ),
             ),
+            f"A budget that burns {burn.factor:g} times too fast over both windows is a trend, not a spike. Normal: "
+            "below "
+            "the speed that the objective allows.",
+            f"Safe while somebody works on {objective.see}.",
         ),
     )
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.logql import TROUBLE, lines, log_of
 from oneiric.monitoring.promql import PromQL, grown, total
 from oneiric.monitoring.rules import Step
 
 if TYPE_CHECKING:
+    from oneiric.core.events import Event
     from oneiric.monitoring.config import BundleConfig
     from oneiric.monitoring.promql import Expr
-    from oneiric.observability.model import Metric
+    from oneiric.observability.model import Metric, Phase
 
 MINUTE = 60.0
 HOUR = 3600.0
 DAY = 86_400.0
+LOOK_BACK = "2h"
+"""How far back a runbook looks into the log."""
 
 FLAPPING_WINDOW = 15 * MINUTE
 FLAPPING_CHANGES = 6
@@ -59,6 +63,14 @@ def ask_which(text: str, expr: Expr) -> Step:
     return ask(text, expr > 0)
 
 
-def search(text: str, query: str) -> Step:
-    """Return a step that asks Loki for *query*."""
-    return Step(text, query, "logql")
+def search(config: BundleConfig, text: str, event: type[Event], on: Phase | None = None) -> Step:
+    """Return a step that asks for the lines of *event*, of its phase *on*: of Loki, or of the log itself."""
+    _, log = log_of(event, on)
+    level = f" --level {log.level}" if log.level in TROUBLE else ""
+    command = f"oneiric logs --event {log.name}{level} --since {LOOK_BACK}"
+    return Step(text, lines(config, event, on), "logql", command)
+
+
+def command(text: str, code: str) -> Step:
+    """Return a step that runs *code* in a shell."""
+    return Step(text, code, "bash")

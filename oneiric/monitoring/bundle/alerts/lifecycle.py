@@ -14,12 +14,12 @@ from oneiric.monitoring.bundle.alerts.common import (
     ask,
     ask_which,
     by,
+    command,
     growth,
     promql,
     search,
     stem,
 )
-from oneiric.monitoring.logql import lines
 from oneiric.monitoring.promql import NOW, changes, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
@@ -60,26 +60,49 @@ def _swap_failures(config: BundleConfig) -> Alert:
         hold=0,
         looks_back=WINDOW,
         summary="Swaps of domain {{ $labels.domain }} fail",
-        description="{{ $value | humanize }} swaps a minute of domain {{ $labels.domain }} fail "
-        f"(threshold {config.swap_failures_per_minute:g}).",
+        description="Swaps of domain {{ $labels.domain }} fail: {{ $value | humanize }} a minute over the last "
+        f"{config.window(WINDOW)} (threshold {config.swap_failures_per_minute:g}).",
         inhibits=("OneiricRollbackBurst",),
         dashboard=LIFECYCLE,
         runbook=Runbook(
             "New providers cannot take over.",
-            "Where there was a provider before, it serves on; where there was none, nothing serves.",
+            "Users keep the previous provider. A component that had none is not available.",
             (
-                ask_which("Which keys, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE),
-                ask("Who serves now?", query.series(catalogue.ACTIVE)),
-                search("What failed?", lines(config, events.Swap, "failed")),
-                search("What did the health checks say?", lines(config, events.HealthCheck, on="failed")),
+                ask_which(
+                    "Which keys fail, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE
+                ),
+                ask("Which provider serves each key now?", query.series(catalogue.ACTIVE)),
+                search(config, "What error does each failed swap report?", events.Swap, "failed"),
+                search(config, "What did the health checks report?", events.HealthCheck, "failed"),
             ),
             (
-                Step("`health`: the new provider starts but is not well: mend its settings or what it depends on."),
-                Step("`factory`: it cannot be made: mend the import path, the settings or its start."),
-                Step("`timeout`: find out what waits, or raise `lifecycle.activation_timeout` or `.health_timeout`."),
-                Step("`no_candidate`: nothing is registered under that name: see OneiricResolutionFailures."),
-                Step("Something swaps again and again: stop it; one failed swap is no reason for the next."),
+                command(
+                    "`health`: the new provider starts, but its health check fails. Fix its settings or what it "
+                    "depends on, then check it.",
+                    "oneiric health --probe",
+                ),
+                command(
+                    "`factory`: the provider cannot be created. Fix the import path, its settings or its start-up "
+                    "code. This shows which factory is used:",
+                    "oneiric explain KEY --domain DOMAIN",
+                ),
+                Step(
+                    "`timeout`: find out what the provider waits for, or raise `lifecycle.activation_timeout` or "
+                    "`lifecycle.health_timeout`, and restart the service."
+                ),
+                Step("`no_candidate`: no provider is registered under that name. Go to OneiricResolutionFailures."),
+                command(
+                    "A new version of a provider caused it: select the previous provider again.",
+                    "oneiric swap KEY --domain DOMAIN --provider PREVIOUS",
+                ),
+                Step(
+                    "A job or script repeats the swap: stop it. A swap that failed fails again until its cause is "
+                    "fixed."
+                ),
             ),
+            "A provider that cannot start now and then is normal during a rollout, one a minute and more is not. "
+            "Normal: none.",
+            "Safe during a planned rollout, as long as the previous providers serve.",
         ),
     )
 
@@ -94,31 +117,38 @@ def _swap_slow(config: BundleConfig) -> Alert:
         expr=growth(config, query.recorded(SLOW_SWAPS, _slow(config)), SLOW_WINDOW, "instance", "domain", "key") > 0,
         hold=0,
         looks_back=SLOW_WINDOW,
-        summary="A swap of {{ $labels.domain }}/{{ $labels.key }} took long",
-        description="On {{ $labels.instance }} a swap of {{ $labels.domain }}/{{ $labels.key }} took more than "
-        f"{config.swap_slow_seconds:g} s.",
+        summary="A swap of {{ $labels.domain }}/{{ $labels.key }} was slow",
+        description="A swap of {{ $labels.domain }}/{{ $labels.key }} on {{ $labels.instance }} took more than "
+        f"{config.swap_slow_seconds:g} s, within the last {config.window(SLOW_WINDOW)}.",
         dashboard=LIFECYCLE,
         runbook=Runbook(
-            "One swap at least was over the threshold, whether it succeeded or failed.",
-            "While a swap runs, the previous provider serves; the component is not renewed for as long.",
+            "At least one swap took longer than the threshold, whether it succeeded or failed.",
+            "Users keep the previous provider until the swap ends.",
             (
                 ask(
-                    "How many swaps run now?", total(query.series(catalogue.SWAPS_IN_PROGRESS), by=by(config, "domain"))
+                    "How many swaps are in progress now?",
+                    total(query.series(catalogue.SWAPS_IN_PROGRESS), by=by(config, "domain")),
                 ),
                 ask_which(
-                    "How long did the swaps of each key take, on average?",
+                    "How long do the swaps of each key take, on average?",
                     total(query.rate(catalogue.SWAP_DURATION, window, suffix="_sum"), by=keys)
                     / total(query.rate(catalogue.SWAP_DURATION, window, suffix="_count"), by=keys),
                 ),
-                search("Which swap was it? `duration_ms` tells.", lines(config, events.Swap, on="success")),
-                search("Or one that failed in the end?", lines(config, events.Swap, on="failed")),
-                search("Which has begun and not ended? (level debug)", lines(config, events.Swap, on="started")),
+                search(config, "Which swap was slow? See `duration_ms`.", events.Swap, "success"),
+                search(config, "Did a slow swap fail in the end?", events.Swap, "failed"),
+                search(config, "Which swap has begun and not ended? (level debug)", events.Swap, "started"),
             ),
             (
-                Step("The factory loads or connects: let it start in the background, or prepare what it needs."),
-                Step("The health check waits for something: give it a deadline of its own."),
-                Step("It is meant to take that long: export the bundle with a higher `swap_slow_seconds`."),
+                Step("The factory loads data or opens connections: move that work out of the factory."),
+                Step("The health check waits for another service: give the check a deadline of its own."),
+                command(
+                    "The provider needs this long: raise the threshold of the alert, and load the rules again.",
+                    "oneiric monitoring export --set swap_slow_seconds=60 --out BUNDLE",
+                ),
             ),
+            "The threshold is the setting `swap_slow_seconds`. Normal: a swap takes milliseconds to a few seconds, "
+            "most of it in the provider's own start.",
+            "Safe while the swaps succeed.",
         ),
     )
 
@@ -132,22 +162,29 @@ def _rollbacks(config: BundleConfig) -> Alert:
         expr=burst >= config.rollbacks_burst_count,
         hold=0,
         looks_back=BURST_WINDOW,
-        summary="Swaps of {{ $labels.domain }}/{{ $labels.key }} are rolled back again and again",
-        description='{{ $value | printf "%.0f" }} swaps of {{ $labels.domain }}/{{ $labels.key }} were rolled back '
+        summary="Swaps of {{ $labels.domain }}/{{ $labels.key }} are rolled back repeatedly",
+        description="Swaps of {{ $labels.domain }}/{{ $labels.key }} were rolled back "
+        f'{{{{ $value | printf "%.0f" }}}} times over the last {config.window(BURST_WINDOW)} '
         f"(threshold {config.rollbacks_burst_count}).",
         dashboard=LIFECYCLE,
         runbook=Runbook(
-            "Somebody or something goes on to try a provider that does not work.",
-            "The previous provider serves on; each attempt costs a start and a stop.",
+            "Somebody or something keeps trying a provider that does not work.",
+            "Users keep the previous provider. Each attempt costs a start and a stop.",
             (
-                ask("Who serves now?", promql(config).series(catalogue.ACTIVE)),
-                search("What was restored, and when?", lines(config, events.RolledBack)),
-                search("Why did the swaps fail?", lines(config, events.Swap, on="failed")),
+                ask("Which provider serves now?", promql(config).series(catalogue.ACTIVE)),
+                search(config, "Which provider was restored, and when?", events.RolledBack),
+                search(config, "Why did the swaps fail?", events.Swap, "failed"),
             ),
             (
-                Step("Stop whatever asks for the swaps: a watcher, a deployment, a manifest that comes again."),
-                Step("Mend the provider by what its failed swaps say, then swap once."),
+                Step("Stop what requests the swaps: a deployment, a script, a selection that is saved repeatedly."),
+                command(
+                    "Fix the provider by the errors of its failed swaps, then swap once.",
+                    "oneiric swap KEY --domain DOMAIN --provider NEW",
+                ),
             ),
+            "One rollback protects users and needs no alert; several of one key mean that something repeats a "
+            "failure. Normal: none.",
+            "Safe while the previous provider serves and somebody works on the new one.",
         ),
     )
 
@@ -163,28 +200,40 @@ def _health_failures(config: BundleConfig) -> Alert:
         hold=0,
         looks_back=WINDOW,
         summary="Health checks of domain {{ $labels.domain }} fail",
-        description="{{ $value | humanize }} health checks a minute of domain {{ $labels.domain }} fail "
-        f"(threshold {config.health_check_failures_per_minute:g}).",
+        description="Health checks of domain {{ $labels.domain }} fail: {{ $value | humanize }} a minute over the last "
+        f"{config.window(WINDOW)} (threshold {config.health_check_failures_per_minute:g}).",
         inhibits=("OneiricComponentUnhealthy",),
         dashboard=LIFECYCLE,
         runbook=Runbook(
-            "Checks answer false, raise, or take too long, in swaps or in the probes in between.",
-            "The components concerned may not do their work.",
+            "Health checks return false, raise an error or time out, during swaps or in the periodic probes.",
+            "Requests that need these components may fail.",
             (
-                ask_which("Which components?", total(failures, by=by(config, "domain", "key")) * MINUTE),
+                ask_which("Which components fail?", total(failures, by=by(config, "domain", "key")) * MINUTE),
                 ask("Which are unhealthy now?", query.series(catalogue.HEALTH_STATUS).equal(0)),
                 ask(
-                    "What share of the checks fails?",
+                    "Which share of the checks fails?",
                     total(failures, by=by(config, "domain"))
                     / total(query.rate(catalogue.HEALTH_CHECKS, window), by=by(config, "domain")),
                 ),
-                search("What did they say?", lines(config, events.HealthCheck, on="failed")),
+                search(config, "What do the checks report?", events.HealthCheck, "failed"),
             ),
             (
-                Step("What the component depends on is down: mend that; the check will pass by itself."),
-                Step("The check takes too long: give it less to do, or raise `lifecycle.health_timeout`."),
-                Step("The component is broken: swap to another provider."),
+                command(
+                    "A service that the component depends on is down: restore that service. The check passes again at "
+                    "the next probe; this probes now:",
+                    "oneiric health --probe",
+                ),
+                Step(
+                    "The check times out: make it do less, or raise `lifecycle.health_timeout` and restart the service."
+                ),
+                command(
+                    "The component itself is broken: swap to another provider.",
+                    "oneiric swap KEY --domain DOMAIN --provider OTHER",
+                ),
             ),
+            "Probes run at `observability.probe_interval`, so one broken component fails a few checks a minute. "
+            "Normal: none.",
+            "Safe while a dependency is down for planned maintenance.",
         ),
     )
 
@@ -200,24 +249,39 @@ def _unhealthy(config: BundleConfig) -> Alert:
         hold=config.unhealthy_seconds,
         looks_back=FLAPPING_WINDOW,
         summary="{{ $labels.domain }}/{{ $labels.key }} is unhealthy",
-        description="On {{ $labels.instance }} {{ $labels.domain }}/{{ $labels.key }} has not passed a check for "
-        f"{config.unhealthy_seconds / MINUTE:g} minutes, or has failed {FLAPPING_CHANGES // 2} times within "
-        f"{config.window_seconds(FLAPPING_WINDOW) / MINUTE:g}.",
+        description="{{ $labels.domain }}/{{ $labels.key }} on {{ $labels.instance }} has not passed a health check "
+        "for "
+        f"{config.unhealthy_seconds / MINUTE:g} minutes, or has become unhealthy {FLAPPING_CHANGES // 2} times within "
+        f"{config.window_seconds(FLAPPING_WINDOW) / MINUTE:g} minutes.",
         dashboard=LIFECYCLE,
         runbook=Runbook(
-            "Every check since then failed, the last one too; or it is well and unwell by turns.",
-            "The component serves, but says of itself that it cannot.",
+            "All recent health checks failed, or the component alternates between healthy and unhealthy.",
+            "The component still serves requests, and they may fail.",
             (
-                ask("When was it last checked?", NOW - promql(config).series(catalogue.LAST_HEALTH_CHECK)),
-                search("What do the checks say?", lines(config, events.HealthCheck, on="failed")),
-                search("Has it recovered in between?", lines(config, events.HealthRecovered)),
+                ask(
+                    "How many seconds ago was it last checked?",
+                    NOW - promql(config).series(catalogue.LAST_HEALTH_CHECK),
+                ),
+                search(config, "What do the checks report?", events.HealthCheck, "failed"),
+                search(config, "Did it recover in between?", events.HealthRecovered),
             ),
             (
-                Step("Mend what it depends on, or swap to another provider."),
-                Step(
-                    "Nobody needs it: pause it, so that no work waits for it; it is checked still: silence this alert."
+                command(
+                    "Restore the service that it depends on, then probe it.",
+                    "oneiric health --probe",
+                ),
+                command(
+                    "Or swap to another provider.",
+                    "oneiric swap KEY --domain DOMAIN --provider OTHER",
+                ),
+                command(
+                    "Nobody needs it at present: pause it, so that work is refused at once. Undo with `oneiric "
+                    "resume`. Its checks go on, so silence this alert.",
+                    'oneiric pause KEY --domain DOMAIN --note "unhealthy, see ticket"',
                 ),
             ),
+            "The delay leaves a restart of a dependency unnoticed. Normal: every component passes every check.",
+            "Safe while the component is paused or its dependency is under maintenance.",
         ),
     )
 
@@ -230,24 +294,28 @@ def _forgotten_pause(config: BundleConfig) -> Alert:
         team="platform",
         expr=NOW - (since > 0) > config.pause_forgotten_seconds,
         hold=0,
-        summary="A component of domain {{ $labels.domain }} has been paused for long",
-        description="On {{ $labels.instance }} a component of domain {{ $labels.domain }} has been paused for "
-        "{{ $value | humanizeDuration }} "
-        f"(threshold {config.pause_forgotten_seconds / HOUR:g} h).",
+        summary="A component of domain {{ $labels.domain }} has been paused for a long time",
+        description="A component of domain {{ $labels.domain }} on {{ $labels.instance }} has been paused for "
+        f"{{{{ $value | humanizeDuration }}}} (threshold {config.pause_forgotten_seconds / HOUR:g} h).",
         dashboard=LIFECYCLE,
         runbook=Runbook(
             "Somebody paused a component and has not resumed it.",
-            "Its work is refused all the while.",
+            "Work for this component is refused.",
             (
                 ask("How many are paused?", promql(config).series(catalogue.PAUSED_COMPONENTS) > 0),
-                ask_which("Is work refused?", promql(config).rate(catalogue.BLOCKED, config.window(WINDOW))),
-                search("Who paused what, and what for? `note` tells.", lines(config, events.Paused)),
-                search("Whose work is refused?", lines(config, events.WorkBlocked)),
+                ask_which(
+                    "How much work is refused, a second?", promql(config).rate(catalogue.BLOCKED, config.window(WINDOW))
+                ),
+                search(config, "What was paused, and why? See `note`.", events.Paused),
+                search(config, "Which work is refused?", events.WorkBlocked),
             ),
             (
-                Step("The reason is gone: resume it, `bridge.set_paused(key, paused=False)`."),
-                Step("It stays paused on purpose: silence this alert in Alertmanager until then."),
+                command("The reason has gone: resume the component.", "oneiric resume KEY --domain DOMAIN"),
+                Step("It stays paused on purpose: silence this alert until the planned end."),
             ),
+            "A pause is meant for minutes to hours. The threshold is the setting `pause_forgotten_seconds`. Normal: "
+            "none is older.",
+            "Safe for as long as the pause is planned.",
         ),
     )
 

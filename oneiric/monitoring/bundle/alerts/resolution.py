@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.bundle.alerts.common import MINUTE, RESOLUTION, ask, ask_which, by, promql, search, stem
-from oneiric.monitoring.logql import lines
+from oneiric.monitoring.bundle.alerts.common import (
+    MINUTE,
+    RESOLUTION,
+    ask,
+    ask_which,
+    by,
+    command,
+    promql,
+    search,
+    stem,
+)
 from oneiric.monitoring.promql import before, new, quantile, total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
@@ -50,29 +59,46 @@ def _failures(config: BundleConfig) -> Alert:
         hold=0,
         looks_back=WINDOW,
         summary="Resolutions of domain {{ $labels.domain }} fail",
-        description="{{ $value | humanize }} resolutions a minute of domain {{ $labels.domain }} select nothing "
-        f"(threshold {config.resolution_failures_per_minute:g}).",
+        description="Resolutions of domain {{ $labels.domain }} find no provider: {{ $value | humanize }} a minute "
+        "over "
+        f"the last {config.window(WINDOW)} (threshold {config.resolution_failures_per_minute:g}).",
         dashboard=RESOLUTION,
         runbook=Runbook(
-            "The resolver selects nothing for keys that something asks for.",
-            "Whatever needs these components does not get them.",
+            "The resolver finds no provider for keys that the application asks for.",
+            "Requests that need these components fail.",
             (
-                ask_which("Which keys, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE),
+                ask_which(
+                    "Which keys fail, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE
+                ),
                 ask(
-                    "Were candidates lost? Compare the number now with the past.",
+                    "Were providers lost? Compare the number with an hour ago.",
                     total(query.series(catalogue.CANDIDATES), by=by(config, "domain", "state")),
                 ),
-                search("What did the resolver decide?", lines(config, events.ResolutionFailed)),
-                search("Did a synchronisation skip entries?", lines(config, events.EntryRejected)),
-                search("Was the candidate ever registered? (level debug)", lines(config, events.Registered)),
+                search(config, "What did the resolver decide?", events.ResolutionFailed),
+                search(config, "Did a synchronisation reject entries?", events.EntryRejected),
+                search(config, "Was the provider ever registered? (level debug)", events.Registered),
             ),
             (
-                Step("`no_candidate`: it was never registered, or its manifest was not loaded: register it, sync."),
-                Step("`provider_not_found`: a selection names a provider that does not exist: mend `<domain>.yml`."),
-                Step("`capability_mismatch`: no candidate has what was asked for: mend the request or the metadata."),
-                Step("`error`: a candidate's data broke the selection; the log line has the error."),
-                Step("A key that nobody ever had: whoever asks for it is wrong, not the runtime."),
+                command(
+                    "`no_candidate`: no provider is registered. Load its code, or synchronise the source that it "
+                    "comes from. This shows what is registered for a key:",
+                    "oneiric explain KEY --domain DOMAIN",
+                ),
+                command("The provider comes from a manifest: synchronise now.", "oneiric remote-sync"),
+                Step(
+                    "`provider_not_found`: a selection names a provider that does not exist. Correct the selection in "
+                    "`DOMAIN.yml` of the settings; the service reads the file again by itself."
+                ),
+                Step(
+                    "`capability_mismatch`: no provider has the capabilities asked for. Correct the request, or the "
+                    "provider's metadata."
+                ),
+                Step("`error`: the data of a provider broke the selection. The log line names the error."),
+                Step("The key never had a provider: correct the application that asks for it."),
             ),
+            "A few failures a minute occur while providers change. The threshold is the setting "
+            "`resolution_failures_per_minute`. Normal: near zero.",
+            "Safe during a planned removal of the provider.",
         ),
     )
 
@@ -101,16 +127,20 @@ def _latency(config: BundleConfig) -> Alert:
         hold=2 * MINUTE,
         looks_back=WINDOW,
         summary="Resolutions of domain {{ $labels.domain }} are slow",
-        description="One in a hundred resolutions of domain {{ $labels.domain }} takes longer than "
-        "{{ $value | humanizeDuration }} "
-        f"(threshold {config.resolution_p99_seconds:g} s; at least {config.resolution_minimum_count} in the window).",
+        description="The 99th percentile of the latency of resolutions of domain {{ $labels.domain }} is "
+        f"{{{{ $value | humanizeDuration }}}} over the last {config.window(WINDOW)} "
+        f"(threshold {config.resolution_p99_seconds:g} s, with at least {config.resolution_minimum_count} "
+        "resolutions).",
         dashboard=RESOLUTION,
         runbook=Runbook(
-            "A resolution is a look-up in memory and takes microseconds. Where it takes this long, the process does "
-            "not get to run, or a candidate's own code runs within it.",
-            "Every use of a component waits.",
+            "A resolution is a look-up in memory and takes microseconds. It is slow where the process gets no "
+            "processor time, or where a provider's own code runs within it.",
+            "Every request that uses a component is slower.",
             (
-                ask("Is the process short of processor time?", query.foreign("process_cpu_seconds_total", window)),
+                ask(
+                    "How much processor time does the process take (1 is one core)?",
+                    query.foreign("process_cpu_seconds_total", window),
+                ),
                 ask(
                     "Which keys are slow?",
                     quantile(
@@ -122,13 +152,20 @@ def _latency(config: BundleConfig) -> Alert:
                     )
                     > config.resolution_p99_seconds,
                 ),
-                Step("Is the machine overloaded?", "uptime", "bash"),
+                command("Is the host overloaded? Compare the load with the number of cores.", "uptime"),
             ),
             (
-                Step("Processor at its limit: give the process more, or move load away."),
-                Step("One key alone: profile what its candidates' metadata and comparison do."),
-                Step("All keys in one instance: look for long garbage collections or a blocked interpreter."),
+                Step(
+                    "The processor is at its limit: raise the CPU limit of the service, or move load to another host."
+                ),
+                command(
+                    "One key alone is slow: see what its candidates do when they are compared.",
+                    "oneiric explain KEY --domain DOMAIN",
+                ),
+                Step("All keys of one instance are slow: look for long garbage collections or blocking code."),
             ),
+            "The threshold is the setting `resolution_p99_seconds`. Normal: below a millisecond.",
+            "Safe while resolutions succeed and users do not complain.",
         ),
     )
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.bundle.alerts.common import MINUTE, OVERVIEW, ask, promql, search
-from oneiric.monitoring.logql import lines
+from oneiric.monitoring.bundle.alerts.common import MINUTE, OVERVIEW, ask, command, promql, search
 from oneiric.monitoring.promql import NOW, scalar
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
@@ -35,29 +34,40 @@ def _cache(config: BundleConfig) -> Alert:
         expr=(of_limit > ratio) | (used > ratio),
         hold=5 * MINUTE,
         summary="The artifact cache of {{ $labels.instance }} is nearly full",
-        description="{{ $value | humanizePercentage }} of the cache's limit, or of the file system it lies on, is used "
-        f"(threshold {ratio:.0%}).",
+        description="The artifact cache of {{ $labels.instance }} uses {{ $value | humanizePercentage }} of its limit "
+        "or "
+        f"of its file system, for {config.seconds(5 * MINUTE):g} s (threshold {ratio:.0%}).",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "The cache is near its own limit (`cache_max_bytes`), or the disk below it is nearly full.",
-            "At its limit, the cache evicts artifacts, which are fetched again when needed. On a full disk no artifact "
-            "and no state can be written.",
+            "The cache is near its own limit (`remote.cache_max_bytes`), or its file system is nearly full.",
+            "None yet. At its limit the cache evicts artifacts, which are downloaded again when needed. On a full "
+            "disk no artifact and no state can be written.",
             (
-                ask("How much of the limit?", of_limit),
-                ask("How much of the file system?", used),
-                ask("How old are these figures?", NOW - query.series(catalogue.CACHE_SCAN)),
+                ask("Which share of the limit is used?", of_limit),
+                ask("Which share of the file system is used?", used),
+                ask("How many seconds old are these figures?", NOW - query.series(catalogue.CACHE_SCAN)),
                 ask("How many artifacts are there?", query.series(catalogue.CACHE_ARTIFACTS)),
-                ask("Are artifacts evicted?", query.rate(catalogue.CACHE_EVICTIONS, config.window(5 * MINUTE))),
-                search("When was it nearly full for the first time?", lines(config, events.CacheUsageHigh)),
-                search("What was evicted?", lines(config, events.CacheEvicted)),
-                search("Could it not be measured?", lines(config, events.CacheScanFailed)),
-                Step("What fills the disk?", "df -h", "bash"),
+                ask(
+                    "How many artifacts are evicted, a second?",
+                    query.rate(catalogue.CACHE_EVICTIONS, config.window(5 * MINUTE)),
+                ),
+                search(config, "When was it nearly full for the first time?", events.CacheUsageHigh),
+                search(config, "What was evicted?", events.CacheEvicted),
+                search(config, "Could it not be measured?", events.CacheScanFailed),
+                command("What fills the cache, and what the file system?", "oneiric cache status; df -h"),
             ),
             (
-                Step("The cache is at its limit and evicts what is still needed: raise `cache_max_bytes`."),
-                Step("Old artifacts stay: set `cache_max_age`, so that they go by themselves."),
-                Step("Something else fills the disk: make room there, or give the cache a file system of its own."),
+                command(
+                    "Old artifacts fill it: see what would be removed, then remove it. Active artifacts and the state "
+                    "stay; what is needed later is downloaded again.",
+                    "oneiric cache clean --dry-run && oneiric cache clean",
+                ),
+                Step("It evicts what is still needed: raise `remote.cache_max_bytes`, and restart the service."),
+                Step("Old artifacts stay too long: set `remote.cache_max_age`."),
+                Step("Something else fills the disk: free space, or give the cache a file system of its own."),
             ),
+            "The threshold is the setting `cache_usage_ratio`. Normal: below it, as evictions keep the cache there.",
+            "Safe while the file system has room.",
         ),
     )
 
@@ -71,25 +81,37 @@ def _memory(config: BundleConfig) -> Alert:
         team="platform",
         expr=memory > config.memory_bytes,
         hold=5 * MINUTE,
-        summary="{{ $labels.instance }} takes much memory",
-        description="The process behind {{ $labels.instance }} takes {{ $value | humanize1024 }}B "
-        f"(threshold {config.memory_bytes / 2**20:.0f} MiB).",
+        summary="{{ $labels.instance }} uses much memory",
+        description="The process of {{ $labels.instance }} uses {{ $value | humanize1024 }}B of memory, for "
+        f"{config.seconds(5 * MINUTE):g} s (threshold {config.memory_bytes / 2**20:.0f} MiB).",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "The resident memory of the process is over the threshold, which should be well below its limit.",
-            "Near its limit the process is slow, and then killed.",
+            "The resident memory of the process is above the threshold, which should be well below its limit.",
+            "None yet. Near its limit the process is slow, and is then killed.",
             (
-                ask("Does it grow steadily, or did it jump?", query.foreign("process_resident_memory_bytes")),
-                ask("How many instances are alive?", query.series(catalogue.INSTANCES)),
-                ask("Do cleanups fail?", query.increase(catalogue.CLEANUP_FAILURES, config.window(15 * MINUTE))),
-                ask("Has a metric very many series?", query.series(catalogue.SERIES) > HUNDREDS),
-                search("What was not closed?", lines(config, events.CleanupFailed)),
+                ask(
+                    "Does it grow steadily, or did it jump? See the graph.",
+                    query.foreign("process_resident_memory_bytes"),
+                ),
+                ask("How many instances of components are alive?", query.series(catalogue.INSTANCES)),
+                ask(
+                    "Do clean-ups of instances fail?",
+                    query.increase(catalogue.CLEANUP_FAILURES, config.window(15 * MINUTE)),
+                ),
+                ask("Which metrics have very many series?", query.series(catalogue.SERIES) > HUNDREDS),
+                search(config, "Which instance was not closed?", events.CleanupFailed),
             ),
             (
-                Step("It jumped with a swap: the new provider needs that much; swap back, or give the process more."),
-                Step("Instances grow and nobody closes them: clean up what is not needed."),
-                Step("It grows and the instances do not: a leak in a provider; profile the process, then restart it."),
-                Step("It is near its limit now: restart it with a higher one, and look for the cause afterwards."),
+                Step("It is near its limit now: restart the service with a higher limit, then look for the cause."),
+                command(
+                    "It jumped with a swap: the new provider needs more. Swap back, or raise the limit.",
+                    "oneiric swap KEY --domain DOMAIN --provider PREVIOUS",
+                ),
+                Step("The number of instances grows: fix the provider whose instances are not closed."),
+                Step("It grows and the instances do not: a provider leaks. Profile the process, then restart it."),
             ),
+            "The threshold is the setting `memory_bytes`; set it to about 80 % of the limit of the unit or container. "
+            "Normal: constant after the first minutes.",
+            "Safe while the memory is constant and below the limit.",
         ),
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneiric.core import events
-from oneiric.monitoring.bundle.alerts.common import MINUTE, OVERVIEW, ask, ask_which, growth, promql, search
-from oneiric.monitoring.logql import lines
+from oneiric.monitoring.bundle.alerts.common import MINUTE, OVERVIEW, ask, ask_which, command, growth, promql, search
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
 
@@ -40,24 +39,31 @@ def _not_ready(config: BundleConfig) -> Alert:
         "is not active, or no manifest of a remote source is in force.",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "The process runs and answers `/readyz` with 503: a component of `runtime.start` is not active, or a "
-            "remote source was never synchronised since the start.",
-            "A load balancer sends it no work, and a rollout of a new version waits for it.",
+            "The process runs and answers `/readyz` with 503: a component of `runtime.start` is not active, or no "
+            "manifest of a remote source is in force.",
+            "A load balancer sends this instance no requests. A rollout of a new version waits for it.",
             (
-                ask("How many components that must run are missing?", missing),
-                search("Which ones, and why?", lines(config, events.ComponentMissing)),
-                ask("Does a synchronisation fail?", query.series(catalogue.CONSECUTIVE_FAILURES)),
-                search("Why does it fail?", lines(config, events.RemoteSync, "failed")),
-                Step("What does the service itself say?", "oneiric health", "bash"),
+                ask("How many required components are missing?", missing),
+                search(config, "Which components are missing, and why?", events.ComponentMissing),
+                ask("Do synchronisations fail?", query.series(catalogue.CONSECUTIVE_FAILURES)),
+                search(config, "Why do they fail?", events.RemoteSync, "failed"),
+                command("What does the service report?", "oneiric health"),
             ),
             (
-                Step("No candidate is registered: bring in the code with `--import` or its plugin, or mend the key."),
-                Step(
-                    "The factory or the health check fails: mend what the provider needs; it is tried again by itself."
+                command(
+                    "No provider is registered: load its code with `--import` or as a plugin, or correct the key in "
+                    "`runtime.start`.",
+                    "oneiric list --all",
                 ),
-                Step("A source cannot be synchronised: mend that, see OneiricRemoteSyncFailures."),
-                Step("A component is not needed any more: take it out of `runtime.start` and restart the service."),
+                Step(
+                    "The factory or the health check fails: restore what the provider needs. The service tries again "
+                    "by itself, every `runtime.retry_interval`."
+                ),
+                Step("A source cannot be synchronised: go to OneiricRemoteSyncFailures."),
+                Step("A component is no longer needed: remove it from `runtime.start`, and restart the service."),
             ),
+            "The delay is longer than a start that waits for its sources. Normal: 1.",
+            "Safe while a planned start takes long.",
         ),
     )
 
@@ -73,21 +79,24 @@ def _reload_failed(config: BundleConfig) -> Alert:
         expr=growth(config, failed, RELOAD_WINDOW, "instance") > 0,
         hold=0,
         looks_back=RELOAD_WINDOW,
-        summary="{{ $labels.instance }} cannot read its settings again",
-        description=f"A reload of the settings has failed within {minutes:g} minutes; the last good ones are in force.",
+        summary="{{ $labels.instance }} could not reload its settings",
+        description=f"A reload of the settings of {{{{ $labels.instance }}}} failed within the last {minutes:g} "
+        "minutes.",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "The settings were read again, at a signal, on command or because a file was saved, and are wrong.",
-            "The service goes on with its last good settings. It would not start again with the present ones.",
+            "The settings were read again, by a signal, by a command or because a file was saved, and are invalid.",
+            "None now: the last valid settings stay in force. The service cannot restart with the present files.",
             (
-                search("What is wrong?", lines(config, events.Reload, "failed")),
-                ask_which("Which instances?", growth(config, failed, RELOAD_WINDOW, "instance")),
-                Step("What is wrong with the files now?", "oneiric settings check", "bash"),
+                search(config, "What is invalid?", events.Reload, "failed"),
+                ask_which("Which instances failed to reload?", growth(config, failed, RELOAD_WINDOW, "instance")),
+                command("Are the files valid now?", "oneiric settings check"),
             ),
             (
-                Step("Mend the file that the line names, and save it: it is read again by itself."),
-                Step("Watchers are off: `oneiric reload`, which says what is still wrong."),
+                Step("Fix the file that the log line names, and save it. The service reads it again by itself."),
+                command("Watchers are off: reload by hand. The command names what is still invalid.", "oneiric reload"),
             ),
+            "One failed reload is enough: the next restart would fail. Normal: none.",
+            "Safe while somebody edits the settings.",
         ),
     )
 
@@ -103,24 +112,33 @@ def _secrets_stale(config: BundleConfig) -> Alert:
         expr=growth(config, failed, SECRETS_WINDOW, "instance") > 0,
         hold=0,
         looks_back=SECRETS_WINDOW,
-        summary="{{ $labels.instance }} cannot renew its secrets",
-        description=f"A refresh of secrets has failed within {minutes:g} minutes; the last good values are in force.",
+        summary="{{ $labels.instance }} could not refresh its secrets",
+        description=f"A refresh of secrets of {{{{ $labels.instance }}}} failed within the last {minutes:g} minutes.",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "The secrets provider could not be made ready at the start, or did not answer when its secrets were to be "
-            "renewed: at an interval, or at a reload.",
-            "The service goes on with the secrets that it has. A credential that was revoked meanwhile is refused, and "
-            "synchronisations that need it fail.",
+            "The secrets provider could not be started, or did not answer when its secrets were refreshed: at an "
+            "interval, or at a reload.",
+            "None as long as the present secrets are valid. Where a secret has been revoked, what needs it fails.",
             (
-                search("Which secrets, and what kind of error?", lines(config, events.SecretsRefresh, "failed")),
-                search("When were they last renewed?", lines(config, events.SecretsRefresh, "success")),
-                ask_which("Which instances?", growth(config, failed, SECRETS_WINDOW, "instance")),
-                Step("Does the provider serve, and is it well?", "oneiric health", "bash"),
+                search(
+                    config,
+                    "Which secrets could not be refreshed, and what is the error?",
+                    events.SecretsRefresh,
+                    "failed",
+                ),
+                search(config, "When did a refresh last succeed?", events.SecretsRefresh, "success"),
+                ask_which("Which instances failed to refresh?", growth(config, failed, SECRETS_WINDOW, "instance")),
+                command("Is the secrets provider active and healthy?", "oneiric health"),
             ),
             (
-                Step("The secret store is away or refuses the service: mend that; the next refresh renews everything."),
-                Step("The store is back, and the interval is long: renew them at once.", "oneiric reload", "bash"),
-                Step("The provider is wrong: mend `secrets.provider`, and restart the service."),
+                command(
+                    "The secret store is down or refuses access: restore it. The next refresh succeeds by itself; "
+                    "this refreshes at once:",
+                    "oneiric reload",
+                ),
+                Step("The wrong provider is configured: fix `secrets.provider`, and restart the service."),
             ),
+            "One failed refresh is enough: secrets may be revoked at any time. Normal: none.",
+            "Safe during maintenance of the secret store, if no secret is rotated meanwhile.",
         ),
     )

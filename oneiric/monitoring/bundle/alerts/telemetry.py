@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from oneiric.core import events
 from oneiric.monitoring.bundle.alerts.common import MINUTE, OVERVIEW, ask, by, growth, promql, search
-from oneiric.monitoring.logql import lines, log_of
+from oneiric.monitoring.logql import log_of
 from oneiric.monitoring.promql import labelled, total
 from oneiric.monitoring.rules import Alert, Group, Runbook, Step
 from oneiric.observability import catalogue
@@ -37,26 +37,30 @@ def _hook_errors(config: BundleConfig) -> Alert:
         expr=(growth(config, query.series(catalogue.HOOK_ERRORS), WINDOW, "instance", "sink") > 0) | _scrapes(config),
         hold=0,
         looks_back=WINDOW,
-        summary="Errors are contained in {{ $labels.sink }} on {{ $labels.instance }}",
-        description="{{ $value | humanize }} errors of {{ $labels.sink }} were contained on {{ $labels.instance }}.",
+        summary="{{ $labels.sink }} reports errors on {{ $labels.instance }}",
+        description="{{ $labels.sink }} on {{ $labels.instance }} reported {{ $value | humanize }} errors over the "
+        "last "
+        f"{config.window(WINDOW)}.",
         dashboard=OVERVIEW,
         runbook=Runbook(
             "A part that must never stop the runtime failed: a telemetry sink, a status file, an export; or a part of "
-            f"what scrapes collect could not be read, {FAILED_SCRAPES} times.",
-            "The runtime goes on; what that part tells or keeps is incomplete.",
+            f"the metrics could not be collected, {FAILED_SCRAPES} times.",
+            "None: the runtime works. The metrics, logs or files of that part are incomplete.",
             (
-                search("What is the error?", lines(config, events.HookFailed)),
-                ask("What of the scrapes fails?", query.increase(catalogue.SCRAPE_ERRORS, window)),
+                search(config, "What is the error?", events.HookFailed),
+                ask("Which part of the scrapes fails?", query.increase(catalogue.SCRAPE_ERRORS, window)),
                 ask("Are spans lost?", query.increase(catalogue.SPANS_LOST, window)),
             ),
             (
-                Step("A file cannot be written: mend its permissions or its disk."),
-                Step("`otlp`, `push`: the collector or gateway is not reached: see its address and credentials."),
+                Step("A file cannot be written: fix its permissions, or free space on its disk."),
+                Step("`otlp`, `push`: the collector or gateway is not reachable. Check its address and credentials."),
                 Step("`otlp` with a 404 from Tempo, which takes no metrics: set `OTEL_METRICS_EXPORTER=none`."),
-                Step(f"`{_SCRAPE}`: metrics are missing, and alerts on them see nothing; the log names the collector."),
-                Step("`metrics_server`: its port is taken; the log names it."),
-                Step("Anything else is a defect: keep the log line, it has the error's type and text."),
+                Step(f"`{_SCRAPE}`: metrics are missing, and alerts on them cannot fire. The log names the collector."),
+                Step("`metrics_server`: its port is in use. The log names the port."),
+                Step("Anything else is a defect. Save the log line: it has the type and the text of the error."),
             ),
+            "One error of a sink is enough: it may repeat unseen. Normal: none.",
+            "Safe while the cause is known and the missing telemetry is not needed.",
         ),
     )
 
@@ -77,19 +81,23 @@ def _series_dropped(config: BundleConfig) -> Alert:
         hold=0,
         looks_back=WINDOW,
         summary="{{ $labels.metric }} has too many series on {{ $labels.instance }}",
-        description="{{ $value | humanize }} samples of {{ $labels.metric }} went into the folded series `_other`.",
+        description="{{ $labels.metric }} on {{ $labels.instance }} has reached its limit of series: "
+        f"{{{{ $value | humanize }}}} samples were counted in the series `_other` over the last "
+        f"{config.window(WINDOW)}.",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "A metric reached its budget of label sets.",
-            "Totals stay exact; which key, provider or source it was is lost for the label sets that came last.",
+            "A metric reached its limit of label sets.",
+            "None. Totals stay exact; the newest keys, providers or sources are counted together.",
             (
                 ask("How many series has each metric?", query.series(catalogue.SERIES)),
-                search("Which metric was it first?", lines(config, own.SeriesLimitReached)),
+                search(config, "Which metric reached its limit first?", own.SeriesLimitReached),
             ),
             (
-                Step("There really are that many components: raise `observability.series_budget`."),
-                Step("Keys are made up at run time (an identifier in a key): give them names that stay."),
+                Step("There are that many components: raise `observability.series_budget`, and restart the service."),
+                Step("Keys are made at run time, with an identifier in them: use constant keys."),
             ),
+            "The limit protects Prometheus. Normal: far below it.",
+            "Safe for some hours: alerts on totals still work.",
         ),
     )
 
@@ -103,22 +111,26 @@ def _suppressed(config: BundleConfig) -> Alert:
         expr=growth(config, query.series(catalogue.LOG_EVENTS_SUPPRESSED), WINDOW, "instance", "event") > 0,
         hold=0,
         looks_back=WINDOW,
-        summary="Log lines of {{ $labels.event }} are left out on {{ $labels.instance }}",
-        description="{{ $value | humanize }} lines of {{ $labels.event }} were over the rate limit.",
+        summary="Log lines of {{ $labels.event }} are suppressed on {{ $labels.instance }}",
+        description="{{ $labels.event }} on {{ $labels.instance }} exceeded its rate limit: {{ $value | humanize }} "
+        "lines "
+        f"were suppressed over the last {config.window(WINDOW)}.",
         dashboard=OVERVIEW,
         runbook=Runbook(
-            "An event happens more often than its lines may be written.",
-            "The metrics stay exact; a search in the log finds fewer lines than there were events.",
+            "An event occurs more often than its rate limit allows lines.",
+            "None. The metrics stay exact; the log has fewer lines than there were events.",
             (
                 ask(
-                    "Which events are written most?",
+                    "Which events are logged most?",
                     total(query.rate(catalogue.LOG_EVENTS, window), by=by(config, "event", "level")),
                 ),
-                ask("Which are left out?", query.rate(catalogue.LOG_EVENTS_SUPPRESSED, window)),
+                ask("Which events are suppressed?", query.rate(catalogue.LOG_EVENTS_SUPPRESSED, window)),
             ),
             (
-                Step("Find out why it happens so often: that is the incident, this is only its shadow."),
-                Step("It is meant to: raise the limit of that event in `observability.log_limits`."),
+                Step("Find out why the event occurs so often: that is the incident, this alert is a consequence."),
+                Step("The rate is expected: raise the limit of the event in `observability.log_limits`."),
             ),
+            "Any suppressed line is counted. Normal: none.",
+            "Safe at any time.",
         ),
     )

@@ -4,6 +4,7 @@ from oneiric.monitoring.drift.documents.alerts import Targets, judge_alert
 from oneiric.monitoring.drift.documents.commands import UNKNOWN_SURFACE, Command, Option, Surface
 from oneiric.monitoring.drift.documents.complete import judge_usage
 from oneiric.monitoring.drift.documents.dashboards import judge_dashboard, judge_uid
+from oneiric.monitoring.drift.documents.deployments import judge_deployment
 from oneiric.monitoring.drift.documents.document import Document
 from oneiric.monitoring.drift.documents.files import read_again
 from oneiric.monitoring.drift.documents.live import judge_live
@@ -32,6 +33,7 @@ __all__ = [
     "judge_alertmanager",
     "judge_alloy",
     "judge_dashboard",
+    "judge_deployment",
     "judge_live",
     "judge_markdown",
     "judge_openslo",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.drift.documents.instructions import UNIT_SUFFIX, is_dockerfile
 from oneiric.monitoring.drift.documents.kinds import DocumentKind, is_meant, is_template, kind_of
 from oneiric.monitoring.drift.documents.kinds import read as read_nodes
 from oneiric.monitoring.notation.nodes import DocumentError, Node
@@ -35,8 +36,11 @@ class Document:
         return any("loki" in part.lower() for part in PurePath(self.path).parts)
 
 
+_OF_OTHERS = {"dashboard", "workload", "compose"}
+"""Kinds that a directory has of many programs."""
 KINDS_HINT = (
-    "rules, Alertmanager, Prometheus, Promtail and Alloy configurations, dashboards, OpenSLO and Markdown are checked"
+    "rules, Alertmanager, Prometheus, Promtail and Alloy configurations, dashboards, OpenSLO, Markdown, workloads of "
+    "Kubernetes, Compose files, Dockerfiles and units are checked"
 )
 
 
@@ -50,13 +54,17 @@ def read_documents(source: Source, report: Report, mark: str) -> list[Document] 
         return [Document("markdown", _nothing(piece), piece)]
     if suffix in {".alloy", ".river"}:
         return [Document("alloy", _nothing(piece), piece)]
+    if is_dockerfile(source.path):
+        return [Document("dockerfile", _nothing(piece), piece)]
+    if suffix == UNIT_SUFFIX:
+        return [Document("unit", _nothing(piece), piece)]
     try:
         nodes = read_nodes(piece, suffix)
     except DocumentError as error:
         return _broken(piece, suffix, error, report, mark)
     found = [Document(kind_of(node), node, node.text) for node in nodes]
     for document in found:
-        if document.kind != "other" and (document.kind != "dashboard" or mark in source.text):
+        if document.kind != "other" and (document.kind not in _OF_OTHERS or mark in source.text.lower()):
             _judge_keys(document.node, report)
     return found
 

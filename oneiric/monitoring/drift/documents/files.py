@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oneiric.monitoring.drift.documents.instructions import UNIT_SUFFIX, is_dockerfile
 from oneiric.monitoring.drift.findings import Report
 from oneiric.monitoring.notation.text import Place, Source
 
@@ -23,8 +24,8 @@ MAX_FILES = 20_000
 MAX_SEARCHED = 20 * MAX_BYTES
 """So far a larger file is searched for whether it is about us."""
 
-SUFFIXES = {".yml", ".yaml", ".json", ".md", ".alloy"}
-"""What files below a directory must end with to be read; a file that is named is read whatever it ends with."""
+SUFFIXES = {".yml", ".yaml", ".json", ".md", ".alloy", UNIT_SUFFIX}
+"""What files below a directory must end with to be read, but Dockerfiles; a file that is named is read in any case."""
 
 _LEFT_OUT = {"node_modules", "__pycache__", "site-packages", "build", "dist", "venv"}
 
@@ -75,7 +76,8 @@ def _below(directory: Path, report: Report) -> Iterator[Path]:
         )
         for name in sorted(names):
             path = Path(parent) / name
-            if path.suffix in SUFFIXES and not name.startswith(".") and path.is_file():
+            is_read = path.suffix in SUFFIXES or is_dockerfile(name)
+            if is_read and not name.startswith(".") and path.is_file():
                 yield path
 
 

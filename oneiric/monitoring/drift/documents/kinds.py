@@ -6,12 +6,13 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
+from oneiric.monitoring.drift.documents.workloads import is_compose, is_workload
 from oneiric.monitoring.notation.json import read_json
 from oneiric.monitoring.notation.nodes import DocumentError
 from oneiric.monitoring.notation.yaml import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from oneiric.monitoring.notation.nodes import Node
     from oneiric.monitoring.notation.text import Piece
@@ -25,6 +26,10 @@ DocumentKind = Literal[
     "dashboard",
     "markdown",
     "openslo",
+    "workload",
+    "compose",
+    "dockerfile",
+    "unit",
     "other",
 ]
 
@@ -84,7 +89,7 @@ def kind_of(node: Node) -> DocumentKind:
         return "promtail" if _is_promtail(node) else "prometheus"
     if node.word("apiVersion").startswith("openslo/"):
         return "openslo"
-    return "dashboard" if _has_panels(node) else "other"
+    return next((kind for kind, fits in _FITTING if fits(node)), "other")
 
 
 def _is_promtail(node: Node) -> bool:
@@ -108,6 +113,13 @@ def _has_rules(node: Node) -> bool:
 def _has_panels(node: Node) -> bool:
     inner = node.get("dashboard") or node.get("spec") or node
     return any(part.get("panels") or part.get("rows") or part.get("elements").kind == "map" for part in (node, inner))
+
+
+_FITTING: tuple[tuple[DocumentKind, Callable[[Node], bool]], ...] = (
+    ("workload", is_workload),
+    ("compose", is_compose),
+    ("dashboard", _has_panels),
+)
 
 
 def is_meant(text: str, suffix: str, mark: str) -> bool:

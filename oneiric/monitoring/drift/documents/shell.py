@@ -65,6 +65,22 @@ def judge_command_line(piece: Piece, context: Context, surface: Surface) -> None
                 _judge_program(words, surface.root, context)
 
 
+def judge_words(pieces: list[Piece], context: Context, surface: Surface, *, is_ours: bool = False) -> None:
+    """Report what the command *pieces* asks for that is not there; where it *is_ours*, our program is before them."""
+    words = [Word(piece.text, piece) for piece in pieces]
+    if surface.root is None:
+        return
+    if is_ours:
+        _Walk(context, surface.root, words).run()
+    else:
+        _judge_program(words, surface.root, context)
+
+
+def judge_variables(piece: Piece, context: Context, surface: Surface) -> None:
+    """Report variables that *piece* sets and nothing reads; those that it expands are somebody's own."""
+    _judge_variables([Word(piece.text, piece)], context, surface, frozenset(_EXPANDED.findall(piece.text)))
+
+
 def is_command(text: str, surface: Surface) -> bool:
     """Whether *text*, which begins with the program's name, goes on as one of its commands does, or nearly so."""
     known = surface.root.commands if surface.root is not None else {}
@@ -166,7 +182,7 @@ def _judge_names(word: Word, context: Context) -> None:
 def _judge_program(words: list[Word], root: Command, context: Context) -> None:
     prefix = context.vocabulary.prefix
     for index, word in enumerate(words):
-        if word.text == prefix:
+        if word.text == prefix or word.text.endswith(f"bin/{prefix}"):
             _Walk(context, root, words[index + 1 :]).run()
             return
         if word.text == f"{prefix}.cli":
