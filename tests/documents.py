@@ -13,6 +13,8 @@ FOLLOWED = ("docs/monitoring/ALERTING_SETUP.md", "docs/monitoring/PROMETHEUS_SET
 """The documents whose commands are all run, one after another, by tests/docs/test_guides.py."""
 STATE = "docs/state.md"
 """The document whose commands are all run, one after another, by tests/docs/test_state_guide.py."""
+REPLICAS = "docs/replicas.md"
+"""The document whose commands are all run, one after another, by tests/docs/test_replicas_guide.py."""
 COMMANDS = "docs/commands.md"
 """The document whose commands are run on a service, by tests/docs/test_commands_guide.py."""
 FIRST_SERVICE = "docs/first-service.md"

@@ -8,7 +8,18 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from documents import APPLICATIONS, COMMANDS, DOCUMENTS, FIRST_SERVICE, FOLLOWED, KUBERNETES, ROOT, STATE, fences
+from documents import (
+    APPLICATIONS,
+    COMMANDS,
+    DOCUMENTS,
+    FIRST_SERVICE,
+    FOLLOWED,
+    KUBERNETES,
+    REPLICAS,
+    ROOT,
+    STATE,
+    fences,
+)
 from pydantic import BaseModel
 
 from oneiric.core.config import OneiricSettings
@@ -79,7 +90,7 @@ def test_every_command_is_run_somewhere() -> None:
     shown = {
         command.strip()
         for document, text in fences("sh")
-        if document not in {*FOLLOWED, APPLICATIONS, COMMANDS, FIRST_SERVICE, STATE, KUBERNETES}
+        if document not in {*FOLLOWED, APPLICATIONS, COMMANDS, FIRST_SERVICE, KUBERNETES, REPLICAS, STATE}
         for line in text.splitlines()
         for command in line.partition("#")[0].split("&&")
     }

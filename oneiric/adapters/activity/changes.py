@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     import psycopg
 
     from oneiric.adapters.activity.connecting import Server
+    from oneiric.core.activity import Kept, Rows
 
 _BOUNDS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+
+
+class Change(NamedTuple):
+    """Rows before and after a change, and all that is to be kept then; None where nothing changes."""
+
+    before: Rows
+    after: Rows
+    kept: Kept | None
 
 
 class NoConnectionError(ActivityStoreError):

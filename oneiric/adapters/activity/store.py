@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import psycopg
 
 from oneiric.adapters.activity.advice import LastingError, unusable
-from oneiric.adapters.activity.changes import Changes, NoConnectionError
+from oneiric.adapters.activity.changes import Change, Changes, NoConnectionError
 from oneiric.adapters.activity.listening import Listener
 from oneiric.adapters.activity.repairs import locked_and_repaired, wrong
 from oneiric.adapters.activity.tables import Revision, Tables
@@ -50,14 +50,6 @@ _ROUND_TRIPS = 3
 """Answers of the server that the first attempt to read everything may need at the most."""
 _HELD_BACK = "held back: it is not known what is paused, as the database of pauses cannot be reached"
 _abandoned: list[object] = []  # what belongs to the process that this one was forked from; never closed here
-
-
-class _Change(NamedTuple):
-    """Rows before and after a change, and all that is to be kept then; None where nothing changes."""
-
-    before: Rows
-    after: Rows
-    kept: Kept | None
 
 
 class PostgresActivityStore(MemoryActivityStore):
@@ -124,6 +116,12 @@ class PostgresActivityStore(MemoryActivityStore):
         return self._kept is None or (self._when_unreachable == "refuse" and not self._listener.connected)
 
     @property
+    def problem(self) -> str | None:
+        """Why what is kept cannot be read at the moment, and only what was last known is; None where it can."""
+        problem = self._listener.problem
+        return None if problem is None else str(problem)
+
+    @property
     def suspicion(self) -> Suspicion | None:
         """Why the state is not known for certain, None where it is."""
         self._revive()
@@ -148,9 +146,9 @@ class PostgresActivityStore(MemoryActivityStore):
         ActivityStoreError where nothing is suspect, or there is no such account.
         """
 
-        def decide(found: Kept) -> _Change:
+        def decide(found: Kept) -> Change:
             kept = recovered(found, account)
-            return _Change(found.rows, kept.rows, kept)
+            return Change(found.rows, kept.rows, kept)
 
         made = self._changed(decide, self._tables.replace)
         self._changes.hand_on(self.observers.notify)
@@ -197,9 +195,9 @@ class PostgresActivityStore(MemoryActivityStore):
     def _write(self, domain: str, key: str, decide: Callable[[Row], Row]) -> Row:
         name = domain, key
 
-        def change(found: Kept) -> _Change:
+        def change(found: Kept) -> Change:
             before, after, kept = updated(found, name, decide)
-            return _Change({name: before}, {name: after}, kept)
+            return Change({name: before}, {name: after}, kept)
 
         made = self._changed(change, lambda connection, kept: self._tables.put(connection, kept, name))
         return made.after[name]
@@ -207,10 +205,10 @@ class PostgresActivityStore(MemoryActivityStore):
     def _write_record(self, name: tuple[str, str], decide: Callable[[bytes | None], bytes | None]) -> bytes | None:
         after: list[bytes | None] = []
 
-        def change(found: Kept) -> _Change:
+        def change(found: Kept) -> Change:
             value, kept = updated_record(found, name, decide)
             after.append(value)
-            return _Change({}, {}, kept)
+            return Change({}, {}, kept)
 
         self._changed(change, lambda connection, kept: self._tables.put_record(connection, kept, name))
         return after[-1]
@@ -238,7 +236,7 @@ class PostgresActivityStore(MemoryActivityStore):
         except (psycopg.Error, OSError, ActivityStoreError, NothingToDecideError) as error:
             raise unusable(error, self._server) from error
 
-    def _changed(self, decide: Callable[[Kept], _Change], write: Callable[[psycopg.Connection, Kept], None]) -> _Change:
+    def _changed(self, decide: Callable[[Kept], Change], write: Callable[[psycopg.Connection, Kept], None]) -> Change:
         """Have *decide* make a change and *write* it, in one transaction, and return what it changed."""
         before = self._reference()
         with self._transaction() as (connection, committed):
@@ -251,7 +249,7 @@ class PostgresActivityStore(MemoryActivityStore):
         self._report(found, suspicion)
         return made
 
-    def _made(self, made: _Change, found: Kept) -> None:
+    def _made(self, made: Change, found: Kept) -> None:
         """Take over what was committed; with the lock held, so that transitions are reported in their order."""
         names = dict.fromkeys((*made.before, *made.after))
         for name in names:

@@ -135,6 +135,8 @@ def recover(
 
 
 def _show_activity(answer: Mapping[str, Any]) -> None:
+    if answer.get("unreachable"):
+        typer.echo(f"Only what was last known, maybe nothing: {answer['unreachable']}")
     if not any(answer["totals"].values()):
         typer.echo("No paused or draining keys recorded.")
     else:

@@ -52,6 +52,10 @@ class ActivityStore(Activities, Protocol):
         """Whether all work is held back because it is not known what is paused."""
 
     @property
+    def problem(self) -> str | None:
+        """Why what is kept cannot be read at the moment, and only what was last known is; None where it can."""
+
+    @property
     def suspicion(self) -> Suspicion | None:
         """Why the state is not known for certain, None where it is."""
 

@@ -91,6 +91,11 @@ class MemoryActivityStore:
         self._documents: Records = {}
 
     @property
+    def problem(self) -> str | None:
+        """Why what is kept cannot be read at the moment; None where it can, or where nobody else could tell it."""
+        return None
+
+    @property
     def refuses(self) -> bool:
         """Whether all work is held back because it is not known what is paused; never, of what is on this machine."""
         return False

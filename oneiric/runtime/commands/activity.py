@@ -49,6 +49,7 @@ class _Activity:
                 domain: {key: state.as_dict() for key, state in keys.items()} for domain, keys in snapshot.items()
             },
             "totals": activity_of(state for keys in snapshot.values() for state in keys.values()),
+            "unreachable": store.problem,
             "suspect": _suspect(await _in_thread(lambda: store.suspicion)),
         }
 
