@@ -50,6 +50,7 @@ def test_without_a_url_the_store_is_a_file(tmp_path: Path, observers: Observers)
         assert isinstance(store, DomainActivityStore)
 
 
+@pytest.mark.postgres
 def test_a_url_leads_to_a_database_that_is_migrated_where_that_is_set(
     postgres: Postgres, tmp_path: Path, observers: Observers
 ) -> None:
@@ -96,6 +97,7 @@ async def test_a_runtime_that_knows_nothing_refuses_work_and_is_not_ready(tmp_pa
             await runtime.adapter_bridge.use("cache")
 
 
+@pytest.mark.postgres
 async def test_a_runtime_shares_its_pauses(postgres: Postgres, tmp_path: Path, observers: Observers) -> None:
     """What is paused through a bridge is found by a store of another machine, and the runtime is ready."""
     server = tables(postgres)
