@@ -13,6 +13,7 @@ from postgres import PATIENCE, tables
 from oneiric.core.activity import ActivityStoreError, DomainActivityStore
 from oneiric.core.config import OneiricSettings, SettingsError
 from oneiric.core.errors import LifecycleError
+from oneiric.runtime.commands import commands_of
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 from oneiric.runtime.state import activity_store_of, migrate_activity
 
@@ -93,6 +94,8 @@ async def test_a_runtime_that_knows_nothing_refuses_work_and_is_not_ready(tmp_pa
     url = f"postgresql://nobody@/none?host={tmp_path}"
     async with RuntimeOrchestrator(settings_of(tmp_path, url=url)) as runtime:
         assert (runtime.started, runtime.ready) == (True, False)
+        health = await commands_of(runtime)["health"].run({})
+        assert health["reasons"][0].startswith("it is not known what is paused: activity.url: database none at")
         with pytest.raises(LifecycleError, match="adapter:cache is paused"):
             await runtime.adapter_bridge.use("cache")
 

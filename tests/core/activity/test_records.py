@@ -189,7 +189,7 @@ def test_a_record_outlives_a_database_that_lost_it(
     with store._transaction() as (connection, _):
         connection.execute(f"DELETE FROM {store._server.schema}.records".encode())
     store.write_record("mark", "b", b"2")
-    assert store.records("mark") == {"a": b"1", "b": b"2"}
+    assert store.records("mark") == shared().records("mark") == {"a": b"1", "b": b"2"}
     assert [event.reason for event in recorder.of(ActivityStateSuspect)] == ["rows_lost"]
 
 
