@@ -120,6 +120,8 @@ def plain(objects: list[Object], kind: str) -> Any:
         ({"autoscaling": {"enabled": True}}, "need postgresql.enabled"),
         ({"postgresql": {"enabled": True}}, "postgresql.enabled needs existingSecret, or secret.ONEIRIC_ACTIVITY__URL"),
         ({"ingress": {"enabled": True}}, "need http.enabled"),
+        ({"metricsAddress": "0.0.0.0:80"}, "metricsAddress"),
+        ({"settings": {"runtime": {"stop_timeout": 60}}}, "terminationGracePeriodSeconds must be at least"),
         ({"secret": {"A": "b"}, "existingSecret": "c"}, "exclude each other"),
         (REPLICATED | {"autoscaling": {"enabled": True, "minReplicas": 30}}, "minReplicas must be at most"),
         (

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 from deployment.kubernetes.faults import faults
-from deployment.kubernetes.objects import COMPONENTS, Object, of_kind, overlay, pods, the, with_components
+from deployment.kubernetes.objects import COMPONENTS, OVERLAYS, Object, of_kind, overlay, pods, the, with_components
 from deployment.kubernetes.validation import CUSTOM, custom_faults, validate
 
 from oneiric.monitoring.bundle import bundle
@@ -64,6 +65,19 @@ def test_a_pod_is_opened_for_its_application_only_where_that_is_asked_for() -> N
     assert pod.ports == {"metrics": 9464}
     assert the(objects, "Service")["spec"]["type"] == "ClusterIP"
     assert of_kind(objects, "Ingress", "HTTPRoute") == []
+
+
+def test_the_job_without_the_operator_finds_the_pods() -> None:
+    """The job of the bundle keeps the pods of every overlay, by their label and the name of their port."""
+    (job,) = yaml.safe_load(bundle(BundleConfig())["prometheus/prometheus-kubernetes.yml"])["scrape_configs"]
+    kept = {rule["source_labels"][0]: rule["regex"] for rule in job["relabel_configs"] if rule.get("action") == "keep"}
+    for name in OVERLAYS:
+        (pod,) = pods(overlay(name))
+        labels = {
+            f"__meta_kubernetes_pod_label_{re.sub('[^a-z]', '_', key)}": value for key, value in pod.labels.items()
+        }
+        ports = dict.fromkeys(["__meta_kubernetes_pod_container_port_name"], *pod.ports)
+        assert kept.items() <= (labels | ports).items()
 
 
 def _monitor(objects: list[Object]) -> Object:

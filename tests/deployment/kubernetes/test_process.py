@@ -11,27 +11,31 @@ from urllib.error import HTTPError
 
 import pytest
 from deployment.kubernetes.faults import PATHS
-from deployment.kubernetes.objects import overlay, pods, settings
+from deployment.kubernetes.objects import Object, overlay, pods, settings
+from postgres import Postgres
 from processes import get
 from services import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 
 class Started(Service):
-    """The service of the single overlay, with the container's directories below a temporary one."""
+    """The service of an overlay, with the container's directories below a temporary one, and *more* settings."""
 
-    def __init__(self, directory: Path) -> None:
-        objects = overlay("single")
+    def __init__(self, directory: Path, name: str, secret: dict[str, str], more: str = "") -> None:
+        objects = overlay(name)
         (pod,) = pods(objects)
         self.container = pod.containers[0]
+        self.secret = secret
         for mount in self.container["volumeMounts"]:
             self.inside(directory, mount["mountPath"]).mkdir(parents=True)
         super().__init__(directory, None)
         self.config = self.inside(directory, "/etc/oneiric/oneiric.yaml")
         self.state = self.inside(directory, "/var/lib/oneiric")
-        self.put(settings(objects))
+        self.put(settings(objects) + more)
 
     @staticmethod
     def inside(directory: Path, path: str) -> Path:
@@ -52,8 +56,8 @@ class Started(Service):
     @property
     def environment(self) -> dict[str, str]:
         """What the container has in its environment."""
-        given = {one["name"]: one["value"] for one in self.container["env"]}
-        moved = {name: self._moved(value) for name, value in given.items()}
+        given = {one["name"]: one["value"] for one in self.container["env"] if "value" in one}
+        moved = {name: self._moved(value) for name, value in given.items()} | self.secret
         here = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "COVERAGE_"))}
         return here | moved | {"ONEIRIC_METRICS_ADDRESS": "127.0.0.1:0"}
 
@@ -72,7 +76,7 @@ class Started(Service):
 def started() -> Iterator[Started]:
     """Yield the service, ready; its directory has a short name, since that of a socket is bounded."""
     with TemporaryDirectory(prefix="pod") as directory:
-        one = Started(Path(directory))
+        one = Started(Path(directory), "single", {})
         try:
             one.start()
             yield one
@@ -103,3 +107,32 @@ def test_a_changed_config_map_is_read_again(started: Started) -> None:
     before = len(started.events("settings-reloaded"))
     started.put(settings(overlay("single")).replace("logging:\n", "logging:\n  level: DEBUG\n"))
     assert started.event("settings-reloaded", count=before + 1)["changed"] == 1
+
+
+def test_a_replica_reaches_the_database_of_its_secret() -> None:
+    """The container of the replicated overlay gets ready with PostgreSQL's address, and keeps its pauses there."""
+    server = Postgres(tcp=False)
+    try:
+        server.start()
+        with TemporaryDirectory(prefix="pod") as directory:
+            secret = {"ONEIRIC_ACTIVITY__URL": server.url("postgres")}
+            assert [one["name"] for one in overlay_variables("replicated") if "valueFrom" in one] == [*secret]
+            one = Started(Path(directory), "replicated", secret, "activity: {migrate_at_start: true}\n")
+            try:
+                one.start()
+                assert one.run("pause", "cache").returncode == 0
+                with server.connected() as connection:
+                    assert connection.execute("SELECT key FROM oneiric.activity WHERE paused").fetchall() == [
+                        ("cache",)
+                    ]
+            finally:
+                one.kill()
+    finally:
+        server.remove()
+
+
+def overlay_variables(name: str) -> list[Object]:
+    """Return the variables of the container of an overlay."""
+    (pod,) = pods(overlay(name))
+    found: list[Object] = pod.containers[0]["env"]
+    return found

@@ -78,6 +78,10 @@ capabilities:
 {{- if and .Values.postgresql.enabled (not .Values.existingSecret) (not (hasKey .Values.secret .Values.postgresql.secretKey)) -}}
 {{- fail (printf "postgresql.enabled needs existingSecret, or secret.%s" .Values.postgresql.secretKey) -}}
 {{- end -}}
+{{- $stop := dig "runtime" "stop_timeout" 25 .Values.settings | int -}}
+{{- if lt (int .Values.terminationGracePeriodSeconds) (add $stop 10) -}}
+{{- fail (printf "terminationGracePeriodSeconds must be at least settings.runtime.stop_timeout + 10 = %d" (add $stop 10)) -}}
+{{- end -}}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) -}}
 {{- fail "autoscaling.minReplicas must be at most autoscaling.maxReplicas" -}}
 {{- end -}}
