@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from postgres import Postgres
     from services import Service
 
-pytestmark = pytest.mark.slow  # each starts processes
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]  # each starts processes
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ PORTS = ("9461", "9462", "9463", "9090")
 
 @pytest.mark.slow
 @pytest.mark.prometheus
+@pytest.mark.postgres
 def test_who_follows_the_guide_gets_to_its_end(postgres: Postgres, tmp_path: Path) -> None:
     """Every command of the guide succeeds, in its order, in an empty directory."""
     programs = [executable(name, package="prometheus") for name in ("prometheus", "promtool")]

@@ -17,7 +17,7 @@ from oneiric.monitoring.config import configured
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.slow]
+pytestmark = [pytest.mark.postgres, pytest.mark.prometheus, pytest.mark.slow]
 KEY = "cache"
 LAGS = 'ALERTS{alertname="OneiricReplicaLags", alertstate="firing"}'
 

@@ -13,6 +13,7 @@ from postgres import PATIENCE, tables
 from oneiric.core.activity import ActivityStoreError, DomainActivityStore
 from oneiric.core.config import OneiricSettings, SettingsError
 from oneiric.core.errors import LifecycleError
+from oneiric.runtime.commands import commands_of
 from oneiric.runtime.orchestrator import RuntimeOrchestrator
 from oneiric.runtime.state import activity_store_of, migrate_activity
 
@@ -50,6 +51,7 @@ def test_without_a_url_the_store_is_a_file(tmp_path: Path, observers: Observers)
         assert isinstance(store, DomainActivityStore)
 
 
+@pytest.mark.postgres
 def test_a_url_leads_to_a_database_that_is_migrated_where_that_is_set(
     postgres: Postgres, tmp_path: Path, observers: Observers
 ) -> None:
@@ -92,10 +94,13 @@ async def test_a_runtime_that_knows_nothing_refuses_work_and_is_not_ready(tmp_pa
     url = f"postgresql://nobody@/none?host={tmp_path}"
     async with RuntimeOrchestrator(settings_of(tmp_path, url=url)) as runtime:
         assert (runtime.started, runtime.ready) == (True, False)
+        health = await commands_of(runtime)["health"].run({})
+        assert health["reasons"][0].startswith("it is not known what is paused: activity.url: database none at")
         with pytest.raises(LifecycleError, match="adapter:cache is paused"):
             await runtime.adapter_bridge.use("cache")
 
 
+@pytest.mark.postgres
 async def test_a_runtime_shares_its_pauses(postgres: Postgres, tmp_path: Path, observers: Observers) -> None:
     """What is paused through a bridge is found by a store of another machine, and the runtime is ready."""
     server = tables(postgres)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from oneiric.adapters.activity.advice import unusable
@@ -72,10 +72,10 @@ class Listener:
     def close(self) -> None:
         """End the thread; idempotent."""
         self._ended.set()
-        if (plug := self._plug) is not None:
+        if (plug := self._plug) is not None:  # else it ends by itself, at the latest once an attempt to connect does
             plug.pull()
-        if self._thread is not threading.current_thread():
-            self._thread.join(self._server.timeout)
+            if self._thread is not threading.current_thread():
+                self._thread.join(self._server.timeout)
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -100,8 +100,11 @@ class Listener:
         self._delay = min(self._delay * 2, LONGEST_DELAY)
 
     def _follow(self) -> None:
-        with closing(self._server.connect()) as connection, closing(Plug(connection)) as plug:
+        with ExitStack() as stack:
+            connection = stack.enter_context(closing(self._server.connect()))
+            plug = stack.enter_context(closing(Plug(connection)))
             self._plug = plug
+            stack.callback(self._unplug)
             if self._ended.is_set():
                 return
             with in_time(connection, self._server.timeout):
@@ -109,12 +112,15 @@ class Listener:
                 self._tables.listen(connection)
             if not self._is_proven:
                 self._prove(connection)
-            self._read(connection)
+            self._follower.read(connection)
             self.connected, self.problem, self._delay = True, None, FIRST_DELAY
             self.settled.set()
             while not self._ended.is_set():
                 if self._is_told_of_news(connection):
                     self._read_if_changed(connection)
+
+    def _unplug(self) -> None:
+        self._plug = None
 
     def _prove(self, connection: psycopg.Connection) -> None:
         """Have another connection tell this one something: a pooler between may swallow it."""
@@ -138,8 +144,4 @@ class Listener:
         with in_time(connection, self._server.timeout):
             found = self._tables.revision(connection)
         if found != self._follower.revision:
-            self._read(connection)
-
-    def _read(self, connection: psycopg.Connection) -> None:
-        with in_time(connection, self._server.timeout):
             self._follower.read(connection)

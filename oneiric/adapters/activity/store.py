@@ -10,6 +10,7 @@ import psycopg
 
 from oneiric.adapters.activity.advice import LastingError, unusable
 from oneiric.adapters.activity.changes import Change, Changes, NoConnectionError
+from oneiric.adapters.activity.connecting import in_time
 from oneiric.adapters.activity.listening import Listener
 from oneiric.adapters.activity.repairs import locked_and_repaired, wrong
 from oneiric.adapters.activity.tables import Revision, Tables
@@ -174,11 +175,12 @@ class PostgresActivityStore(MemoryActivityStore):
     def read(self, connection: psycopg.Connection) -> None:
         """Read all that is kept with *connection*, and repair what cannot be what it was."""
         before = self._reference()  # what is changed meanwhile comes after it
-        found = self._tables.snapshot(connection)
         suspicion = None
-        if wrong(found, before) is not None:
-            with connection.transaction():
-                found, suspicion = locked_and_repaired(connection, self._tables, before, now=self._clock())
+        with in_time(connection, self._server.timeout):
+            found = self._tables.snapshot(connection)
+            if wrong(found, before) is not None:
+                with connection.transaction():
+                    found, suspicion = locked_and_repaired(connection, self._tables, before, now=self._clock())
         with self._lock.held:
             self._take(found)
         self._witnessed(found)

@@ -119,7 +119,9 @@ class _Status:
         starting = [] if runtime.started else ["the runtime has not started yet"]
         missing = [f"{name} is not active: {why}" for name, why in runtime.required.missing.items()]
         pending = [f"no manifest of the remote source {name} is in force" for name in runtime.remotes.pending]
-        return [*starting, *missing, *pending]
+        refuses = runtime.activity_store.refuses
+        ignorant = [f"it is not known what is paused: {runtime.activity_store.problem}"] if refuses else []
+        return [*starting, *ignorant, *missing, *pending]
 
 
 def _failures(statuses: Iterable[LifecycleStatus], probed: Mapping[tuple[str, str], bool | None]) -> Iterable[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from postgres import tables
 from processes import run_program
 
 if TYPE_CHECKING:
     from postgres import Postgres
+
+
+pytestmark = pytest.mark.postgres
 
 
 def test_a_forked_child_has_connections_of_its_own(postgres: Postgres) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from oneiric.core.observers import Observers
 
+pytestmark = pytest.mark.postgres
 PAUSED = DomainActivity(paused=True, note="why")
 QUICK = 1.0
 """Seconds that a server may take that is not to answer."""
@@ -54,8 +55,8 @@ def opened(observers: Observers) -> Iterator[Callable[..., PostgresActivityStore
     """What opens stores, which are closed at the end."""
     with ExitStack() as stack:
 
-        def store(server: Server, **options: Any) -> PostgresActivityStore:
-            made = PostgresActivityStore(server, observers=observers, poll_interval=0.2, **options)
+        def store(server: Server, *, poll_interval: float = 0.2, **options: Any) -> PostgresActivityStore:
+            made = PostgresActivityStore(server, observers=observers, poll_interval=poll_interval, **options)
             return stack.enter_context(closing(made))
 
         yield store
@@ -82,6 +83,27 @@ def changed(store: PostgresActivityStore, key: str) -> bool:
     with suppress(ActivityStoreError):
         return store.change("task", key, paused=True).paused
     return False
+
+
+def test_a_notification_is_enough(own: Postgres, opened: Callable[..., PostgresActivityStore]) -> None:
+    """A replica that would not ask for an hour is told of a change."""
+    server = tables(own)
+    one, other = opened(server, poll_interval=3600), opened(server, poll_interval=3600)
+    one.change("task", "x", paused=True)
+    eventually(lambda: other.get("task", "x").paused, what="the pause is in force in the other")
+
+
+def test_a_notification_that_is_lost_is_made_up_for(
+    own: Postgres, opened: Callable[..., PostgresActivityStore]
+) -> None:
+    """A replica that is told nothing asks, and then knows."""
+    server = tables(own)
+    store = opened(server)
+    own.run(
+        f"INSERT INTO {server.schema}.activity VALUES ('task', 'x', true)",
+        f"UPDATE {server.schema}.state SET generation = generation + 1",
+    )
+    eventually(lambda: store.get("task", "x").paused, what="the pause is in force")
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])

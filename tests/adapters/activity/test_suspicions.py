@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from oneiric.core.observers import Observers
 
+pytestmark = pytest.mark.postgres
 PAUSED = DomainActivity(paused=True, note="why")
 
 

@@ -51,7 +51,7 @@ def shared(
         yield lambda: stack.enter_context(closing(PostgresActivityStore(server, observers=observers, clock=clock)))
 
 
-@pytest.fixture(params=["file", "postgres"])
+@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.postgres)])
 def either(request: pytest.FixtureRequest) -> Callable[[], ActivityStore]:
     """What opens one store that lasts, of each kind."""
     opened: Callable[[], ActivityStore] = request.getfixturevalue("lasting" if request.param == "file" else "shared")
@@ -72,7 +72,7 @@ def lasting(path: Path, tmp_path: Path, observers: Observers, clock: Clock) -> I
         store.close()
 
 
-@pytest.fixture(params=["file", "postgres", "memory"])
+@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.postgres), "memory"])
 def store(request: pytest.FixtureRequest) -> ActivityStore | MemoryActivityStore:
     """A store of each kind: they keep the same rules."""
     if request.param == "memory":
@@ -179,6 +179,7 @@ def test_a_closed_store_knows_its_records(either: Callable[[], ActivityStore]) -
         store.write_record("mark", "a", b"2")
 
 
+@pytest.mark.postgres
 def test_a_record_outlives_a_database_that_lost_it(
     shared: Callable[[], PostgresActivityStore], recorder: Recorder
 ) -> None:
@@ -188,7 +189,7 @@ def test_a_record_outlives_a_database_that_lost_it(
     with store._transaction() as (connection, _):
         connection.execute(f"DELETE FROM {store._server.schema}.records".encode())
     store.write_record("mark", "b", b"2")
-    assert store.records("mark") == {"a": b"1", "b": b"2"}
+    assert store.records("mark") == shared().records("mark") == {"a": b"1", "b": b"2"}
     assert [event.reason for event in recorder.of(ActivityStateSuspect)] == ["rows_lost"]
 
 

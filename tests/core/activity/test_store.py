@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from oneiric.core.observers import Receiver
 
 
-@pytest.fixture(params=["file", "postgres"])
+@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.postgres)])
 def lasting(
     request: pytest.FixtureRequest, tmp_path: Path, observers: Observers, clock: Clock
 ) -> Iterator[Callable[[], ActivityStore]]:
@@ -55,7 +55,7 @@ def lasting(
         store.close()
 
 
-@pytest.fixture(params=["file", "postgres", "memory"])
+@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.postgres), "memory"])
 def store(
     request: pytest.FixtureRequest, tmp_path: Path, observers: Observers, clock: Clock
 ) -> Iterator[MemoryActivityStore]:
