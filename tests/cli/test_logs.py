@@ -57,6 +57,7 @@ def shown(log: Path, *options: str) -> list[Any]:
         (("--level", "warning"), LINES[2:]),
         (("--domain", "adapter", "--key", "b"), [LINES[3]]),
         (("--since", "2026-01-01T11:30:00+00:00"), LINES[2:]),
+        (("--since", "2026-01-01T11:30:00+00:00", "-n", "1"), LINES[3:]),
         (("--since", "2026-01-01T11:00:00Z", "--level", "error"), LINES[3:]),
     ],
 )

@@ -46,8 +46,11 @@ def logs(  # noqa: PLR0913 - one parameter an option
         str | None, typer.Option("--since", metavar="TIME", help="90s, 15m, 2h or 7d ago, or a time in ISO 8601.")
     ] = None,
     count: Annotated[
-        int, typer.Option("--lines", "-n", min=0, help="The last ones, 0 for all; all with --since.")
-    ] = DEFAULT_LINES,
+        int | None,
+        typer.Option(
+            "--lines", "-n", min=0, help=f"The last ones, 0 for all; without it {DEFAULT_LINES}, or all with --since."
+        ),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written, until Ctrl-C.")] = False,
     file: Annotated[
         str | None, typer.Option("--file", metavar="FILE", help="This file, - for standard input, not the settings'.")
@@ -68,11 +71,12 @@ def logs(  # noqa: PLR0913 - one parameter an option
         start = None if since is None else parse_since(since, datetime.now(UTC))
     except ValueError as error:
         call.fail(exits.USAGE, f"--since: {error}")
+    number = count if count is not None else DEFAULT_LINES if start is None else 0
     wanted = Wanted(event=event, level=level and level.value, domain=domain, key=key, since=start)
     try:
         for source, is_old in _sources(call, file, unit, wanted=wanted, follow=follow):
             lines = (line for line in source if wanted.matches(line))
-            for line in last(lines, 0 if start is not None else count) if is_old else lines:
+            for line in last(lines, number) if is_old else lines:
                 _print(call, line)
     except OSError as error:
         if error.filename is None:
