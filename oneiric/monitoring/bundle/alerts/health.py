@@ -97,8 +97,8 @@ def _unhealthy(config: BundleConfig) -> Alert:
         looks_back=FLAPPING_WINDOW,
         summary="{{ $labels.domain }}/{{ $labels.key }} is unhealthy",
         description="{{ $labels.domain }}/{{ $labels.key }} on {{ $labels.instance }} has not passed a health check "
-        f"for {config.unhealthy_seconds / MINUTE:g} minutes, or has become unhealthy {FLAPPING_CHANGES // 2} times within "
-        f"{config.window_seconds(FLAPPING_WINDOW) / MINUTE:g} minutes.",
+        f"for {config.unhealthy_seconds / MINUTE:g} minutes, or has become unhealthy {FLAPPING_CHANGES // 2} times "
+        f"within {config.window_seconds(FLAPPING_WINDOW) / MINUTE:g} minutes.",
         dashboard=LIFECYCLE,
         runbook=_unhealthy_runbook(config),
     )
