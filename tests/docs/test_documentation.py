@@ -11,6 +11,7 @@ import pytest
 from documents import (
     APPLICATIONS,
     COMMANDS,
+    DOCKER,
     DOCUMENTS,
     FIRST_SERVICE,
     FOLLOWED,
@@ -90,7 +91,7 @@ def test_every_command_is_run_somewhere() -> None:
     shown = {
         command.strip()
         for document, text in fences("sh")
-        if document not in {*FOLLOWED, APPLICATIONS, COMMANDS, FIRST_SERVICE, KUBERNETES, REPLICAS, STATE}
+        if document not in {*FOLLOWED, APPLICATIONS, COMMANDS, DOCKER, FIRST_SERVICE, KUBERNETES, REPLICAS, STATE}
         for line in text.splitlines()
         for command in line.partition("#")[0].split("&&")
     }
