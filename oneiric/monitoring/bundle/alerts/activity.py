@@ -23,6 +23,7 @@ from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
+    from oneiric.monitoring.promql import Expr, PromQL
 
 
 def activity(config: BundleConfig) -> Group:
@@ -43,34 +44,36 @@ def _suspect(config: BundleConfig) -> Alert:
         description="The file of pauses and drains on {{ $labels.instance }} is not the file that the service wrote. "
         "Somebody must decide which account is right.",
         dashboard=LIFECYCLE,
-        runbook=Runbook(
-            "The file that keeps pauses and drains was emptied, deleted, replaced, restored from an old copy, "
-            "damaged, or lost rows. The second witness noticed it, and the file was moved to quarantine.",
-            "What was paused or draining stays so. Work for these components is refused, possibly without need.",
-            (
-                search(config, "What happened, when, and where is the old file?", events.ActivityStateSuspect),
-                ask_which(
-                    "Did it happen more than once within a day?", growth(config, noticed, DAY, "instance", "reason")
-                ),
-                search(config, "What was decided the last time, and by whom?", events.ActivityStateRecovered),
-                ask("How many components are paused?", query.series(catalogue.PAUSED_COMPONENTS) > 0),
-                command("What do the database and the witness say?", "oneiric activity"),
-            ),
-            (
-                command(
-                    "The earlier pauses are right, as after an accident: keep what the witness knows.",
-                    "oneiric activity recover --from witness",
-                ),
-                command(
-                    "The file is right, as after a backup was restored on purpose: keep what the file holds. This "
-                    "cannot be undone: note the output of `oneiric activity` first.",
-                    "oneiric activity recover --from database",
-                ),
-                Step("Find out what changes the state directory: a clean-up job, a backup, a second volume."),
-            ),
-            "One suspicion is enough: a component that was paused for a reason must not start by accident. Normal: 0.",
-            "Safe once somebody has decided and works on the cause.",
+        runbook=_suspect_runbook(config, noticed, query),
+    )
+
+
+def _suspect_runbook(config: BundleConfig, noticed: Expr, query: PromQL) -> Runbook:
+    return Runbook(
+        "The file that keeps pauses and drains was emptied, deleted, replaced, restored from an old copy, "
+        "damaged, or lost rows. The second witness noticed it, and the file was moved to quarantine.",
+        "What was paused or draining stays so. Work for these components is refused, possibly without need.",
+        (
+            search(config, "What happened, when, and where is the old file?", events.ActivityStateSuspect),
+            ask_which("Did it happen more than once within a day?", growth(config, noticed, DAY, "instance", "reason")),
+            search(config, "What was decided the last time, and by whom?", events.ActivityStateRecovered),
+            ask("How many components are paused?", query.series(catalogue.PAUSED_COMPONENTS) > 0),
+            command("What do the database and the witness say?", "oneiric activity"),
         ),
+        (
+            command(
+                "The earlier pauses are right, as after an accident: keep what the witness knows.",
+                "oneiric activity recover --from witness",
+            ),
+            command(
+                "The file is right, as after a backup was restored on purpose: keep what the file holds. This "
+                "cannot be undone: note the output of `oneiric activity` first.",
+                "oneiric activity recover --from database",
+            ),
+            Step("Find out what changes the state directory: a clean-up job, a backup, a second volume."),
+        ),
+        "One suspicion is enough: a component that was paused for a reason must not start by accident. Normal: 0.",
+        "Safe once somebody has decided and works on the cause.",
     )
 
 

@@ -47,32 +47,34 @@ def _target_down(config: BundleConfig) -> Alert:
         description=f"Prometheus cannot scrape {config.metrics_path} of {_INSTANCE} since {config.seconds(hold):g} s, "
         f"or lost it {FLAPPING_CHANGES // 2} times within {minutes:g} minutes.",
         dashboard=OVERVIEW,
-        runbook=Runbook(
-            f"Prometheus cannot read `{config.metrics_path}`: the process has ended, its metrics server does not "
-            "listen, or the network or the credentials in between are wrong.",
-            "The instance may be down. If it runs, nothing monitors it.",
-            (
-                ask("Which instances are down (0), and which are up (1)?", up),
-                command("Does the service run? Run this on its host.", "oneiric status"),
-                command("Does it answer on its own host? See the first line.", _curl(config)),
-                Step("In Prometheus, *Status, Targets* shows the error of the last scrape."),
-                search(config, "Did the metrics server fail to listen?", own.MetricsServerFailed),
-                search(config, "Where does it listen? Prometheus must scrape that address.", own.MetricsServerStarted),
-            ),
-            (
-                command(
-                    "The process has ended: start it again, and read its last errors.", "oneiric logs --level error"
-                ),
-                command(
-                    "It restarts repeatedly: the last lines before each start show why.", "oneiric logs --level warning"
-                ),
-                Step("The process runs but does not listen: `metrics-server-failed` above names the reason."),
-                Step("It answers on its own host: fix the firewall, the address or the list of targets."),
-                Step("It answers 401 or 403: fix the credentials in Prometheus' scrape configuration."),
-            ),
-            "A restart takes less than the delay. Normal: 1 for every instance.",
-            "Safe during a planned restart or removal of the instance.",
+        runbook=_target_down_runbook(config, up),
+    )
+
+
+def _target_down_runbook(config: BundleConfig, up: Expr) -> Runbook:
+    return Runbook(
+        f"Prometheus cannot read `{config.metrics_path}`: the process has ended, its metrics server does not "
+        "listen, or the network or the credentials in between are wrong.",
+        "The instance may be down. If it runs, nothing monitors it.",
+        (
+            ask("Which instances are down (0), and which are up (1)?", up),
+            command("Does the service run? Run this on its host.", "oneiric status"),
+            command("Does it answer on its own host? See the first line.", _curl(config)),
+            Step("In Prometheus, *Status, Targets* shows the error of the last scrape."),
+            search(config, "Did the metrics server fail to listen?", own.MetricsServerFailed),
+            search(config, "Where does it listen? Prometheus must scrape that address.", own.MetricsServerStarted),
         ),
+        (
+            command("The process has ended: start it again, and read its last errors.", "oneiric logs --level error"),
+            command(
+                "It restarts repeatedly: the last lines before each start show why.", "oneiric logs --level warning"
+            ),
+            Step("The process runs but does not listen: `metrics-server-failed` above names the reason."),
+            Step("It answers on its own host: fix the firewall, the address or the list of targets."),
+            Step("It answers 401 or 403: fix the credentials in Prometheus' scrape configuration."),
+        ),
+        "A restart takes less than the delay. Normal: 1 for every instance.",
+        "Safe during a planned restart or removal of the instance.",
     )
 
 

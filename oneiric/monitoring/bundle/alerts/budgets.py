@@ -174,29 +174,29 @@ def _alert(config: BundleConfig, objective: Objective, burn: Burn) -> Alert:
         looks_back=burn.short,
         summary=f"{objective.events} fail too often: the error budget burns {_speed(burn)} allowed",
         description=f"{objective.events} fail: {{{{ $value | humanizePercentage }}}} over {_words(burn.long)}, and "
-        "they "
-        f"still do. The objective of {objective.target:.10g} allows {budget:.3g}.",
+        f"they still do. The objective of {objective.target:.10g} allows {budget:.3g}.",
         inhibits=_slower(objective) if burn.severity == "critical" else (),
         dashboard=objective.dashboard,
-        runbook=Runbook(
-            f"Over {_words(burn.long)} and over the last {_words(burn.short)} so many failed that the error budget of "
-            f"{PERIOD_DAYS} days is used up in {PERIOD_DAYS / burn.factor:.2g} days.",
-            objective.impact,
-            (
-                ask("Which share fails now?", _ratio(config, objective, _windows(objective)[0])),
-                ask("How many were there?", events),
-            ),
-            (
-                Step(f"Find the cause: go to {objective.see}."),
-                Step(
-                    "The failures are known and accepted: lower the objective, export the bundle again, and tell users."
-                ),
-            ),
-            f"A budget that burns {burn.factor:g} times too fast over both windows is a trend, not a spike. Normal: "
-            "below "
-            "the speed that the objective allows.",
-            f"Safe while somebody works on {objective.see}.",
+        runbook=_alert_runbook(config, burn, events, objective),
+    )
+
+
+def _alert_runbook(config: BundleConfig, burn: Burn, events: Expr, objective: Objective) -> Runbook:
+    return Runbook(
+        f"Over {_words(burn.long)} and over the last {_words(burn.short)} so many failed that the error budget of "
+        f"{PERIOD_DAYS} days is used up in {PERIOD_DAYS / burn.factor:.2g} days.",
+        objective.impact,
+        (
+            ask("Which share fails now?", _ratio(config, objective, _windows(objective)[0])),
+            ask("How many were there?", events),
         ),
+        (
+            Step(f"Find the cause: go to {objective.see}."),
+            Step("The failures are known and accepted: lower the objective, export the bundle again, and tell users."),
+        ),
+        f"A budget that burns {burn.factor:g} times too fast over both windows is a trend, not a spike. Normal: "
+        "below the speed that the objective allows.",
+        f"Safe while somebody works on {objective.see}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Alerts about swaps, health and pauses."""
+"""Alerts about swaps."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 from oneiric.core import events
 from oneiric.monitoring.bundle.alerts.common import (
-    FLAPPING_CHANGES,
-    FLAPPING_WINDOW,
-    HOUR,
     LIFECYCLE,
     MINUTE,
     ask,
@@ -20,13 +17,14 @@ from oneiric.monitoring.bundle.alerts.common import (
     search,
     stem,
 )
-from oneiric.monitoring.promql import NOW, changes, total
+from oneiric.monitoring.bundle.alerts.health import health
+from oneiric.monitoring.promql import total
 from oneiric.monitoring.rules import Alert, Group, Record, Runbook, Step
 from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
-    from oneiric.monitoring.promql import Expr
+    from oneiric.monitoring.promql import Expr, PromQL
 
 WINDOW = 5 * MINUTE
 SLOW_WINDOW = 10 * MINUTE
@@ -37,9 +35,9 @@ SLOW_SWAPS = f"instance_domain_key:{stem(catalogue.SWAPS)}_slow:total"
 
 def lifecycle(config: BundleConfig) -> Group:
     """Return the alerts on swaps, health checks and pauses."""
-    makers = (_swap_failures, _swap_slow, _rollbacks, _health_failures, _unhealthy, _forgotten_pause)
     record = Record(SLOW_SWAPS, _slow(config))
-    return Group("oneiric-lifecycle", (record, *(make(config) for make in makers)))
+    swaps = (_swap_failures(config), _swap_slow(config), _rollbacks(config))
+    return Group("oneiric-lifecycle", (record, *swaps, *health(config)))
 
 
 def lifecycle_records(config: BundleConfig) -> Group:
@@ -64,46 +62,45 @@ def _swap_failures(config: BundleConfig) -> Alert:
         f"{config.window(WINDOW)} (threshold {config.swap_failures_per_minute:g}).",
         inhibits=("OneiricRollbackBurst",),
         dashboard=LIFECYCLE,
-        runbook=Runbook(
-            "New providers cannot take over.",
-            "Users keep the previous provider. A component that had none is not available.",
-            (
-                ask_which(
-                    "Which keys fail, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE
-                ),
-                ask("Which provider serves each key now?", query.series(catalogue.ACTIVE)),
-                search(config, "What error does each failed swap report?", events.Swap, "failed"),
-                search(config, "What did the health checks report?", events.HealthCheck, "failed"),
-            ),
-            (
-                command(
-                    "`health`: the new provider starts, but its health check fails. Fix its settings or what it "
-                    "depends on, then check it.",
-                    "oneiric health --probe",
-                ),
-                command(
-                    "`factory`: the provider cannot be created. Fix the import path, its settings or its start-up "
-                    "code. This shows which factory is used:",
-                    "oneiric explain KEY --domain DOMAIN",
-                ),
-                Step(
-                    "`timeout`: find out what the provider waits for, or raise `lifecycle.activation_timeout` or "
-                    "`lifecycle.health_timeout`, and restart the service."
-                ),
-                Step("`no_candidate`: no provider is registered under that name. Go to OneiricResolutionFailures."),
-                command(
-                    "A new version of a provider caused it: select the previous provider again.",
-                    "oneiric swap KEY --domain DOMAIN --provider PREVIOUS",
-                ),
-                Step(
-                    "A job or script repeats the swap: stop it. A swap that failed fails again until its cause is "
-                    "fixed."
-                ),
-            ),
-            "A provider that cannot start now and then is normal during a rollout, one a minute and more is not. "
-            "Normal: none.",
-            "Safe during a planned rollout, as long as the previous providers serve.",
+        runbook=_failures_runbook(config, failures),
+    )
+
+
+def _failures_runbook(config: BundleConfig, failures: Expr) -> Runbook:
+    return Runbook(
+        "New providers cannot take over.",
+        "Users keep the previous provider. A component that had none is not available.",
+        (
+            ask_which("Which keys fail, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE),
+            ask("Which provider serves each key now?", promql(config).series(catalogue.ACTIVE)),
+            search(config, "What error does each failed swap report?", events.Swap, "failed"),
+            search(config, "What did the health checks report?", events.HealthCheck, "failed"),
         ),
+        (
+            command(
+                "`health`: the new provider starts, but its health check fails. Fix its settings or what it "
+                "depends on, then check it.",
+                "oneiric health --probe",
+            ),
+            command(
+                "`factory`: the provider cannot be created. Fix the import path, its settings or its start-up "
+                "code. This shows which factory is used:",
+                "oneiric explain KEY --domain DOMAIN",
+            ),
+            Step(
+                "`timeout`: find out what the provider waits for, or raise `lifecycle.activation_timeout` or "
+                "`lifecycle.health_timeout`, and restart the service."
+            ),
+            Step("`no_candidate`: no provider is registered under that name. Go to OneiricResolutionFailures."),
+            command(
+                "A new version of a provider caused it: select the previous provider again.",
+                "oneiric swap KEY --domain DOMAIN --provider PREVIOUS",
+            ),
+            Step("A job or script repeats the swap: stop it. A swap that failed fails again until its cause is fixed."),
+        ),
+        "A provider that cannot start now and then is normal during a rollout, one a minute and more is not. "
+        "Normal: none.",
+        "Safe during a planned rollout, as long as the previous providers serve.",
     )
 
 
@@ -121,35 +118,39 @@ def _swap_slow(config: BundleConfig) -> Alert:
         description="A swap of {{ $labels.domain }}/{{ $labels.key }} on {{ $labels.instance }} took more than "
         f"{config.swap_slow_seconds:g} s, within the last {config.window(SLOW_WINDOW)}.",
         dashboard=LIFECYCLE,
-        runbook=Runbook(
-            "At least one swap took longer than the threshold, whether it succeeded or failed.",
-            "Users keep the previous provider until the swap ends.",
-            (
-                ask(
-                    "How many swaps are in progress now?",
-                    total(query.series(catalogue.SWAPS_IN_PROGRESS), by=by(config, "domain")),
-                ),
-                ask_which(
-                    "How long do the swaps of each key take, on average?",
-                    total(query.rate(catalogue.SWAP_DURATION, window, suffix="_sum"), by=keys)
-                    / total(query.rate(catalogue.SWAP_DURATION, window, suffix="_count"), by=keys),
-                ),
-                search(config, "Which swap was slow? See `duration_ms`.", events.Swap, "success"),
-                search(config, "Did a slow swap fail in the end?", events.Swap, "failed"),
-                search(config, "Which swap has begun and not ended? (level debug)", events.Swap, "started"),
+        runbook=_swap_slow_runbook(config, keys, query, window),
+    )
+
+
+def _swap_slow_runbook(config: BundleConfig, keys: tuple[str, ...], query: PromQL, window: str) -> Runbook:
+    return Runbook(
+        "At least one swap took longer than the threshold, whether it succeeded or failed.",
+        "Users keep the previous provider until the swap ends.",
+        (
+            ask(
+                "How many swaps are in progress now?",
+                total(query.series(catalogue.SWAPS_IN_PROGRESS), by=by(config, "domain")),
             ),
-            (
-                Step("The factory loads data or opens connections: move that work out of the factory."),
-                Step("The health check waits for another service: give the check a deadline of its own."),
-                command(
-                    "The provider needs this long: raise the threshold of the alert, and load the rules again.",
-                    "oneiric monitoring export --set swap_slow_seconds=60 --out BUNDLE",
-                ),
+            ask_which(
+                "How long do the swaps of each key take, on average?",
+                total(query.rate(catalogue.SWAP_DURATION, window, suffix="_sum"), by=keys)
+                / total(query.rate(catalogue.SWAP_DURATION, window, suffix="_count"), by=keys),
             ),
-            "The threshold is the setting `swap_slow_seconds`. Normal: a swap takes milliseconds to a few seconds, "
-            "most of it in the provider's own start.",
-            "Safe while the swaps succeed.",
+            search(config, "Which swap was slow? See `duration_ms`.", events.Swap, "success"),
+            search(config, "Did a slow swap fail in the end?", events.Swap, "failed"),
+            search(config, "Which swap has begun and not ended? (level debug)", events.Swap, "started"),
         ),
+        (
+            Step("The factory loads data or opens connections: move that work out of the factory."),
+            Step("The health check waits for another service: give the check a deadline of its own."),
+            command(
+                "The provider needs this long: raise the threshold of the alert, and load the rules again.",
+                "oneiric monitoring export --set swap_slow_seconds=60 --out BUNDLE",
+            ),
+        ),
+        "The threshold is the setting `swap_slow_seconds`. Normal: a swap takes milliseconds to a few seconds, "
+        "most of it in the provider's own start.",
+        "Safe while the swaps succeed.",
     )
 
 
@@ -185,137 +186,6 @@ def _rollbacks(config: BundleConfig) -> Alert:
             "One rollback protects users and needs no alert; several of one key mean that something repeats a "
             "failure. Normal: none.",
             "Safe while the previous provider serves and somebody works on the new one.",
-        ),
-    )
-
-
-def _health_failures(config: BundleConfig) -> Alert:
-    query, window = promql(config), config.window(WINDOW)
-    failures = query.rate(catalogue.HEALTH_CHECK_FAILURES, window)
-    return Alert(
-        "OneiricHealthCheckFailures",
-        severity="critical",
-        team="providers",
-        expr=total(failures, by=by(config, "domain")) * MINUTE > config.health_check_failures_per_minute,
-        hold=0,
-        looks_back=WINDOW,
-        summary="Health checks of domain {{ $labels.domain }} fail",
-        description="Health checks of domain {{ $labels.domain }} fail: {{ $value | humanize }} a minute over the last "
-        f"{config.window(WINDOW)} (threshold {config.health_check_failures_per_minute:g}).",
-        inhibits=("OneiricComponentUnhealthy",),
-        dashboard=LIFECYCLE,
-        runbook=Runbook(
-            "Health checks return false, raise an error or time out, during swaps or in the periodic probes.",
-            "Requests that need these components may fail.",
-            (
-                ask_which("Which components fail?", total(failures, by=by(config, "domain", "key")) * MINUTE),
-                ask("Which are unhealthy now?", query.series(catalogue.HEALTH_STATUS).equal(0)),
-                ask(
-                    "Which share of the checks fails?",
-                    total(failures, by=by(config, "domain"))
-                    / total(query.rate(catalogue.HEALTH_CHECKS, window), by=by(config, "domain")),
-                ),
-                search(config, "What do the checks report?", events.HealthCheck, "failed"),
-            ),
-            (
-                command(
-                    "A service that the component depends on is down: restore that service. The check passes again at "
-                    "the next probe; this probes now:",
-                    "oneiric health --probe",
-                ),
-                Step(
-                    "The check times out: make it do less, or raise `lifecycle.health_timeout` and restart the service."
-                ),
-                command(
-                    "The component itself is broken: swap to another provider.",
-                    "oneiric swap KEY --domain DOMAIN --provider OTHER",
-                ),
-            ),
-            "Probes run at `observability.probe_interval`, so one broken component fails a few checks a minute. "
-            "Normal: none.",
-            "Safe while a dependency is down for planned maintenance.",
-        ),
-    )
-
-
-def _unhealthy(config: BundleConfig) -> Alert:
-    status, labels = promql(config).series(catalogue.HEALTH_STATUS), by(config, "instance", "domain", "key")
-    unsteady = total(changes(status, config.window(FLAPPING_WINDOW)), by=labels, operator="max")
-    return Alert(
-        "OneiricComponentUnhealthy",
-        severity="warning",
-        team="providers",
-        expr=total(status, by=labels, operator="min").equal(0) | (unsteady >= FLAPPING_CHANGES),
-        hold=config.unhealthy_seconds,
-        looks_back=FLAPPING_WINDOW,
-        summary="{{ $labels.domain }}/{{ $labels.key }} is unhealthy",
-        description="{{ $labels.domain }}/{{ $labels.key }} on {{ $labels.instance }} has not passed a health check "
-        "for "
-        f"{config.unhealthy_seconds / MINUTE:g} minutes, or has become unhealthy {FLAPPING_CHANGES // 2} times within "
-        f"{config.window_seconds(FLAPPING_WINDOW) / MINUTE:g} minutes.",
-        dashboard=LIFECYCLE,
-        runbook=Runbook(
-            "All recent health checks failed, or the component alternates between healthy and unhealthy.",
-            "The component still serves requests, and they may fail.",
-            (
-                ask(
-                    "How many seconds ago was it last checked?",
-                    NOW - promql(config).series(catalogue.LAST_HEALTH_CHECK),
-                ),
-                search(config, "What do the checks report?", events.HealthCheck, "failed"),
-                search(config, "Did it recover in between?", events.HealthRecovered),
-            ),
-            (
-                command(
-                    "Restore the service that it depends on, then probe it.",
-                    "oneiric health --probe",
-                ),
-                command(
-                    "Or swap to another provider.",
-                    "oneiric swap KEY --domain DOMAIN --provider OTHER",
-                ),
-                command(
-                    "Nobody needs it at present: pause it, so that work is refused at once. Undo with `oneiric "
-                    "resume`. Its checks go on, so silence this alert.",
-                    'oneiric pause KEY --domain DOMAIN --note "unhealthy, see ticket"',
-                ),
-            ),
-            "The delay leaves a restart of a dependency unnoticed. Normal: every component passes every check.",
-            "Safe while the component is paused or its dependency is under maintenance.",
-        ),
-    )
-
-
-def _forgotten_pause(config: BundleConfig) -> Alert:
-    since = promql(config).series(catalogue.OLDEST_PAUSE)
-    return Alert(
-        "OneiricPauseForgotten",
-        severity="warning",
-        team="platform",
-        expr=NOW - (since > 0) > config.pause_forgotten_seconds,
-        hold=0,
-        summary="A component of domain {{ $labels.domain }} has been paused for a long time",
-        description="A component of domain {{ $labels.domain }} on {{ $labels.instance }} has been paused for "
-        f"{{{{ $value | humanizeDuration }}}} (threshold {config.pause_forgotten_seconds / HOUR:g} h).",
-        dashboard=LIFECYCLE,
-        runbook=Runbook(
-            "Somebody paused a component and has not resumed it.",
-            "Work for this component is refused.",
-            (
-                ask("How many are paused?", promql(config).series(catalogue.PAUSED_COMPONENTS) > 0),
-                ask_which(
-                    "How much work is refused, a second?", promql(config).rate(catalogue.BLOCKED, config.window(WINDOW))
-                ),
-                search(config, "What was paused, and why? See `note`.", events.Paused),
-                search(config, "Which work is refused?", events.WorkBlocked),
-            ),
-            (
-                command("The reason has gone: resume the component.", "oneiric resume KEY --domain DOMAIN"),
-                Step("It stays paused on purpose: silence this alert until the planned end."),
-            ),
-            "A pause is meant for minutes to hours. The threshold is the setting `pause_forgotten_seconds`. Normal: "
-            "none is older.",
-            "Safe for as long as the pause is planned.",
         ),
     )
 

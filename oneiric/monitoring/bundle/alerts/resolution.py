@@ -22,7 +22,7 @@ from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
-    from oneiric.monitoring.promql import Expr
+    from oneiric.monitoring.promql import Expr, PromQL
 
 WINDOW = 5 * MINUTE
 
@@ -60,46 +60,47 @@ def _failures(config: BundleConfig) -> Alert:
         looks_back=WINDOW,
         summary="Resolutions of domain {{ $labels.domain }} fail",
         description="Resolutions of domain {{ $labels.domain }} find no provider: {{ $value | humanize }} a minute "
-        "over "
-        f"the last {config.window(WINDOW)} (threshold {config.resolution_failures_per_minute:g}).",
+        f"over the last {config.window(WINDOW)} (threshold {config.resolution_failures_per_minute:g}).",
         dashboard=RESOLUTION,
-        runbook=Runbook(
-            "The resolver finds no provider for keys that the application asks for.",
-            "Requests that need these components fail.",
-            (
-                ask_which(
-                    "Which keys fail, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE
-                ),
-                ask(
-                    "Were providers lost? Compare the number with an hour ago.",
-                    total(query.series(catalogue.CANDIDATES), by=by(config, "domain", "state")),
-                ),
-                search(config, "What did the resolver decide?", events.ResolutionFailed),
-                search(config, "Did a synchronisation reject entries?", events.EntryRejected),
-                search(config, "Was the provider ever registered? (level debug)", events.Registered),
+        runbook=_failures_runbook(config, failures, query),
+    )
+
+
+def _failures_runbook(config: BundleConfig, failures: Expr, query: PromQL) -> Runbook:
+    return Runbook(
+        "The resolver finds no provider for keys that the application asks for.",
+        "Requests that need these components fail.",
+        (
+            ask_which("Which keys fail, and why?", total(failures, by=by(config, "domain", "key", "reason")) * MINUTE),
+            ask(
+                "Were providers lost? Compare the number with an hour ago.",
+                total(query.series(catalogue.CANDIDATES), by=by(config, "domain", "state")),
             ),
-            (
-                command(
-                    "`no_candidate`: no provider is registered. Load its code, or synchronise the source that it "
-                    "comes from. This shows what is registered for a key:",
-                    "oneiric explain KEY --domain DOMAIN",
-                ),
-                command("The provider comes from a manifest: synchronise now.", "oneiric remote-sync"),
-                Step(
-                    "`provider_not_found`: a selection names a provider that does not exist. Correct the selection in "
-                    "`DOMAIN.yml` of the settings; the service reads the file again by itself."
-                ),
-                Step(
-                    "`capability_mismatch`: no provider has the capabilities asked for. Correct the request, or the "
-                    "provider's metadata."
-                ),
-                Step("`error`: the data of a provider broke the selection. The log line names the error."),
-                Step("The key never had a provider: correct the application that asks for it."),
-            ),
-            "A few failures a minute occur while providers change. The threshold is the setting "
-            "`resolution_failures_per_minute`. Normal: near zero.",
-            "Safe during a planned removal of the provider.",
+            search(config, "What did the resolver decide?", events.ResolutionFailed),
+            search(config, "Did a synchronisation reject entries?", events.EntryRejected),
+            search(config, "Was the provider ever registered? (level debug)", events.Registered),
         ),
+        (
+            command(
+                "`no_candidate`: no provider is registered. Load its code, or synchronise the source that it "
+                "comes from. This shows what is registered for a key:",
+                "oneiric explain KEY --domain DOMAIN",
+            ),
+            command("The provider comes from a manifest: synchronise now.", "oneiric remote-sync"),
+            Step(
+                "`provider_not_found`: a selection names a provider that does not exist. Correct the selection in "
+                "`DOMAIN.yml` of the settings; the service reads the file again by itself."
+            ),
+            Step(
+                "`capability_mismatch`: no provider has the capabilities asked for. Correct the request, or the "
+                "provider's metadata."
+            ),
+            Step("`error`: the data of a provider broke the selection. The log line names the error."),
+            Step("The key never had a provider: correct the application that asks for it."),
+        ),
+        "A few failures a minute occur while providers change. The threshold is the setting "
+        "`resolution_failures_per_minute`. Normal: near zero.",
+        "Safe during a planned removal of the provider.",
     )
 
 
@@ -132,41 +133,43 @@ def _latency(config: BundleConfig) -> Alert:
         f"(threshold {config.resolution_p99_seconds:g} s, with at least {config.resolution_minimum_count} "
         "resolutions).",
         dashboard=RESOLUTION,
-        runbook=Runbook(
-            "A resolution is a look-up in memory and takes microseconds. It is slow where the process gets no "
-            "processor time, or where a provider's own code runs within it.",
-            "Every request that uses a component is slower.",
-            (
-                ask(
-                    "How much processor time does the process take (1 is one core)?",
-                    query.foreign("process_cpu_seconds_total", window),
-                ),
-                ask(
-                    "Which keys are slow?",
-                    quantile(
-                        0.99,
-                        total(
-                            query.rate(catalogue.RESOLUTION_DURATION, window, suffix="_bucket"),
-                            by=by(config, "domain", "key", "le"),
-                        ),
-                    )
-                    > config.resolution_p99_seconds,
-                ),
-                command("Is the host overloaded? Compare the load with the number of cores.", "uptime"),
+        runbook=_latency_runbook(config, query, window),
+    )
+
+
+def _latency_runbook(config: BundleConfig, query: PromQL, window: str) -> Runbook:
+    return Runbook(
+        "A resolution is a look-up in memory and takes microseconds. It is slow where the process gets no "
+        "processor time, or where a provider's own code runs within it.",
+        "Every request that uses a component is slower.",
+        (
+            ask(
+                "How much processor time does the process take (1 is one core)?",
+                query.foreign("process_cpu_seconds_total", window),
             ),
-            (
-                Step(
-                    "The processor is at its limit: raise the CPU limit of the service, or move load to another host."
-                ),
-                command(
-                    "One key alone is slow: see what its candidates do when they are compared.",
-                    "oneiric explain KEY --domain DOMAIN",
-                ),
-                Step("All keys of one instance are slow: look for long garbage collections or blocking code."),
+            ask(
+                "Which keys are slow?",
+                quantile(
+                    0.99,
+                    total(
+                        query.rate(catalogue.RESOLUTION_DURATION, window, suffix="_bucket"),
+                        by=by(config, "domain", "key", "le"),
+                    ),
+                )
+                > config.resolution_p99_seconds,
             ),
-            "The threshold is the setting `resolution_p99_seconds`. Normal: below a millisecond.",
-            "Safe while resolutions succeed and users do not complain.",
+            command("Is the host overloaded? Compare the load with the number of cores.", "uptime"),
         ),
+        (
+            Step("The processor is at its limit: raise the CPU limit of the service, or move load to another host."),
+            command(
+                "One key alone is slow: see what its candidates do when they are compared.",
+                "oneiric explain KEY --domain DOMAIN",
+            ),
+            Step("All keys of one instance are slow: look for long garbage collections or blocking code."),
+        ),
+        "The threshold is the setting `resolution_p99_seconds`. Normal: below a millisecond.",
+        "Safe while resolutions succeed and users do not complain.",
     )
 
 

@@ -11,6 +11,7 @@ from oneiric.observability import catalogue
 
 if TYPE_CHECKING:
     from oneiric.monitoring.config import BundleConfig
+    from oneiric.monitoring.promql import Expr, PromQL
 
 READY_HOLD = 5 * MINUTE
 """Longer than a start takes that waits for its sources."""
@@ -38,33 +39,37 @@ def _not_ready(config: BundleConfig) -> Alert:
         description=f"{{{{ $labels.instance }}}} has not been ready for {minutes:g} minutes: a component that must run "
         "is not active, or no manifest of a remote source is in force.",
         dashboard=OVERVIEW,
-        runbook=Runbook(
-            "The process runs and answers `/readyz` with 503: a component of `runtime.start` is not active, or no "
-            "manifest of a remote source is in force.",
-            "A load balancer sends this instance no requests. A rollout of a new version waits for it.",
-            (
-                ask("How many required components are missing?", missing),
-                search(config, "Which components are missing, and why?", events.ComponentMissing),
-                ask("Do synchronisations fail?", query.series(catalogue.CONSECUTIVE_FAILURES)),
-                search(config, "Why do they fail?", events.RemoteSync, "failed"),
-                command("What does the service report?", "oneiric health"),
-            ),
-            (
-                command(
-                    "No provider is registered: load its code with `--import` or as a plugin, or correct the key in "
-                    "`runtime.start`.",
-                    "oneiric list --all",
-                ),
-                Step(
-                    "The factory or the health check fails: restore what the provider needs. The service tries again "
-                    "by itself, every `runtime.retry_interval`."
-                ),
-                Step("A source cannot be synchronised: go to OneiricRemoteSyncFailures."),
-                Step("A component is no longer needed: remove it from `runtime.start`, and restart the service."),
-            ),
-            "The delay is longer than a start that waits for its sources. Normal: 1.",
-            "Safe while a planned start takes long.",
+        runbook=_not_ready_runbook(config, missing, query),
+    )
+
+
+def _not_ready_runbook(config: BundleConfig, missing: Expr, query: PromQL) -> Runbook:
+    return Runbook(
+        "The process runs and answers `/readyz` with 503: a component of `runtime.start` is not active, or no "
+        "manifest of a remote source is in force.",
+        "A load balancer sends this instance no requests. A rollout of a new version waits for it.",
+        (
+            ask("How many required components are missing?", missing),
+            search(config, "Which components are missing, and why?", events.ComponentMissing),
+            ask("Do synchronisations fail?", query.series(catalogue.CONSECUTIVE_FAILURES)),
+            search(config, "Why do they fail?", events.RemoteSync, "failed"),
+            command("What does the service report?", "oneiric health"),
         ),
+        (
+            command(
+                "No provider is registered: load its code with `--import` or as a plugin, or correct the key in "
+                "`runtime.start`.",
+                "oneiric list --all",
+            ),
+            Step(
+                "The factory or the health check fails: restore what the provider needs. The service tries again "
+                "by itself, every `runtime.retry_interval`."
+            ),
+            Step("A source cannot be synchronised: go to OneiricRemoteSyncFailures."),
+            Step("A component is no longer needed: remove it from `runtime.start`, and restart the service."),
+        ),
+        "The delay is longer than a start that waits for its sources. Normal: 1.",
+        "Safe while a planned start takes long.",
     )
 
 

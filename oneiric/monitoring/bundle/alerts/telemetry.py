@@ -39,8 +39,7 @@ def _hook_errors(config: BundleConfig) -> Alert:
         looks_back=WINDOW,
         summary="{{ $labels.sink }} reports errors on {{ $labels.instance }}",
         description="{{ $labels.sink }} on {{ $labels.instance }} reported {{ $value | humanize }} errors over the "
-        "last "
-        f"{config.window(WINDOW)}.",
+        f"last {config.window(WINDOW)}.",
         dashboard=OVERVIEW,
         runbook=Runbook(
             "A part that must never stop the runtime failed: a telemetry sink, a status file, an export; or a part of "
@@ -113,8 +112,7 @@ def _suppressed(config: BundleConfig) -> Alert:
         looks_back=WINDOW,
         summary="Log lines of {{ $labels.event }} are suppressed on {{ $labels.instance }}",
         description="{{ $labels.event }} on {{ $labels.instance }} exceeded its rate limit: {{ $value | humanize }} "
-        "lines "
-        f"were suppressed over the last {config.window(WINDOW)}.",
+        f"lines were suppressed over the last {config.window(WINDOW)}.",
         dashboard=OVERVIEW,
         runbook=Runbook(
             "An event occurs more often than its rate limit allows lines.",
