@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from oneiric.core.activity import ActivityStoreError
 from oneiric.core.config import SettingsError, apply_profile_with_fallback, load_settings, settings_files
 from oneiric.core.logging import configure_logging
 from oneiric.core.redaction import describe
@@ -59,7 +60,7 @@ class Program:
 def run_service(
     program: Program, *, manifest_url: str | None, refresh_interval: float | None, enable_remote: bool
 ) -> None:
-    """Run the service of *program* until it is asked to end; SettingsError for settings that cannot be used.
+    """Run the service of *program* until it is asked to end; SettingsError for settings or state of no use.
 
     Where not all was closed in time, the process is ended with :data:`NOT_STOPPED` and does not wait for its threads.
     """
@@ -89,7 +90,10 @@ async def _serve(  # noqa: PLR0913, PLR0917 - the options, passed on
     remote: bool,  # noqa: FBT001 - likewise
     set_levels: Callable[[OneiricSettings], None],
 ) -> bool:
-    runtime = program.runtime(settings)
+    try:
+        runtime = program.runtime(settings)
+    except ActivityStoreError as error:  # a directory of somebody else, say
+        raise SettingsError(str(error)) from error
     files = settings_files(program.config)
     reloader = Reloader(runtime, program.settings, set_levels=set_levels, files=files)
     watch = SettingsWatch(files, reloader) if settings.profile.watchers_enabled else None

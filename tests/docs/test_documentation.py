@@ -11,6 +11,7 @@ import pytest
 from documents import (
     APPLICATIONS,
     COMMANDS,
+    DOCKER,
     DOCUMENTS,
     FIRST_SERVICE,
     FOLLOWED,
@@ -86,12 +87,16 @@ def test_the_tests_shown_pass(tmp_path: Path) -> None:
     assert f"{shown} passed" in done.stdout
 
 
+WALKED = {*FOLLOWED, APPLICATIONS, COMMANDS, DOCKER, FIRST_SERVICE, KUBERNETES, REPLICAS, STATE, SYSTEMD}
+"""The documents whose commands tests of their own run."""
+
+
 def test_every_command_is_run_somewhere() -> None:
     """Each command shown in a shell fence is one that a test or CI runs, and nothing else is listed here."""
     shown = {
         command.strip()
         for document, text in fences("sh")
-        if document not in {*FOLLOWED, APPLICATIONS, COMMANDS, FIRST_SERVICE, KUBERNETES, REPLICAS, STATE, SYSTEMD}
+        if document not in WALKED
         for line in text.splitlines()
         for command in line.partition("#")[0].split("&&")
     }

@@ -1,4 +1,4 @@
-"""Grafana Alloy's configurations: lines from files, from systemd's journal and from pods, to Loki."""
+"""Grafana Alloy's configurations: lines from files, from systemd's journal, from containers and from pods, to Loki."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LABEL = "oneiric"
 """The label of every component."""
 HOSTNAME = Reference("constants.hostname")
+DOCKER = "unix:///var/run/docker.sock"
 
 
 def files(config: BundleConfig) -> dict[str, str]:
@@ -24,6 +25,7 @@ def files(config: BundleConfig) -> dict[str, str]:
     return {
         "alloy/file.alloy": _text(config, *_file(config), stages=(_labels(config),), timed=False),
         "alloy/journal.alloy": _text(config, _journal(config), timed=True),
+        "alloy/docker.alloy": _text(config, *_docker(config), timed=True),
         "alloy/kubernetes.alloy": _text(config, *_kubernetes(config), timed=True),
     }
 
@@ -88,18 +90,35 @@ def _journal(config: BundleConfig) -> Block:
     return Block("loki.source.journal", LABEL, attributes)
 
 
+def _docker(config: BundleConfig) -> tuple[Block, ...]:
+    """Return how containers of this machine are found by the label that pods have, too."""
+    chosen = Block("filter", attributes={"name": "label", "values": [f"{POD_LABEL}={config.app}"]})
+    containers = Block("discovery.docker", LABEL, {"host": DOCKER, "refresh_interval": "5s"}, (chosen,))
+    # Docker writes a name with a slash before it.
+    named = _named(config, containers, source_labels=["__meta_docker_container_name"], regex="/(.*)")
+    source = Block(
+        "loki.source.docker", LABEL, {"host": DOCKER, "targets": named.export("output"), "forward_to": _FORWARD}
+    )
+    return containers, named, source
+
+
 def _kubernetes(config: BundleConfig) -> tuple[Block, ...]:
-    """Return how pods are found by the application's label; a pod's name is its host's."""
+    """Return how pods are found by the application's label."""
     selectors = Block("selectors", attributes={"role": "pod", "label": f"{POD_LABEL}={config.app}"})
     pods = Block("discovery.kubernetes", LABEL, {"role": "pod"}, (selectors,))
+    named = _named(config, pods, source_labels=["__meta_kubernetes_pod_name"])
+    source = Block("loki.source.kubernetes", LABEL, {"targets": named.export("output"), "forward_to": _FORWARD})
+    return pods, named, source
+
+
+def _named(config: BundleConfig, found: Block, **host: Value) -> Block:
+    """Return what labels the targets that are *found*; *host* says whose name is their host's."""
     rules = (
         _rule(target_label="app", replacement=config.app),
         _rule(target_label="env", replacement=config.environment),
-        _rule(source_labels=["__meta_kubernetes_pod_name"], target_label="host"),
+        _rule(**host, target_label="host"),
     )
-    named = Block("discovery.relabel", LABEL, {"targets": pods.export("targets")}, rules)
-    source = Block("loki.source.kubernetes", LABEL, {"targets": named.export("output"), "forward_to": _FORWARD})
-    return pods, named, source
+    return Block("discovery.relabel", LABEL, {"targets": found.export("targets")}, rules)
 
 
 def _rule(**attributes: Value) -> Block:

@@ -32,6 +32,8 @@ SETTINGS = {
     ),
 }
 WAYS = ("file", "journal", "kubernetes")
+ALLOYS_WAYS = (*WAYS, "docker")
+"""Promtail is out of support: no way to read lines is added to it."""
 
 
 def files(settings: str) -> Mapping[str, str]:
@@ -48,13 +50,13 @@ def blocks(tree: list[alloy.Block], owner: str = "") -> Iterator[tuple[str, allo
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALLOYS_WAYS)
 def test_alloy_knows_every_name(way: str, settings: str) -> None:
     """Each component, argument, value and block is as it is documented, and none that is required is missing."""
     assert faults_of_alloy(alloy.read(files(settings)[f"alloy/{way}.alloy"]), ALLOY, ALLOY_REQUIRED) == []
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALLOYS_WAYS)
 def test_alloys_components_are_joined(way: str) -> None:
     """Each reference is to what a component of the file exports, and lines reach Loki from their source."""
     tree = alloy.read(files("defaults")[f"alloy/{way}.alloy"])
@@ -130,7 +132,7 @@ def test_a_line_has_three_labels_and_its_metadata(way: str) -> None:
     assert stages["stage.timestamp"] == promtail["timestamp"]
 
 
-@pytest.mark.parametrize(("way", "kept"), [("file", "fudge"), ("journal", "skip"), ("kubernetes", "skip")])
+@pytest.mark.parametrize(("way", "kept"), [("file", "fudge"), *((way, "skip") for way in ALLOYS_WAYS[1:])])
 def test_a_line_that_is_not_json_keeps_the_time_that_it_came_with(way: str, kept: str) -> None:
     """A traceback is not dated back to the last line before it, unless it comes without a time, from a file."""
     process = next(
@@ -140,7 +142,7 @@ def test_a_line_that_is_not_json_keeps_the_time_that_it_came_with(way: str, kept
     assert stage.attributes["action_on_failure"] == kept
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALLOYS_WAYS)
 def test_alloy_configurations_are_formatted(way: str) -> None:
     """Lines are indented with a tab for each block they are in, which is what `alloy fmt --test` asks for."""
     depth = 0
@@ -167,7 +169,7 @@ def test_promtail_finds_the_files_of_pods() -> None:
     assert path["replacement"] == "/var/log/pods/*$1/*.log"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALLOYS_WAYS)
 def test_every_label_of_the_stream_is_set(way: str) -> None:
     """Whichever way lines come, each label has a value, and the application's is what queries ask for."""
     text = files("a user's own")[f"alloy/{way}.alloy"]
@@ -229,6 +231,9 @@ def test_what_is_no_configuration_of_alloy_is_found_out(text: str) -> None:
         ("kubernetes", '"pod"', '"pods"', "discovery.kubernetes.role: 'pods'"),
         ("kubernetes", "selectors {", "selector {", "discovery.kubernetes: no block selector"),
         ("kubernetes", '["__meta_kubernetes_pod_name"]', '"a"', "discovery.relabel/rule.source_labels: 'a'"),
+        ("docker", '"label"\n', "1\n", "discovery.docker/filter.name: 1"),
+        ("docker", "filter {", "filters {", "discovery.docker: no block filters"),
+        ("docker", '"5s"', '"5d"', "discovery.docker.refresh_interval: '5d'"),
     ],
 )
 def test_what_alloy_would_refuse_is_found_out(way: str, old: str, new: str, fault: str) -> None:
