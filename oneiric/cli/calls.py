@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 """Of every JSON document that a command prints; raised when a field goes or changes its meaning."""
+_CHECK_SETTINGS = "oneiric settings check shows all that is wrong"
 
 
 class Call:
@@ -67,6 +68,7 @@ class Call:
         try:
             return client.change(name, **fields) if changes else client.read(name, **fields)
         except control.NotRunningError as error:
+            self._require_settings()
             if needs_service:
                 self.fail(exits.NO_SERVICE, str(error), error.hint)
             return self._offline(name, fields, str(error))
@@ -89,9 +91,18 @@ class Call:
         try:
             return run_offline(self.invocation.program(), name, fields)
         except SettingsError as error:
-            self.fail(exits.USAGE, str(error), "oneiric settings check shows all that is wrong")
+            self.fail(exits.USAGE, str(error), _CHECK_SETTINGS)
         except ControlError as error:
             self._refused(error.code, error.message, error.hint, error.as_dict())
+
+    def _require_settings(self) -> None:
+        """End the process where the settings are wrong, before what takes long is imported."""
+        from oneiric.core.config import SettingsError  # noqa: PLC0415 - only where no service runs
+
+        try:
+            self.invocation.program().settings()
+        except SettingsError as error:
+            self.fail(exits.USAGE, str(error), _CHECK_SETTINGS)
 
     def _refused(self, code: str, message: str, hint: str, details: Mapping[str, Any]) -> NoReturn:
         from oneiric.runtime.control import protocol  # noqa: PLC0415 - only for errors
@@ -106,7 +117,7 @@ class Call:
         try:
             return control_socket(self.invocation)
         except ValueError as error:  # SettingsError, which takes long to import
-            self.fail(exits.USAGE, str(error), "oneiric settings check shows all that is wrong")
+            self.fail(exits.USAGE, str(error), _CHECK_SETTINGS)
 
 
 def say_error(message: str, hint: str = "", *, exit_code: int, as_json: bool, **details: object) -> None:

@@ -1,4 +1,7 @@
-"""The service as a program: from settings and modules to a running process, and its end."""
+"""The service as a program: from settings and modules to a running process, and its end.
+
+The runtime is imported once the settings are known to be right: that takes long, and what is wrong is said at once.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,15 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneiric.core.activity import ActivityStoreError
 from oneiric.core.config import SettingsError, apply_profile_with_fallback, load_settings, settings_files
-from oneiric.core.logging import configure_logging
 from oneiric.core.redaction import describe
-from oneiric.runtime.daemon import Service
-from oneiric.runtime.orchestrator import RuntimeOrchestrator
-from oneiric.runtime.reload import Reloader, SettingsWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from oneiric.core.config import OneiricSettings
+    from oneiric.runtime.orchestrator import RuntimeOrchestrator
 
 NOT_STOPPED = 1
 """Exit code of a service that could not be closed in time."""
@@ -52,6 +51,8 @@ class Program:
 
     def runtime(self, settings: OneiricSettings) -> RuntimeOrchestrator:
         """Return a runtime with everything registered, not started; SettingsError for a module of no use."""
+        from oneiric.runtime.orchestrator import RuntimeOrchestrator  # noqa: PLC0415 - see above
+
         runtime = RuntimeOrchestrator(settings, watch_settings=False)  # a service reads all of them again, on its own
         import_modules(self.imports, runtime)
         return runtime
@@ -65,6 +66,8 @@ def run_service(
     Where not all was closed in time, the process is ended with :data:`NOT_STOPPED` and does not wait for its threads.
     """
     settings = program.settings()
+    from oneiric.core.logging import configure_logging  # noqa: PLC0415 - see above
+
     handles = [configure_logging(settings.logging)]
 
     def set_levels(settings: OneiricSettings) -> None:
@@ -90,6 +93,10 @@ async def _serve(  # noqa: PLR0913, PLR0917 - the options, passed on
     remote: bool,  # noqa: FBT001 - likewise
     set_levels: Callable[[OneiricSettings], None],
 ) -> bool:
+    from oneiric.core.activity import ActivityStoreError  # noqa: PLC0415 - see above
+    from oneiric.runtime.daemon import Service  # noqa: PLC0415 - likewise
+    from oneiric.runtime.reload import Reloader, SettingsWatch  # noqa: PLC0415 - likewise
+
     try:
         runtime = program.runtime(settings)
     except ActivityStoreError as error:  # a directory of somebody else, say
