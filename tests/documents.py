@@ -25,6 +25,8 @@ SYSTEMD = "docs/deployment/SYSTEMD_DEPLOYMENT.md"
 """The document whose commands are all typed on a booted machine, by tests/deployment/systemd/test_service.py."""
 KUBERNETES = "docs/deployment/KUBERNETES_DEPLOYMENT.md"
 """The document whose commands are run, as far as they go without a cluster, by tests/deployment/kubernetes."""
+INCIDENT_RESPONSE = "docs/runbooks/INCIDENT_RESPONSE.md"
+"""The document whose commands are typed during each fault, by tests/docs/test_incident_response.py."""
 APPLICATIONS = "docs/applications.md"
 """The document whose commands start applications, each of them by tests/docs/test_applications.py."""
 

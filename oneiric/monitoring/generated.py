@@ -9,6 +9,7 @@ from oneiric.monitoring.bundle.dashboards import panels_page
 from oneiric.monitoring.bundle.files import bundle
 from oneiric.monitoring.bundle.golden import golden
 from oneiric.monitoring.bundle.guides import with_tables
+from oneiric.monitoring.bundle.incidents import incident_page
 from oneiric.monitoring.bundle.kubernetes import kubernetes
 from oneiric.monitoring.bundle.loki import with_queries
 from oneiric.monitoring.bundle.reference import reference_page
@@ -35,6 +36,7 @@ def generated_files(root: Path) -> dict[Path, str]:
         **{monitoring / path: text for path, text in bundle(config).items()},
         **{directory / path: text for directory in deployed for path, text in kubernetes(config).items()},
         root / "docs" / "runbooks" / "ALERTS.md": runbook_page(config),
+        root / "docs" / "runbooks" / "INCIDENT_RESPONSE.md": incident_page(config),
         root / "docs" / "monitoring" / "PANELS.md": panels_page(config),
         root / "docs" / "settings.md": settings_page(),
         root / "docs" / "oneiric.example.yaml": example_file(),

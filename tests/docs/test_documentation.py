@@ -15,6 +15,7 @@ from documents import (
     DOCUMENTS,
     FIRST_SERVICE,
     FOLLOWED,
+    INCIDENT_RESPONSE,
     KUBERNETES,
     REPLICAS,
     ROOT,
@@ -87,7 +88,18 @@ def test_the_tests_shown_pass(tmp_path: Path) -> None:
     assert f"{shown} passed" in done.stdout
 
 
-WALKED = {*FOLLOWED, APPLICATIONS, COMMANDS, DOCKER, FIRST_SERVICE, KUBERNETES, REPLICAS, STATE, SYSTEMD}
+WALKED = {
+    *FOLLOWED,
+    APPLICATIONS,
+    COMMANDS,
+    DOCKER,
+    FIRST_SERVICE,
+    INCIDENT_RESPONSE,
+    KUBERNETES,
+    REPLICAS,
+    STATE,
+    SYSTEMD,
+}
 """The documents whose commands tests of their own run."""
 
 

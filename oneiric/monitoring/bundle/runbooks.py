@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from oneiric.monitoring.bundle.alertmanager import RESPONSE, WATCHDOG, receivers_of
 from oneiric.monitoring.bundle.alerts import HOUR, alerts
+from oneiric.monitoring.bundle.incidents import INCIDENTS, anchor
 from oneiric.monitoring.bundle.output import MARKDOWN_NOTICE
 from oneiric.monitoring.config import duration
 
@@ -55,7 +56,8 @@ def runbook_section(alert: Alert, config: BundleConfig) -> str:
             f"{book.meaning} **Impact:** {book.impact}",
             f"- {_urgency(alert)}\n- Fires when {_condition(alert, config)}",
             f"```promql\n{alert.expr.text}\n```",
-            f"- Threshold: {book.threshold}\n- Resolved {_end(alert, config)}\n- Silence: {book.silence} {_HOW}",
+            f"- Threshold: {book.threshold}\n- Resolved {_end(alert, config)}\n- Silence: {book.silence} {_HOW}"
+            + _incidents(alert),
             "**Diagnosis**",
             *_steps(book.diagnosis, "1."),
             "**Resolution**",
@@ -72,6 +74,16 @@ def plain(template: str) -> str:
         inside, _, tail = rest.partition("}}")
         text = f"{head}*{inside.strip().removeprefix('$labels.')}*{tail}"
     return text
+
+
+def _incidents(alert: Alert) -> str:
+    """Return a line that links the runbooks of the incidents that *alert* tells of, or nothing."""
+    links = [
+        f"[{incident.title}](INCIDENT_RESPONSE.md#{anchor(incident.title)})"
+        for incident in INCIDENTS
+        if alert.name in incident.alerts
+    ]
+    return f"\n- Step by step: {', '.join(links)}." if links else ""
 
 
 def _urgency(alert: Alert) -> str:
