@@ -101,13 +101,18 @@ def _read(path: Path) -> Any:
     if not path.is_file():
         raise NotPlainError
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
+        with open(path, "rb", opener=_opened) as file:
+            content: bytes | None = file.read(MAX_FILE_BYTES + 1)  # None where it would wait
+        if content is None or len(content) > MAX_FILE_BYTES:
             raise NotPlainError
         return _parse(content.decode("utf-8-sig"), path.suffix.lower())
     except (OSError, ValueError, RecursionError):
         raise NotPlainError from None
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open what gives nothing at the moment, as some files of /proc, without waiting for it."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _parse(text: str, suffix: str) -> Any:

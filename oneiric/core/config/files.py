@@ -172,7 +172,9 @@ def _read_text(path: Path) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)  # a FIFO has nobody wait
         with os.fdopen(descriptor, "rb") as file:
             _require_settings_file(path, os.fstat(descriptor))
-            content = file.read(MAX_FILE_BYTES + 1)
+            content: bytes | None = file.read(MAX_FILE_BYTES + 1)  # None where it would wait
+        if content is None:
+            raise SettingsError(f"{path}: gives nothing to read, and has no end; a regular file with settings expected")
         if len(content) > MAX_FILE_BYTES:
             raise _too_large(path)
         return content.decode("utf-8-sig")
