@@ -131,14 +131,15 @@ def _burn(
     resolution = objective == "Resolution"
     series = _burning(part, 1000, *shares) if resolution else _syncs(part, 100, *shares)
     failed, over, allowed = said
-    title = "resolutions select a provider" if resolution else "synchronisations with remote sources succeed"
+    what = "Resolutions" if resolution else "Synchronisations with remote sources"
     target = 0.999 if resolution else 0.99
     return Timeline(
         series,
         part,
         {"job": "oneiric"},
-        f"The error budget burns {'faster than' if burn == '1' else f'{burn} times as fast as'} it may: {title}",
-        f"{failed} failed over {over}, and still do; the objective of {target} allows {allowed}.",
+        f"{what} fail too often: the error budget burns "
+        f"{'faster than' if burn == '1' else f'{burn} times as fast as'} allowed",
+        f"{what} fail: {failed} over {over}, and they still do. The objective of {target} allows {allowed}.",
         interval,
         evaluation,
     )
@@ -155,93 +156,94 @@ TIMELINES: dict[str, Timeline] = {
         P,
         A,
         "a:9464 cannot be scraped",
-        "Prometheus has not reached /metrics of a:9464 for 60 s, or has lost it 3 times within 15 minutes.",
+        "Prometheus has not been able to scrape /metrics of a:9464 for 60 s, or has lost it 3 times within 15 minutes.",
     ),
     "OneiricMetricsMissing": Timeline(
         {_name("up"): held(P, 1, 1, 1), _name("oneiric_build_info"): held(P, 1, NONE, 1)},
         P,
         A,
         "No metrics of Oneiric from a:9464",
-        "a:9464 has had none of the runtime's metrics for five minutes.",
+        "a:9464 has exposed no metrics of the runtime for five minutes.",
     ),
     "OneiricNotReady": Timeline(
         {_name("oneiric_runtime_ready"): held(P, 1, 0, 1)},
         P,
         A,
         "a:9464 is not ready",
-        "a:9464 has not been ready for 5 minutes: a component that must run is not active, or no manifest of a remote "
-        "source is in force.",
+        "a:9464 has not been ready for 5 minutes: a component that must run is not active, or no manifest of a "
+        "remote source is in force.",
     ),
     "OneiricReloadFailed": Timeline(
         {_name("oneiric_runtime_reloads_total", outcome="failed"): once(Q, 0, 1, 0)},
         Q,
         A,
-        "a:9464 cannot read its settings again",
-        "A reload of the settings has failed within 15 minutes; the last good ones are in force.",
+        "a:9464 could not reload its settings",
+        "A reload of the settings of a:9464 failed within the last 15 minutes.",
     ),
     "OneiricSecretsStale": Timeline(
         {_name("oneiric_runtime_secrets_refreshes_total", outcome="failed"): once(Q, 0, 1, 0)},
         Q,
         A,
-        "a:9464 cannot renew its secrets",
-        "A refresh of secrets has failed within 15 minutes; the last good values are in force.",
+        "a:9464 could not refresh its secrets",
+        "A refresh of secrets of a:9464 failed within the last 15 minutes.",
     ),
     "OneiricResolutionFailures": Timeline(
         _two_keys("oneiric_resolution_failures_total", P, 4.98, 5.02, 0, reason="no_candidate"),
         P,
         ADAPTER,
         "Resolutions of domain adapter fail",
-        "10.04 resolutions a minute of domain adapter select nothing (threshold 10).",
+        "Resolutions of domain adapter find no provider: 10.04 a minute over the last 5m (threshold 10).",
     ),
     "OneiricResolutionLatencyHigh": Timeline(
         _buckets(P, (100, 100, 100), (99.1, 98.9, 99.1), "0.1", "0.25"),
         P,
         ADAPTER,
         "Resolutions of domain adapter are slow",
-        "One in a hundred resolutions of domain adapter takes longer than 113.6ms "
-        "(threshold 0.1 s; at least 100 in the window).",
+        "The 99th percentile of the latency of resolutions of domain adapter is 113.6ms over the last 5m (threshold "
+        "0.1 s, with at least 100 resolutions).",
     ),
     "OneiricSwapFailures": Timeline(
         _two_keys("oneiric_lifecycle_swap_failures_total", P, 2.48, 2.52, 0, reason="health"),
         P,
         ADAPTER,
         "Swaps of domain adapter fail",
-        "5.04 swaps a minute of domain adapter fail (threshold 5).",
+        "Swaps of domain adapter fail: 5.04 a minute over the last 5m (threshold 5).",
     ),
     "OneiricSwapSlow": Timeline(
         _slow_swaps(P, 7, (0, 1, 0)),
         P,
         {**A, "domain": "adapter", "key": "cache"},
-        "A swap of adapter/cache took long",
-        "On a:9464 a swap of adapter/cache took more than 30 s.",
+        "A swap of adapter/cache was slow",
+        "A swap of adapter/cache on a:9464 took more than 30 s, within the last 10m.",
     ),
     "OneiricRollbackBurst": Timeline(
         {_name("oneiric_lifecycle_rollbacks_total", domain="adapter", key="cache"): once(Q, 2, 3, 0)},
         Q,
         {**ADAPTER, "key": "cache"},
-        "Swaps of adapter/cache are rolled back again and again",
-        "3 swaps of adapter/cache were rolled back (threshold 3).",
+        "Swaps of adapter/cache are rolled back repeatedly",
+        "Swaps of adapter/cache were rolled back 3 times over the last 15m (threshold 3).",
     ),
     "OneiricHealthCheckFailures": Timeline(
         _two_keys("oneiric_lifecycle_health_check_failures_total", P, 1.48, 1.52, 0),
         P,
         ADAPTER,
         "Health checks of domain adapter fail",
-        "3.04 health checks a minute of domain adapter fail (threshold 3).",
+        "Health checks of domain adapter fail: 3.04 a minute over the last 5m (threshold 3).",
     ),
     "OneiricComponentUnhealthy": Timeline(
         {_name("oneiric_lifecycle_health_status", domain="adapter", key="cache"): held(P, 1, 0, 1)},
         P,
         {**A, "domain": "adapter", "key": "cache"},
         "adapter/cache is unhealthy",
-        "On a:9464 adapter/cache has not passed a check for 5 minutes, or has failed 3 times within 15.",
+        "adapter/cache on a:9464 has not passed a health check for 5 minutes, or has become unhealthy 3 times within "
+        "15 minutes.",
     ),
     "OneiricPauseForgotten": Timeline(
         {_name("oneiric_activity_oldest_pause_timestamp_seconds", domain="adapter"): held(230, 1, 1, 0)},
         230,
         {**A, "domain": "adapter"},
-        "A component of domain adapter has been paused for long",
-        "On a:9464 a component of domain adapter has been paused for 7h 38m 59s (threshold 4 h).",
+        "A component of domain adapter has been paused for a long time",
+        "A component of domain adapter on a:9464 has been paused for 7h 38m 59s (threshold 4 h).",
         60,
         60,
     ),
@@ -249,9 +251,9 @@ TIMELINES: dict[str, Timeline] = {
         {_name("oneiric_activity_state_suspect"): held(Q, 0, 1, 0)},
         Q,
         A,
-        "It is not certain on a:9464 what is paused",
-        "On a:9464 the file of pauses and drains is not the one that it was. Everything that was known to be paused or "
-        "draining stays so until somebody decides.",
+        "The state of pauses on a:9464 is suspect",
+        "The file of pauses and drains on a:9464 is not the file that the service wrote. Somebody must decide which "
+        "account is right.",
     ),
     "OneiricReplicaLags": Timeline(
         {
@@ -261,15 +263,14 @@ TIMELINES: dict[str, Timeline] = {
         Q,
         A,
         "a:9464 does not know the latest pauses",
-        "a:9464 has not followed the database of pauses that the replicas share for 2 minutes: what was paused since "
-        "then may still be given work there.",
+        "a:9464 has not followed the shared database of pauses and drains for 2 minutes.",
     ),
     "OneiricRemoteSyncFailures": Timeline(
         {_name("oneiric_remote_sync_consecutive_failures", source="shop"): held(P, 2, 3, 0)},
         P,
         SHOP,
         "Source shop cannot be synchronised",
-        "On a:9464 the last 3 synchronisations with shop failed (threshold 3).",
+        "The last 3 synchronisations of a:9464 with shop failed (threshold 3).",
     ),
     "OneiricRemoteSyncStale": Timeline(
         {
@@ -279,7 +280,7 @@ TIMELINES: dict[str, Timeline] = {
         P,
         SHOP,
         "Source shop is stale",
-        "On a:9464 the last successful synchronisation with shop was 23m 30s ago (more than 4 intervals).",
+        "a:9464 last synchronised with shop 23m 30s ago (more than 4 intervals).",
     ),
     "OneiricRemoteSyncLoopDead": Timeline(
         {
@@ -288,15 +289,15 @@ TIMELINES: dict[str, Timeline] = {
         },
         P,
         SHOP,
-        "Nothing refreshes source shop",
-        "On a:9464 shop should be refreshed, but its loop does not run.",
+        "The refresh loop of source shop has stopped",
+        "The loop that refreshes shop on a:9464 has not been running for 60 s.",
     ),
     "OneiricDigestMismatch": Timeline(
         {_name("oneiric_remote_digest_mismatches_total", source="shop"): once(Q, 0, 1, 0)},
         Q,
         SHOP,
         "An artifact of source shop is not what its manifest says",
-        "On a:9464 an artifact of shop has another SHA-256 digest.",
+        "An artifact of shop on a:9464 had a SHA-256 digest other than the one in its manifest, within the last 15m.",
     ),
     "OneiricSignatureInvalid": Timeline(
         {
@@ -305,8 +306,8 @@ TIMELINES: dict[str, Timeline] = {
         },
         Q,
         SHOP,
-        "No trusted key signed the manifest of source shop",
-        "On a:9464 a manifest of shop was refused: invalid signature.",
+        "The manifest of source shop has no valid signature",
+        "A manifest of shop was refused on a:9464 within the last 15m: no trusted key signed it.",
     ),
     "OneiricManifestExpiring": Timeline(
         {
@@ -317,7 +318,7 @@ TIMELINES: dict[str, Timeline] = {
         P,
         SHOP,
         "The manifest of source shop expires soon",
-        "On a:9464 the manifest of shop expires in 23h 48m 30s (threshold 24 h).",
+        "The manifest of shop on a:9464 expires in 23h 48m 30s (threshold 24 h).",
     ),
     "OneiricCacheDiskUsageHigh": Timeline(
         {
@@ -329,21 +330,21 @@ TIMELINES: dict[str, Timeline] = {
         P,
         A,
         "The artifact cache of a:9464 is nearly full",
-        "81% of the cache's limit, or of the file system it lies on, is used (threshold 80%).",
+        "The artifact cache of a:9464 uses 81% of its limit or of its file system, for 300 s (threshold 80%).",
     ),
     "OneiricMemoryHigh": Timeline(
         {_name("process_resident_memory_bytes"): held(P, 2**30, 2**30 + 1, 2**30)},
         P,
         A,
-        "a:9464 takes much memory",
-        "The process behind a:9464 takes 1GiB (threshold 1024 MiB).",
+        "a:9464 uses much memory",
+        "The process of a:9464 uses 1GiB of memory, for 300 s (threshold 1024 MiB).",
     ),
     "OneiricHookErrors": Timeline(
         {_name("oneiric_observability_hook_errors_total", sink="log"): once(Q, 0, 1, 0)},
         Q,
         {**A, "sink": "log"},
-        "Errors are contained in log on a:9464",
-        "1 errors of log were contained on a:9464.",
+        "log reports errors on a:9464",
+        "log on a:9464 reported 1 errors over the last 15m.",
     ),
     "OneiricSeriesDropped": Timeline(
         {
@@ -354,7 +355,8 @@ TIMELINES: dict[str, Timeline] = {
         Q,
         {**A, "metric": "oneiric_resolution_total"},
         "oneiric_resolution_total has too many series on a:9464",
-        "7 samples of oneiric_resolution_total went into the folded series `_other`.",
+        "oneiric_resolution_total on a:9464 has reached its limit of series: 7 samples were counted in the series "
+        "`_other` over the last 15m.",
     ),
     "OneiricLogEventsSuppressed": Timeline(
         {
@@ -364,8 +366,8 @@ TIMELINES: dict[str, Timeline] = {
         },
         Q,
         {**A, "event": "domain-activity-blocked"},
-        "Log lines of domain-activity-blocked are left out on a:9464",
-        "7 lines of domain-activity-blocked were over the rate limit.",
+        "Log lines of domain-activity-blocked are suppressed on a:9464",
+        "domain-activity-blocked on a:9464 exceeded its rate limit: 7 lines were suppressed over the last 15m.",
     ),
     "OneiricResolutionBudgetBurn1h": _burn(
         "Resolution", "14.4", interval=90, evaluation=180, part=80, share=0.0144, said=("1.483%", "one hour", "0.001")

@@ -74,9 +74,9 @@ class Victim:
         os.kill(process, signal.SIGKILL)
         assert self.starter.stdout.readline() == "ended\n"
         self.killed.append(process)
-        for name in ("lifecycle_status.json", "runtime_health.json"):
-            path = self.service.state / name
-            assert not path.exists() or json.loads(path.read_text(encoding="utf-8"))
+        files = [self.service.state / name for name in ("lifecycle_status.json", "runtime_health.json")]
+        _, health = [json.loads(path.read_text(encoding="utf-8")) if path.exists() else {} for path in files]
+        self.named = health.get("orchestrator_pid")
 
     def end(self) -> None:
         """End what starts it."""
@@ -113,7 +113,7 @@ class Victim:
             assert (key in paused) in {known, self.asked.get(key, known)}, key
             self.known[key] = key in paused
         self.asked.clear()
-        if self.killed:
+        if self.named is not None:  # else it was killed before it had written anything
             self.soon(lambda: len(self.recovered()) > self.recoveries, "it says what it recovered")
             *_, last = recovered = self.recovered()
             self.recoveries = len(recovered)

@@ -56,7 +56,7 @@ def fired(alert: Alert, timeline: Timeline) -> dict[str, Any]:
         "exp_labels": {"severity": alert.severity, "team": alert.team, **timeline.labels},
         "exp_annotations": {
             "summary": timeline.summary,
-            "description": timeline.description,
+            "description": f"{timeline.description} {alert.runbook.impact}",
             "runbook": config.runbook(alert.name),
             "dashboard_url": f"{config.grafana_url}/d/{alert.dashboard}",
         },
@@ -128,7 +128,7 @@ def test_a_manifest_that_expired_is_not_said_to_expire(rules: Path) -> None:
     """What says how long a manifest is valid says no negative time."""
     name = "OneiricManifestExpiring"
     selector = labelled("oneiric_remote_manifest_expiry_timestamp_seconds", A | {"source": "shop"})
-    description = "On a:9464 the manifest of shop has expired (threshold 24 h)."
+    description = "The manifest of shop on a:9464 has expired (threshold 24 h)."
     over = replace(TIMELINES[name], series={selector: held(P, 2 * DAY, 1, 2 * DAY)}, description=description)
     assert judge(rules, name, judged(over, name, [], [fired(ALERTS[name], over)], [])) == ""
 

@@ -44,8 +44,8 @@ def _target_down(config: BundleConfig) -> Alert:
         hold=hold,
         looks_back=FLAPPING_WINDOW,
         summary=f"{_INSTANCE} cannot be scraped",
-        description=f"Prometheus cannot scrape {config.metrics_path} of {_INSTANCE} since {config.seconds(hold):g} s, "
-        f"or lost it {FLAPPING_CHANGES // 2} times within {minutes:g} minutes.",
+        description=f"Prometheus has not been able to scrape {config.metrics_path} of {_INSTANCE} for "
+        f"{config.seconds(hold):g} s, or has lost it {FLAPPING_CHANGES // 2} times within {minutes:g} minutes.",
         dashboard=OVERVIEW,
         runbook=_target_down_runbook(config, up),
     )

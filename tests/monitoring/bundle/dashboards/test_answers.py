@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 WINDOWS = {"__rate_interval": "15s", "__interval": "5s", "__range": "1m"}
 """What Grafana would put for its own variables where metrics are scraped each second and a minute is shown."""
 
+ELSEWHERE = {"Revision of shared pauses"}
+"""Panels of what a demonstration does not have, a database that replicas share; tests/runtime/test_replicas.py does."""
+
 
 def chosen(dashboard: dict[str, Any]) -> dict[str, str]:
     """Return what the variables stand for in a query while all their values are chosen."""
@@ -41,7 +44,7 @@ def test_prometheus_has_an_answer_to_every_query(watched: Watched, dashboard: di
     empty = [
         (query.where, query.letter)
         for query in of_prometheus(dashboard)
-        if not watched.figures(replaced(query.expr, values), instant=query.instant)
+        if query.where not in ELSEWHERE and not watched.figures(replaced(query.expr, values), instant=query.instant)
     ]
     assert empty == []
 
