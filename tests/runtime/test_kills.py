@@ -41,6 +41,7 @@ class Victim:
     Attributes:
         known: Whether each component was paused when that was acknowledged last.
         asked: What was asked for each and not acknowledged: it may or may not have happened.
+        named: The process that the health file named after the last kill, None where there was none.
     """
 
     def __init__(self, directory: Path, seed: int) -> None:
@@ -49,6 +50,7 @@ class Victim:
         self.known = {f"c{client}-{number}": False for client in range(CLIENTS) for number in range(KEYS)}
         self.asked: dict[str, bool] = {}
         self.killed: list[int] = []
+        self.named: int | None = None
         self.recoveries = 0
         command = [sys.executable, str(PROGRAMS / "killable.py"), str(self.service.config), str(self.service.log)]
         self.starter = subprocess.Popen(
