@@ -24,6 +24,8 @@ from oneiric.runtime.control import client
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 GOLDEN = Path(__file__).parent / "golden"
 STRANGER = 54_321
 """A user id that nobody has."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Start = Callable[[str], Application]
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 FASTAPI, FASTAPI_WORKERS, FLASK, FLASK_PRELOADED, ASYNCIO, REGISTRY, TRACED = COMMANDS
 SCRAPES = 12
 """As many as it takes to meet several of four workers, mostly."""

@@ -59,6 +59,7 @@ async def test_a_runtime_pushes_when_it_stops(tmp_path: Path) -> None:
     assert 'oneiric_activity_paused_components{domain="adapter"} 0.0\n' in text
 
 
+@pytest.mark.slow
 async def test_silent_receivers_do_not_hold_up_the_stop(tmp_path: Path) -> None:
     """A collector and a Pushgateway that say nothing are given up, and the loop goes on meanwhile."""
     with raw_server(black_hole) as url:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from services import Service
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 CACHE = {"start": ["adapter/cache"]}
 SECOND = {"adapters": {"selections": {"cache": "second"}}}
 

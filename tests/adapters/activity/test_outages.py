@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from oneiric.core.observers import Observers
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 PAUSED = DomainActivity(paused=True, note="why")
 QUICK = 1.0
 """Seconds that a server may take that is not to answer."""

@@ -11,6 +11,8 @@ from processes import run_program
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 
 def in_processes(scenario: str, directory: Path) -> Any:
     """Run *scenario* of the program and return what it printed as JSON."""
