@@ -252,8 +252,8 @@ TIMELINES: dict[str, Timeline] = {
         Q,
         A,
         "The state of pauses on a:9464 is suspect",
-        "The file of pauses and drains on a:9464 is not the file that the service wrote. Somebody must decide which "
-        "account is right.",
+        "The stored pauses and drains of a:9464 are not what the service wrote. Somebody must decide which account is "
+        "right.",
     ),
     "OneiricReplicaLags": Timeline(
         {

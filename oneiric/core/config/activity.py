@@ -35,7 +35,7 @@ class ActivityConfig(Section):
         when_unreachable: What becomes of work while the database cannot be reached: ``keep`` has decide what was last
             known, ``refuse`` holds all of it back.
         timeout: For any answer of the database.
-        poll_interval: After which the database is asked for changes where it told of none.
+        poll_interval: After which the database is asked for changes where it notified of none.
         pool_size: Connections that changes are made with, at most; a further one listens.
     """
 

@@ -41,8 +41,8 @@ def _suspect(config: BundleConfig) -> Alert:
         expr=query.series(catalogue.ACTIVITY_SUSPECT).equal(1),
         hold=0,
         summary="The state of pauses on {{ $labels.instance }} is suspect",
-        description="The file of pauses and drains on {{ $labels.instance }} is not the file that the service wrote. "
-        "Somebody must decide which account is right.",
+        description="The stored pauses and drains of {{ $labels.instance }} are not what the service wrote. Somebody "
+        "must decide which account is right.",
         dashboard=LIFECYCLE,
         runbook=_suspect_runbook(config, noticed, query),
     )
@@ -50,8 +50,8 @@ def _suspect(config: BundleConfig) -> Alert:
 
 def _suspect_runbook(config: BundleConfig, noticed: Expr, query: PromQL) -> Runbook:
     return Runbook(
-        "The file that keeps pauses and drains was emptied, deleted, replaced, restored from an old copy, "
-        "damaged, or lost rows. The second witness noticed it, and the file was moved to quarantine.",
+        "The file or database that keeps pauses and drains was emptied, deleted, replaced, restored from an old copy, "
+        "damaged, or lost rows. The second witness noticed it. A file was moved to quarantine.",
         "What was paused or draining stays so. Work for these components is refused, possibly without need.",
         (
             search(config, "What happened, when, and where is the old file?", events.ActivityStateSuspect),

@@ -17,7 +17,7 @@ RESOLUTION = Incident(
             'oneiric status --domain "$DOMAIN"',
             "Domain: adapter\nService: process <number>, version <version>, ready\n...",
             then=(
-                ("It says `not running`", "start the service; go to OneiricTargetDown in ALERTS.md"),
+                ("It says `not running`", "start the service; go to [OneiricTargetDown](ALERTS.md#oneirictargetdown)"),
                 ("The list is empty", "a release or a manifest removed the providers: go to D"),
             ),
         ),
